@@ -1,0 +1,1 @@
+"""Scaling-law studies in which every plotted point can be traced to its raw text."""
