@@ -1,0 +1,1 @@
+"""The binary files that stages hand to one another."""

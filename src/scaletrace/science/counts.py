@@ -1,0 +1,59 @@
+"""Parameters N and training FLOPs of a decoder, in every convention that the tables carry.
+
+- n_non_embedding: blocks and norms; neither the token embedding nor the output head.
+- n_with_head: n_non_embedding and the output head.
+- n_total: all parameters; embedding and head are separate.
+- flops_6nd: 6 N D with N = n_non_embedding (Kaplan et al. 2020, arXiv 2001.08361).
+- flops_exact: 6 FLOPs per matrix parameter and token, the head included, and the attention
+  products (Chowdhery et al. 2022, arXiv 2204.02311, appendix B; the causal mask not deducted).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The architecture of a decoder; widths and lengths are numbers of elements."""
+
+    width: int
+    layers: int
+    heads: int
+    context: int
+    vocabulary_size: int
+
+
+def matrix_parameters(shape: Shape) -> int:
+    """Return the parameters of the blocks' matrices: attention 4 width², MLP 8 width²."""
+    return 12 * shape.layers * shape.width**2
+
+
+def n_non_embedding(shape: Shape) -> int:
+    """Return the parameters of blocks and norms."""
+    query_key_gains = 2 * shape.layers * (shape.width // shape.heads)
+    return matrix_parameters(shape) + query_key_gains
+
+
+def n_with_head(shape: Shape) -> int:
+    """Return the parameters of blocks, norms and output head."""
+    return n_non_embedding(shape) + shape.vocabulary_size * shape.width
+
+
+def n_total(shape: Shape) -> int:
+    """Return all parameters."""
+    return n_non_embedding(shape) + 2 * shape.vocabulary_size * shape.width
+
+
+def flops_per_token_exact(shape: Shape) -> int:
+    """Return the training FLOPs of one token, forward and backward."""
+    matrices = matrix_parameters(shape) + shape.vocabulary_size * shape.width
+    return 6 * matrices + 12 * shape.layers * shape.width * shape.context
+
+
+def flops_exact(shape: Shape, tokens: int) -> int:
+    """Return the training FLOPs of `tokens` tokens, matrix by matrix."""
+    return flops_per_token_exact(shape) * tokens
+
+
+def flops_6nd(shape: Shape, tokens: int) -> int:
+    """Return 6 N D with N = n_non_embedding."""
+    return 6 * n_non_embedding(shape) * tokens

@@ -1,0 +1,232 @@
+"""One segment of training on disk: begin or resume, save as it goes, stop when told to."""
+
+import csv
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scaletrace.errors import BadInput
+from scaletrace.formats.checkpoints import DamagedCheckpointError, read_checkpoint, write_checkpoint
+from scaletrace.formats.tokens import open_tokens
+from scaletrace.science.counts import Shape, flops_per_token_exact
+from scaletrace.science.data import unique_tokens, window_count
+from scaletrace.science.model import Decoder
+from scaletrace.science.training import CurveRow, Recipe, Training
+from scaletrace.study.files import replacing
+
+REPORT_SECONDS = 2.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Segment:
+    """A training between two steps, with its resumable state in the folder `work`."""
+
+    def __init__(self, inputs: dict[str, list[Path]], settings: dict[str, Any], work: Path):
+        torch.set_num_threads(settings["threads"])
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.set_flush_denormal(True)
+        rest = {"model", "threads", "save_seconds"}
+        architecture = {k: v for k, v in settings["model"].items() if k != "family"}
+        self.model_settings = settings["model"]
+        self.shape = Shape(**architecture)
+        self.recipe = Recipe(**{k: v for k, v in settings.items() if k not in rest})
+        self.save_seconds = settings["save_seconds"]
+        self.work = work
+        self.processes: list[list[int]] = []
+        tokens, _ = open_tokens(
+            inputs["tokens"][0], inputs["header"][0], self.shape.vocabulary_size
+        )
+        self._check_batch(inputs["tokens"][0], len(tokens))
+        self.unique_tokens = unique_tokens(
+            len(tokens), self.recipe.to_step, self._sequences(), self.shape.context
+        )
+        model = Decoder(self.shape, self.recipe.seed)
+        self.training = Training(model, tokens, self.shape.context, self.recipe)
+        if not self._resume():
+            self._begin(inputs.get("state", []))
+
+    @property
+    def status(self) -> str:
+        """`ok`, or `diverged` when a loss was not finite."""
+        return "diverged" if self.training.diverged else "ok"
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a checkpoint says of itself."""
+        return {"model": self.model_settings, "status": self.status, "step": self.training.step}
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end of the segment and return this execution's measurements.
+
+        Raises:
+            SystemExit: a stop signal came; the state has been saved.
+            BadInput: the state cannot be saved.
+        """
+        training, began, first = self.training, time.perf_counter(), self.training.step
+        saved = reported = began
+        self.processes.append([first, first])
+        with _stop_requests() as requests:
+            while not training.finished:
+                training.advance()
+                now = time.perf_counter()
+                if requests:
+                    self._save()
+                    print(f"stopped by signal {requests[0]} after step {training.step}", flush=True)
+                    raise SystemExit(128 + requests[0])
+                if now - saved >= self.save_seconds:
+                    self._save()
+                    saved = time.perf_counter()
+                if now - reported >= REPORT_SECONDS or training.finished:
+                    self._report(training.step - first, now - began)
+                    reported = now
+        self.processes[-1][1] = training.step
+        seconds = time.perf_counter() - began
+        tokens = (training.step - first) * self.recipe.batch_tokens
+        per_second = tokens / seconds if tokens else None
+        return {
+            "seconds": seconds,
+            "tokens": tokens,
+            "tokens_per_s": per_second,
+            "flops_per_s": per_second and per_second * flops_per_token_exact(self.shape),
+            "peak_memory_mb": _peak_memory_mb(),
+            "processes": self.processes,
+        }
+
+    def write_curve(self, path: Path) -> None:
+        """Write the loss curve: step, tokens, loss (mean nats per token), learning_rate."""
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["step", "tokens", "loss", "learning_rate"])
+            for row in self.training.rows:
+                tokens = row.step * self.recipe.batch_tokens
+                writer.writerow([row.step, tokens, repr(row.loss), repr(row.learning_rate)])
+
+    def _sequences(self) -> int:
+        return self.recipe.batch_tokens // self.shape.context
+
+    def _check_batch(self, path: Path, tokens: int) -> None:
+        batch_tokens, context = self.recipe.batch_tokens, self.shape.context
+        if batch_tokens < context or batch_tokens % context:
+            raise BadInput(
+                f"training.batch_tokens: {batch_tokens}; allowed are multiples of the context, "
+                f"{context}"
+            )
+        available = window_count(tokens, context)
+        if available < self._sequences():
+            raise BadInput(
+                f"{path}: {tokens} tokens give {available} windows of {context}; one batch of "
+                f"{batch_tokens} tokens takes {self._sequences()}"
+            )
+
+    def _begin(self, states: list[Path]) -> None:
+        if not states:
+            if self.recipe.from_step:
+                raise BadInput(f"from_step: {self.recipe.from_step}; without a state it must be 0")
+            return
+        try:
+            tensors, facts = read_checkpoint(states[0])
+        except DamagedCheckpointError as error:
+            raise BadInput(str(error)) from error
+        if facts["model"] != self.model_settings:
+            raise BadInput(
+                f"{states[0]}: a state of {facts['model']}; this run trains {self.model_settings}"
+            )
+        self.training.diverged = facts["status"] == "diverged"
+        if not self.training.diverged and facts["step"] != self.recipe.from_step:
+            raise BadInput(
+                f"{states[0]}: a state after step {facts['step']}; this segment begins at "
+                f"{self.recipe.from_step}"
+            )
+        self.training.put_state(tensors, facts["step"])
+
+    def _slots(self) -> list[Path]:
+        return [self.work / "state-a.safetensors", self.work / "state-b.safetensors"]
+
+    def _saved(self) -> list[tuple[int, Path, dict[str, Any], dict[str, Any]]]:
+        found = []
+        for slot in self._slots():
+            if slot.exists():
+                try:
+                    tensors, facts = read_checkpoint(slot)
+                except DamagedCheckpointError as error:
+                    print(f"{error}; going on from an older state", flush=True)
+                    continue
+                found.append((facts["step"], slot, tensors, facts))
+        return sorted(found, key=lambda entry: entry[0])
+
+    def _resume(self) -> bool:
+        saved = self._saved()
+        if not saved:
+            self._next_slot = 0
+            return False
+        step, slot, tensors, facts = saved[-1]
+        if facts["model"] != self.model_settings:
+            raise BadInput(
+                f"{slot}: a state of {facts['model']}; this run trains {self.model_settings}"
+            )
+        self._next_slot = 1 - self._slots().index(slot)
+        rows = [CurveRow(**row) for row in facts["rows"]]
+        self.training.put_state(tensors, step)
+        self.training.put_curve_state(rows, facts["row_loss"], facts["row_steps"])
+        self.training.diverged = facts["status"] == "diverged"
+        self.processes = facts["processes"]
+        print(f"resuming after step {step} of {self.recipe.to_step}", flush=True)
+        return True
+
+    def _save(self) -> None:
+        slot = self._slots()[self._next_slot]
+        training = self.training
+        self.processes[-1][1] = training.step
+        row_loss, row_steps = training.curve_state()
+        facts = self.facts() | {
+            "rows": [asdict(row) for row in training.rows],
+            "row_loss": row_loss,
+            "row_steps": row_steps,
+            "processes": self.processes,
+        }
+        try:
+            with replacing(slot) as temporary:
+                write_checkpoint(temporary, training.state(), facts)
+        except OSError as error:
+            raise BadInput(
+                f"{self.work}: the training state after step {training.step} could not be saved "
+                f"({error.strerror}); what was saved before is untouched"
+            ) from error
+        self._next_slot = 1 - self._next_slot
+
+    def _report(self, steps: int, seconds: float) -> None:
+        training, rate = self.training, steps / seconds
+        loss = f"{training.rows[-1].loss:.4f}" if training.rows else "-"
+        left = (self.recipe.to_step - training.step) / rate
+        speed = rate * self.recipe.batch_tokens
+        print(
+            f"step {training.step}/{self.recipe.to_step}  loss {loss}  "
+            f"{speed:,.0f} tokens/s  {left:.0f} s left",
+            flush=True,
+        )
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    requests: list[int] = []
+    before = {
+        number: signal.signal(number, lambda received, _: requests.append(received))
+        for number in STOP_SIGNALS
+    }
+    try:
+        yield requests
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _peak_memory_mb() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

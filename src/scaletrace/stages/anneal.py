@@ -1,0 +1,29 @@
+"""Finish a run: from a trunk's state, or from nothing, to the end of its schedule."""
+
+from pathlib import Path
+from typing import Any
+
+from scaletrace.formats.checkpoints import write_checkpoint
+from scaletrace.segment import Segment
+from scaletrace.study.files import write_json
+
+
+def run(
+    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
+) -> dict[str, Any]:
+    """Train to `total_steps`; write the model, the curve and the outcome."""
+    segment = Segment(inputs, settings, work)
+    measurements = segment.train()
+    training = segment.training
+    weights = {name: p.detach() for name, p in training.model.named_parameters()}
+    write_checkpoint(outputs["model"], weights, segment.facts())
+    segment.write_curve(outputs["curve"])
+    ok = segment.status == "ok"
+    outcome = {
+        "status": segment.status,
+        "step": training.step,
+        "train_loss": training.rows[-1].loss if ok else None,
+        "unique_tokens": segment.unique_tokens,
+    }
+    write_json(outputs["outcome"], outcome)
+    return measurements

@@ -1,0 +1,67 @@
+"""Gather every run of a study, trained or not, into one table."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+
+COLUMNS = [
+    *("run", "size", "seed", "budget", "n_non_embedding", "n_total", "n_with_head", "n_tokens"),
+    *("flops_6nd", "flops_exact", "loss", "loss_se", "bits_per_byte", "perplexity"),
+    *("learning_rate", "batch_tokens", "unique_tokens", "status", "reason"),
+]
+MEASURED = ("loss", "loss_se", "bits_per_byte", "perplexity")
+
+
+def run(
+    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
+) -> dict[str, Any]:
+    """Write `observations.csv`: one row per run, its status, and numbers only where there are any.
+
+    Evaluations and outcomes belong to the run that names their file or folder
+    (`evals/<run>.json`, `runs/<run>/outcome.json`).
+    """
+    del work
+    evals = {path.stem: _read(path) for path in inputs["evals"]}
+    outcomes = {path.parent.name: _read(path) for path in inputs["outcomes"]}
+    rows = [_row(run, evals.get(run["run"]), outcomes.get(run["run"])) for run in settings["runs"]]
+    with outputs["observations"].open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([row.get(name) for name in COLUMNS] for row in rows)
+    return {"runs": len(rows), "ok": sum(row["status"] == "ok" for row in rows)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _row(
+    run: dict[str, Any], evaluation: dict[str, Any] | None, outcome: dict[str, Any] | None
+) -> dict[str, Any]:
+    row = {name: run[name] for name in COLUMNS if name in run}
+    if evaluation:
+        row |= {name: evaluation[name] for name in MEASURED}
+    if outcome:
+        row["unique_tokens"] = outcome["unique_tokens"]
+    status, reason = _status(run, evaluation, outcome)
+    return row | {"status": status, "reason": reason}
+
+
+def _status(
+    run: dict[str, Any], evaluation: dict[str, Any] | None, outcome: dict[str, Any] | None
+) -> tuple[str, str]:
+    for status in ("excluded", "failed"):
+        if run[status] is not None:
+            return status, run[status]
+    if evaluation is None or outcome is None:
+        raise BadInput(
+            f"run {run['run']}: no evaluation and outcome, and neither excluded nor failed"
+        )
+    if outcome["status"] == "diverged":
+        return "diverged", f"loss not finite by step {outcome['step']}"
+    if evaluation["status"] == "failed":
+        return "failed", "loss on the held-out tokens not finite"
+    return "ok", ""

@@ -1,0 +1,18 @@
+"""Train one segment of a trunk: constant learning rate after warm-up."""
+
+from pathlib import Path
+from typing import Any
+
+from scaletrace.formats.checkpoints import write_checkpoint
+from scaletrace.segment import Segment
+
+
+def run(
+    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
+) -> dict[str, Any]:
+    """Train from `from_step` to `to_step`; write the state (weights, moments) and the curve."""
+    segment = Segment(inputs, settings, work)
+    measurements = segment.train()
+    write_checkpoint(outputs["state"], segment.training.state(), segment.facts())
+    segment.write_curve(outputs["curve"])
+    return measurements
