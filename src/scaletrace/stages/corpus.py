@@ -1,0 +1,224 @@
+"""Collect the documents of a study and deal them to train, valid and test."""
+
+import hashlib
+import http.client
+import importlib.metadata
+import io
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.science.docstrings import docstrings, may_hold_docstring
+from scaletrace.science.documents import SPLITS, Document, articles, deal, paragraphs
+from scaletrace.study.files import write_json
+
+# Shorter docstrings say little more than the name they describe.
+LONGER_THAN = 200
+
+WIKITEXT_MD5 = "542ccefacc6c27f945fb54453812b3cd"
+WIKITEXT_LINES = {"train": 36718, "valid": 3760, "test": 4358}
+WIKITEXT_MIRRORS = (
+    "https://wikitext.smerity.com/wikitext-2-v1.zip",
+    "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip",
+    "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/dataset/wikitext-2/wikitext-2-v1.zip",
+)
+# A mirror that sends nothing for this long is given up.
+TIMEOUT_SECONDS = 30
+PROGRESS_SECONDS = 5
+
+
+def run(
+    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
+) -> dict[str, Any]:
+    """Write train, valid and test as JSON lines of {source, text}, and a manifest."""
+    start = time.perf_counter()
+    source = settings["source"]
+    manifest: dict[str, Any] = {"source": source}
+    if source == "wikitext-2":
+        splits, manifest["files"] = _wikitext(inputs.get("archive", []))
+    else:
+        if source == "docstrings":
+            manifest["packages"] = settings["packages"]
+            documents = _from_packages(settings["packages"])
+        else:
+            documents, manifest["files"] = _from_files(inputs["files"], settings["document"])
+        splits = deal(documents, settings["valid"], settings["test"])
+    for split, dealt in splits.items():
+        if not dealt:
+            raise BadInput(
+                f"corpus: the {split} split is empty; {sum(map(len, splits.values()))} documents, "
+                f"valid {settings.get('valid')}, test {settings.get('test')}: every split needs "
+                "at least one, so give more documents or larger fractions"
+            )
+    manifest["splits"] = {split: _write(splits[split], outputs[split]) for split in SPLITS}
+    write_json(outputs["manifest"], manifest)
+    size = sum(facts["bytes"] for facts in manifest["splits"].values())
+    for split, facts in manifest["splits"].items():
+        print(f"corpus: {split} {facts['documents']:,} documents, {facts['bytes']:,} bytes")
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "bytes_per_s": size / seconds}
+
+
+def _write(documents: list[Document], path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("wb") as stream:
+        for document in documents:
+            line = json.dumps(document._asdict(), ensure_ascii=False).encode() + b"\n"
+            stream.write(line)
+            digest.update(line)
+            size += len(document.text.encode())
+    return {"documents": len(documents), "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _from_packages(packages: dict[str, str]) -> list[Document]:
+    documents = []
+    for name, wanted in sorted(packages.items()):
+        files = _source_files(name, wanted)
+        found = [
+            Document(f"{file.as_posix()}:{qualified}", text)
+            for file in files
+            if may_hold_docstring(source := Path(file.locate()).read_bytes(), LONGER_THAN)
+            for qualified, text in docstrings(source)
+            if len(text) > LONGER_THAN
+        ]
+        print(
+            f"corpus: {name} {wanted}, {len(files):,} files, {len(found):,} docstrings", flush=True
+        )
+        documents += found
+    return documents
+
+
+def _source_files(name: str, wanted: str) -> list[importlib.metadata.PackagePath]:
+    """Return the Python files of an installed distribution, as its record lists them, sorted."""
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        raise BadInput(f"corpus.packages.{name}: {wanted}; no such package is installed") from None
+    # A local label such as +cpu names a build of the same sources.
+    if wanted not in (distribution.version, distribution.version.partition("+")[0]):
+        raise BadInput(
+            f"corpus.packages.{name}: {wanted}; {distribution.version} is installed, "
+            "and another version has other docstrings"
+        )
+    files = [file for file in distribution.files or [] if file.suffix == ".py"]
+    if not files:
+        raise BadInput(f"corpus.packages.{name}: the installed package lists no Python files")
+    return sorted(files, key=lambda file: file.as_posix())
+
+
+def _from_files(paths: list[Path], document: str) -> tuple[list[Document], dict[str, str]]:
+    base = os.path.commonpath([path.parent for path in paths])
+    documents: list[Document] = []
+    sums = {}
+    for path in sorted(paths):
+        name = Path(os.path.relpath(path, base)).as_posix()
+        content = path.read_bytes()
+        sums[name] = hashlib.sha256(content).hexdigest()
+        text = _decode(content, path)
+        if document == "file":
+            documents.append(Document(name, text))
+        else:
+            documents += [Document(f"{name}:{line}", part) for line, part in paragraphs(text)]
+    print(f"corpus: {len(paths):,} files, {len(documents):,} documents", flush=True)
+    return documents, sums
+
+
+def _decode(content: bytes, path: Path) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8; "
+            "a corpus is UTF-8 text"
+        ) from None
+    if not text.strip():
+        raise BadInput(f"{path}: the file holds no text")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _wikitext(archive: list[Path]) -> tuple[dict[str, list[Document]], dict[str, str]]:
+    """Return the official splits of WikiText-2, one document per article."""
+    contents = _wikitext_contents(archive)
+    splits = {}
+    for split, expected in WIKITEXT_LINES.items():
+        name = _wikitext_name(split)
+        text = _decode(contents[name], Path(name))
+        lines = text.count("\n")
+        if lines != expected:
+            raise BadInput(f"{name}: {lines} lines; WikiText-2 has {expected} there")
+        splits[split] = [Document(f"{name}:{title}", part) for title, part in articles(text)]
+    return splits, {name: hashlib.sha256(part).hexdigest() for name, part in contents.items()}
+
+
+def _wikitext_name(split: str) -> str:
+    return f"wiki.{split}.tokens"
+
+
+def _wikitext_contents(archive: list[Path]) -> dict[str, bytes]:
+    names = [_wikitext_name(split) for split in SPLITS]
+    if archive and archive[0].is_dir():
+        missing = [name for name in names if not (archive[0] / name).is_file()]
+        if missing:
+            raise BadInput(
+                f"{archive[0]}: {missing[0]} is not there; needed are {', '.join(names)}"
+            )
+        return {name: (archive[0] / name).read_bytes() for name in names}
+    if archive:
+        content = archive[0].read_bytes()
+        if fault := _fault(content):
+            raise BadInput(f"{archive[0]}: {fault}")
+    else:
+        content = _download(WIKITEXT_MIRRORS)
+    with zipfile.ZipFile(io.BytesIO(content)) as files:
+        return {name: files.read(f"wikitext-2/{name}") for name in names}
+
+
+def _fault(content: bytes) -> str | None:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if md5 == WIKITEXT_MD5:
+        return None
+    return f"{len(content):,} bytes with md5 {md5}; wikitext-2-v1.zip has {WIKITEXT_MD5}"
+
+
+def _download(mirrors: tuple[str, ...]) -> bytes:
+    """Return the archive from the first mirror that has it; it is kept in memory (4.5 MB)."""
+    faults = []
+    for mirror in mirrors:
+        print(f"corpus: {mirror}", flush=True)
+        try:
+            content = b"".join(_blocks(mirror))
+        except (OSError, http.client.HTTPException) as error:
+            fault = str(error)
+        else:
+            fault = _fault(content)
+            if fault is None:
+                return content
+        print(f"corpus: {fault}", flush=True)
+        faults.append(f"  {mirror}: {fault}")
+    raise BadInput(
+        "corpus: no mirror has wikitext-2-v1.zip, and nothing was kept:\n"
+        + "\n".join(faults)
+        + "\nGive `path:`, a local copy of the zip or a folder with its three files"
+    )
+
+
+def _blocks(address: str) -> Iterator[bytes]:
+    # Some hosts refuse urllib's own name.
+    request = urllib.request.Request(address, headers={"User-Agent": "scaletrace"})
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+        total = int(response.headers.get("Content-Length", 0))
+        received, shown = 0, time.monotonic()
+        while block := response.read(1 << 16):
+            received += len(block)
+            if time.monotonic() - shown > PROGRESS_SECONDS:
+                shown = time.monotonic()
+                print(f"corpus: {received:,} of {total:,} bytes", flush=True)
+            yield block

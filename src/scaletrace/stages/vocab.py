@@ -1,0 +1,72 @@
+"""Build the vocabulary from the training split."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.science import tokenizers
+from scaletrace.study.files import write_json, write_text
+
+
+def run(
+    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
+) -> dict[str, Any]:
+    """Write the vocabulary of `settings["kind"]` with `settings["size"]` ids."""
+    start = time.perf_counter()
+    kind, size = settings["kind"], settings["size"]
+    texts = _texts(inputs["train"][0])
+    print(f"vocab: {kind}, {size} ids", flush=True)
+    if kind == "bpe":
+        _write_bpe(texts, size, outputs["vocabulary"])
+    elif kind == "basic_english":
+        _write_basic_english(texts, size, settings["min_freq"], outputs["vocabulary"])
+    else:
+        if size != tokenizers.Bytes.size:
+            raise BadInput(
+                f"vocabulary.size: {size}; the kind bytes has {tokenizers.Bytes.size} ids, "
+                "256 bytes and end-of-document"
+            )
+        write_json(outputs["vocabulary"], {"kind": "bytes"})
+    seconds = time.perf_counter() - start
+    print(f"vocab: done in {seconds:.1f} s", flush=True)
+    return {"seconds": seconds}
+
+
+def _texts(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)["text"]
+
+
+def _write_bpe(texts: Iterator[str], size: int, path: Path) -> None:
+    smallest = tokenizers.BYTES + 1
+    if size < smallest:
+        raise BadInput(
+            f"vocabulary.size: {size}; the kind bpe needs at least {smallest}, "
+            "256 bytes and end-of-document"
+        )
+    # The job owns one processor; the library would start a thread on each.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    vocabulary = tokenizers.train_byte_pairs(texts, size)
+    _check_size(size, tokenizers.load(vocabulary).size)
+    write_text(path, vocabulary)
+
+
+def _write_basic_english(texts: Iterator[str], size: int, min_freq: int, path: Path) -> None:
+    # torchtext imports torch, which the other kinds need not wait for.
+    from torchtext.vocab import Vocab
+
+    specials = [tokenizers.UNKNOWN, tokenizers.END_OF_WORDS]
+    counts = tokenizers.count_basic_english(texts)
+    vocab = Vocab(counts, max_size=size - len(specials), min_freq=min_freq, specials=specials)
+    _check_size(size, len(vocab.itos))
+    write_json(path, {"kind": "basic_english", "tokens": vocab.itos})
+
+
+def _check_size(size: int, given: int) -> None:
+    if given < size:
+        raise BadInput(f"vocabulary.size: {size}; this corpus gives at most {given}")
