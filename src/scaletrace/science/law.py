@@ -1,0 +1,173 @@
+"""What a law is, and the calculus that laws share.
+
+A law is fitted in internal coordinates: logarithms of everything positive, plain numbers for
+exponents, and every variable as a logarithm about its own centre. That makes the prediction a
+log-sum-exp of terms that are linear, or nearly so, in the coordinates, and keeps units out of
+the optimisation. `Law.natural` and `Law.internal` convert to and from the published parameters.
+
+Shapes: B coordinate vectors (starts, resamples, profile points) x p parameters x n observations.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Logs = Mapping[str, Array]  # variable (n, d, c, u) -> centred natural logarithms, shape (n,)
+Centre = Mapping[str, float]  # variable -> the logarithm that was subtracted
+
+VARIABLES = {
+    "n": "model parameters N",
+    "d": "training tokens D",
+    "c": "training FLOPs C",
+    "u": "unique tokens U",
+}
+
+
+@dataclass(frozen=True)
+class Jet:
+    """Log prediction with its derivatives in the internal coordinates.
+
+    value (B, n); gradient (B, p, n); curvature maps weights (B, n) to the weighted sum over
+    observations of the second derivatives, (B, p, p), which are never held one by one.
+    """
+
+    value: Array
+    gradient: Array
+    curvature: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Term:
+    """Logarithm of one summand: value (B, n), first and second derivatives by coordinate.
+
+    A derivative has shape (n,) where it is the same for all coordinate vectors, else (B, n).
+    """
+
+    value: Array
+    first: dict[int, Array]
+    second: dict[tuple[int, int], Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a law.
+
+    kind: `level` (a loss, E), `amplitude` (the size of a falling term, A), `location` (a value of
+    a variable, Nc), `scale` (a positive pure number, R_D_star) are fitted as logarithms;
+    `exponent` as it is. low and high bound exponents and scales, in natural units.
+    variable: what an exponent multiplies or where a location lies.
+    """
+
+    name: str
+    kind: str
+    low: float = 0.0
+    high: float = np.inf
+    variable: str = ""
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the internal coordinate is the logarithm of the parameter."""
+        return self.kind != "exponent"
+
+
+@dataclass(frozen=True)
+class Law:
+    """A parametric form of the loss.
+
+    formula and paper are for people; variables are the logs that `jet` needs; offsets gives, for
+    coordinates about a centre, what to add to each (by index) for coordinates about zero.
+    """
+
+    name: str
+    formula: str
+    paper: str
+    variables: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    jet: Callable[[Array, Logs], Jet]
+    offsets: Callable[[Array, Centre], dict[int, Array]]
+    guesses: Callable[[Logs, Array], Array]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names in the order of the coordinates."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def index(self, name: str) -> int:
+        """Position of a parameter among the coordinates."""
+        return self.names.index(name)
+
+    def natural(self, theta: Array, centre: Centre) -> Array:
+        """Published parameters (…, p) of internal coordinates (…, p) about `centre`."""
+        values = np.array(theta, dtype=float)
+        for index, offset in self.offsets(values, centre).items():
+            values[..., index] += offset
+        logarithmic = [parameter.logarithmic for parameter in self.parameters]
+        values[..., logarithmic] = np.exp(values[..., logarithmic])
+        return values
+
+    def internal(self, values: Array, centre: Centre) -> Array:
+        """Internal coordinates (…, p) about `centre` of published parameters (…, p)."""
+        theta = np.array(values, dtype=float)
+        logarithmic = [parameter.logarithmic for parameter in self.parameters]
+        theta[..., logarithmic] = np.log(theta[..., logarithmic])
+        for index, offset in self.offsets(theta, centre).items():
+            theta[..., index] -= offset
+        return theta
+
+    def bounds(self, logs: Logs, log_loss: Array) -> tuple[Array, Array]:
+        """Lower and upper bounds (p,), (p,) of the coordinates for these observations.
+
+        A level or an amplitude may shrink to a millionth of the loss: there the term is gone.
+        """
+        low, high = [], []
+        for parameter in self.parameters:
+            if parameter.kind == "level":
+                pair = (log_loss.min() - 14.0, log_loss.max())
+            elif parameter.kind == "amplitude":
+                pair = (log_loss.min() - 14.0, log_loss.max() + 14.0)
+            elif parameter.kind == "location":
+                x = logs[parameter.variable]
+                pair = (x.min() - 70.0, x.max() + 70.0)
+            elif parameter.kind == "scale":
+                pair = (np.log(parameter.low), np.log(parameter.high))
+            else:
+                pair = (parameter.low, parameter.high)
+            low.append(pair[0])
+            high.append(pair[1])
+        return np.array(low), np.array(high)
+
+
+def log_sum_exp(terms: list[Term], coordinates: int) -> Jet:
+    """Logarithm of a sum of exponentials of `terms`, with derivatives, for p = `coordinates`."""
+    stack = np.stack(np.broadcast_arrays(*(term.value for term in terms)))
+    top = stack.max(axis=0)
+    shares = np.exp(stack - top)
+    total = shares.sum(axis=0)
+    shares /= total
+    batch, count = total.shape
+    gradient = np.zeros((batch, coordinates, count))
+    for term, share in zip(terms, shares, strict=True):
+        for index, first in term.first.items():
+            gradient[:, index] += share * first
+
+    def curvature(weights: Array) -> Array:
+        hessian = -(gradient * weights[:, None, :]) @ gradient.transpose(0, 2, 1)
+        for term, share in zip(terms, shares, strict=True):
+            weighted = weights * share
+            pairs = [(i, j) for i in term.first for j in term.first if i <= j]
+            for i, j in pairs:
+                second = term.first[i] * term.first[j] + term.second.get((i, j), 0.0)
+                entry = (
+                    weighted @ second
+                    if second.ndim == 1
+                    else np.einsum("bn,bn->b", weighted, np.broadcast_to(second, weighted.shape))
+                )
+                hessian[:, i, j] += entry
+                if i != j:
+                    hessian[:, j, i] += entry
+        return hessian
+
+    return Jet(top + np.log(total), gradient, curvature)
