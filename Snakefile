@@ -1,0 +1,44 @@
+from functools import partial
+
+from snakemake.utils import min_version
+
+from scaletrace.lineage.fingerprint import fingerprint
+from scaletrace.workflow import argument, describe, open_plan_or_exit
+
+min_version("9.0")
+
+PLAN, PACKAGES, RAW_FILES = open_plan_or_exit(
+    workflow.config_settings.configfiles, workflow.config_settings.config
+)
+STUDY = PLAN.study.study
+RESULTS = f"results/{STUDY}"
+
+
+report: "workflow/report/study.rst"
+
+
+wildcard_constraints:
+    size="[a-z0-9_-]+",
+    seed="[0-9]+",
+    tokens="[0-9]+",
+    run="[A-Za-z0-9_.-]+",
+
+
+include: "rules/job.smk"
+include: "rules/text.smk"
+include: "rules/training.smk"
+include: "rules/observations.smk"
+include: "rules/laws.smk"
+
+
+rule all:
+    input:
+        f"{RESULTS}/observations.csv",
+        f"{RESULTS}/timings.csv",
+        expand(f"{RESULTS}/fits/{{fit}}.json", fit=PLAN.fits()),
+        expand(
+            f"{RESULTS}/figures/{{figure}}.{{form}}",
+            figure=PLAN.figures(),
+            form=["pdf", "svg", "png", "csv"],
+        ),
+    default_target: True

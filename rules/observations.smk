@@ -1,0 +1,52 @@
+SPLIT = PLAN.study.evaluation.split
+TRAINED = [run.name for run in PLAN.trained_runs()]
+
+
+rule evaluate:
+    input:
+        model=rules.anneal.output.model,
+        outcome=rules.anneal.output.outcome,
+        tokens=f"{RESULTS}/tokens/{SPLIT}.bin",
+        header=f"{RESULTS}/tokens/{SPLIT}.json",
+    output:
+        result=f"{RESULTS}/evals/{{run}}.json",
+    log:
+        f"{RESULTS}/logs/evaluate/{{run}}.log",
+    params:
+        job=job,
+        settings=lambda w: settings(PLAN.evaluate(PLAN.runs[w.run])),
+        code=fingerprint("evaluate"),
+    shell:
+        JOB
+
+
+rule observe:
+    input:
+        evals=expand(rules.evaluate.output.result, run=TRAINED),
+        outcomes=expand(rules.anneal.output.outcome, run=TRAINED),
+    output:
+        observations=report(
+            f"{RESULTS}/observations.csv",
+            category="Tables",
+            caption="../workflow/report/observations.rst",
+        ),
+    log:
+        f"{RESULTS}/logs/observe.log",
+    params:
+        job=job,
+        settings=settings(PLAN.observe()),
+        code=fingerprint("observe"),
+    shell:
+        JOB
+
+
+# What varies between identical executions stays out of every table that a fit reads.
+rule timings:
+    input:
+        rules.observe.output.observations,
+    output:
+        f"{RESULTS}/timings.csv",
+    log:
+        f"{RESULTS}/logs/timings.log",
+    shell:
+        "python -m scaletrace.lineage.timings {STUDY} > {output} 2> {log}"

@@ -1,0 +1,58 @@
+def raw_text(wildcards):
+    return {"files": RAW_FILES} if RAW_FILES else {}
+
+
+rule corpus:
+    input:
+        unpack(raw_text),
+    output:
+        train=f"{RESULTS}/corpus/train.jsonl",
+        valid=f"{RESULTS}/corpus/valid.jsonl",
+        test=f"{RESULTS}/corpus/test.jsonl",
+        manifest=f"{RESULTS}/corpus/manifest.json",
+    log:
+        f"{RESULTS}/logs/corpus.log",
+    params:
+        job=job,
+        settings=settings(PLAN.corpus(PACKAGES)),
+        code=fingerprint("corpus"),
+    shell:
+        JOB
+
+
+rule vocab:
+    input:
+        train=rules.corpus.output.train,
+    output:
+        vocabulary=f"{RESULTS}/vocab/vocabulary.json",
+    log:
+        f"{RESULTS}/logs/vocab.log",
+    params:
+        job=job,
+        settings=settings(PLAN.vocabulary()),
+        code=fingerprint("vocab"),
+    shell:
+        JOB
+
+
+rule tokenize:
+    input:
+        vocabulary=rules.vocab.output.vocabulary,
+        train=rules.corpus.output.train,
+        valid=rules.corpus.output.valid,
+        test=rules.corpus.output.test,
+    output:
+        train=f"{RESULTS}/tokens/train.bin",
+        valid=f"{RESULTS}/tokens/valid.bin",
+        test=f"{RESULTS}/tokens/test.bin",
+        train_header=f"{RESULTS}/tokens/train.json",
+        valid_header=f"{RESULTS}/tokens/valid.json",
+        test_header=f"{RESULTS}/tokens/test.json",
+    log:
+        f"{RESULTS}/logs/tokenize.log",
+    params:
+        job=job,
+        settings=settings({}),
+        code=fingerprint("tokenize"),
+    shell:
+        JOB

@@ -1,0 +1,161 @@
+"""What every rule calls: run one stage, put its outputs in place, and leave a job record.
+
+    python -m scaletrace.job STAGE --study NAME --job JSON --settings JSON
+        --code FINGERPRINT --threads N
+
+The rule has the name of its stage. `--job` holds the rule's wildcards, inputs and outputs by name.
+JSON that is too long for a command line stands in a file, given as @FILE.
+
+Exit codes: 0 done, 1 failed, 2 input that a person has to mend (one message, no traceback).
+"""
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.lease import lease
+from scaletrace.lineage import fingerprint, records
+from scaletrace.study import files
+
+WORK = Path("work")
+
+
+def _json(text: str) -> Any:
+    if text.startswith("@"):
+        text = Path(text[1:]).read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m scaletrace.job", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--job", type=_json, required=True, help="wildcards, inputs, outputs")
+    parser.add_argument("--settings", type=_json, required=True)
+    parser.add_argument("--code", required=True, help="fingerprint when the workflow was read")
+    parser.add_argument("--threads", type=int, required=True)
+    return parser.parse_args(argv)
+
+
+def _require_code(stage: str, expected: str) -> None:
+    fingerprint.forget()
+    if fingerprint.fingerprint(stage) != expected:
+        raise BadInput(
+            f"src/scaletrace: the code of stage {stage} is not the code that the workflow was read "
+            "with; start snakemake again"
+        )
+
+
+def _work_folder(arguments: argparse.Namespace, inputs: list[dict[str, Any]]) -> Path:
+    """Name the folder for resumable state after everything that decides the outcome."""
+    identity = {
+        "rule": arguments.stage,
+        "wildcards": arguments.job["wildcards"],
+        "settings": arguments.settings,
+        "code": arguments.code,
+        "inputs": [[entry["name"], entry["path"], entry["sha256"]] for entry in inputs],
+    }
+    name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return WORK / arguments.study / name
+
+
+def _describe(files_by_name: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Return one entry per file: its name in the stage, its path and its hashes."""
+    return [
+        {"name": name, "path": path, **files.hashes(Path(path))}
+        for name, paths in files_by_name.items()
+        for path in paths
+    ]
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    started, clock = time.time(), time.perf_counter()
+    _require_code(arguments.stage, arguments.code)
+    stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
+    inputs = _describe(arguments.job["inputs"])
+    for entry in inputs:
+        entry["record"] = records.producer(arguments.study, entry)
+    outputs = {name: Path(path) for name, path in arguments.job["outputs"].items()}
+    work = _work_folder(arguments, inputs)
+    with lease(work):
+        # Beside the outputs, so that putting them in place is a rename and never a copy.
+        first = next(iter(outputs.values()))
+        first.parent.mkdir(parents=True, exist_ok=True)
+        drafts = first.parent / f".draft-{work.name[:16]}"
+        shutil.rmtree(drafts, ignore_errors=True)
+        drafts.mkdir()
+        try:
+            temporary = {name: drafts / f"{name}{path.suffix}" for name, path in outputs.items()}
+            measured = stage.run(
+                inputs={
+                    name: [Path(path) for path in paths]
+                    for name, paths in arguments.job["inputs"].items()
+                },
+                outputs=temporary,
+                settings=arguments.settings,
+                work=work,
+            )
+            _require_code(arguments.stage, arguments.code)
+            if _describe(arguments.job["inputs"]) != [
+                {key: value for key, value in entry.items() if key != "record"} for entry in inputs
+            ]:
+                raise BadInput("an input changed while the job was reading it; run it again")
+            for name, path in temporary.items():
+                outputs[name].parent.mkdir(parents=True, exist_ok=True)
+                path.replace(outputs[name])
+        finally:
+            shutil.rmtree(drafts, ignore_errors=True)
+        records.write(
+            study=arguments.study,
+            identity={
+                "rule": arguments.stage,
+                "wildcards": arguments.job["wildcards"],
+                "settings": arguments.settings,
+                "code": {
+                    "fingerprint": arguments.code,
+                    "modules": fingerprint.modules(arguments.stage),
+                },
+                "inputs": inputs,
+                "outputs": _describe({name: [str(path)] for name, path in outputs.items()}),
+            },
+            circumstances={
+                **records.surroundings(),
+                "start": started,
+                "end": time.time(),
+                "seconds": time.perf_counter() - clock,
+                "threads": arguments.threads,
+                "measured": measured,
+            },
+        )
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one job; see the module's docstring."""
+    arguments = _arguments(argv)
+    try:
+        _run(arguments)
+    except BadInput as problem:
+        print(f"{arguments.stage}: {problem}", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        where = f" ({problem.filename})" if problem.filename else ""
+        print(
+            f"{arguments.stage}: {problem.strerror or problem}{where}; nothing was put in place",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    os.umask(os.umask(0) | 0o022)
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The lease on a working folder: two processes never train the same thing side by side."""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+HEARTBEAT = 10.0
+# A holder on another host whose heart has not beaten for this long is taken for dead.
+SILENCE = 120.0
+WAIT = 2.0
+
+
+def _me() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        # A process id alone may have been given to somebody else since.
+        "started": psutil.Process().create_time(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
+
+
+def _is_dead(lease: Path, holder: dict[str, Any]) -> bool:
+    if holder.get("host") == socket.gethostname():
+        try:
+            process = psutil.Process(holder["pid"])
+            return (
+                abs(process.create_time() - holder["started"]) > 1
+                or process.status() == psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:
+            return True
+    return time.time() - lease.stat().st_mtime > SILENCE
+
+
+def _take(lease: Path, me: str) -> bool:
+    """Try to become the holder: link a complete file into place, which only one can do."""
+    draft = lease.with_name(f".{uuid.uuid4().hex}")
+    try:
+        draft.write_text(me, encoding="utf-8")
+        os.link(draft, lease)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def _remove_if_dead(lease: Path) -> str | None:
+    """Remove the lease of a dead holder; return the name of a living one."""
+    try:
+        holder = json.loads(lease.read_text(encoding="utf-8"))
+        if not _is_dead(lease, holder):
+            return f"process {holder['pid']} on {holder['host']}"
+        # Of several that see the same dead holder only one can rename its lease away.
+        aside = lease.with_name(f".{uuid.uuid4().hex}")
+        lease.rename(aside)
+        aside.unlink()
+    except FileNotFoundError:
+        pass
+    return None
+
+
+@contextlib.contextmanager
+def lease(folder: Path) -> Iterator[None]:
+    """Hold the lease on `folder`, after waiting for a living holder and replacing a dead one.
+
+    The holder is named by host, process and SLURM job, and touches the lease every few seconds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, me, said = folder / "lease.json", json.dumps(_me()), False
+    while not _take(path, me):
+        holder = _remove_if_dead(path)
+        if holder is not None:
+            if not said:
+                print(f"waiting: {holder} is working on {folder}", flush=True)
+                said = True
+            time.sleep(WAIT)
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT):
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        done.set()
+        heart.join()
+        # A process that was suspended for long may find that another has taken over.
+        if path.is_file() and path.read_text(encoding="utf-8") == me:
+            path.unlink()

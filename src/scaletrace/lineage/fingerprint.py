@@ -1,0 +1,119 @@
+"""What a stage's code means: a hash over the syntax trees of every module that it imports."""
+
+import ast
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "scaletrace"
+ROOT = Path(__file__).parents[1]
+
+
+def _module_file(module: str, root: Path) -> Path | None:
+    base = root.joinpath(*module.split(".")[1:])
+    for candidate in (base / "__init__.py", base.with_suffix(".py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _imported(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
+    """Yield the names of package modules (or of things in them) that a tree imports."""
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, node.module] if node.module else above)
+            else:
+                base = node.module or ""
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _plain(node: object) -> object:
+    """Turn a syntax tree into JSON that every Python version writes alike.
+
+    Positions, comments and docstrings are left out. So are empty fields, because newer versions
+    add some (type parameters) to old kinds of node.
+    """
+    if isinstance(node, ast.AST):
+        fields: dict[str, object] = {}
+        for name, value in ast.iter_fields(node):
+            # `kind` tells u"x" from "x", `ctx` follows from the place: neither means anything.
+            if name in {"kind", "ctx", "type_comment"} or value is None or value == []:
+                continue
+            fields[name] = (
+                [_plain(item) for item in value if not _is_docstring(item)]
+                if isinstance(value, list)
+                else _plain(value)
+            )
+        if isinstance(node, ast.Constant):
+            fields = {"value": [type(node.value).__name__, repr(node.value).encode().hex()]}
+            if isinstance(node.value, str):
+                fields = {"value": ["str", node.value]}
+        return [type(node).__name__, fields]
+    return node
+
+
+@functools.cache
+def _module(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of one module and the package modules that it imports."""
+    path = _module_file(module, root)
+    if path is None:
+        raise ModuleNotFoundError(f"{module} is no module of the package")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = json.dumps(_plain(tree), ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    found: set[str] = set()
+    for name in _imported(tree, module, path.name == "__init__.py"):
+        parts = name.split(".")
+        if parts[0] == PACKAGE:
+            # Importing a.b.c runs a and a.b first.
+            found.update(".".join(parts[: n + 1]) for n in range(len(parts)))
+    imports = tuple(sorted(name for name in found if _module_file(name, root)))
+    return hashlib.sha256(text.encode()).hexdigest(), imports
+
+
+def modules(stage: str, root: Path = ROOT) -> dict[str, str]:
+    """Return the package modules that a stage imports, transitively, each with its hash.
+
+    Args:
+        stage: name of a module (or package) under `stages/`.
+        root: folder of the package's sources.
+    """
+    start = f"{PACKAGE}.stages.{stage}"
+    waiting, found = [PACKAGE, f"{PACKAGE}.stages", start], {}
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found[module], imports = _module(module, root)
+        waiting.extend(imports)
+    return dict(sorted(found.items()))
+
+
+def fingerprint(stage: str, root: Path = ROOT) -> str:
+    """Return the hash of a stage's code: equal as long as the code means the same.
+
+    Comments, docstrings and formatting do not count; every module of the package that the stage
+    imports, directly or not, does.
+    """
+    text = json.dumps(modules(stage, root), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def forget() -> None:
+    """Read the sources anew at the next call: they may have been edited meanwhile."""
+    _module.cache_clear()

@@ -1,0 +1,141 @@
+"""Job records: how each artifact came to be, written by the job that made it."""
+
+import hashlib
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.study import files
+
+PROVENANCE = Path("provenance")
+TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
+
+
+def identifier(identity: dict[str, Any]) -> str:
+    """Return a record's id: the sha256 of its identity alone, so that a rerun keeps it."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:
+    """Return where the record of a job lies."""
+    name = ",".join(f"{key}={value}" for key, value in sorted(wildcards.items())) or rule
+    return PROVENANCE / "jobs" / study / rule / f"{name}.json"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a job record.
+
+    Raises:
+        BadInput: the file is no job record, or its id is not that of its identity.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        stated, actual = record["id"], identifier(record["identity"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: no readable job record ({error})") from None
+    if stated != actual:
+        raise BadInput(f"{path}: id: found {stated}; its identity hashes to {actual}")
+    return record
+
+
+def _pointer(study: str, artifact: str) -> Path:
+    """Return the file that names the record of an artifact; a cache, rebuilt where missing."""
+    name = hashlib.sha256(artifact.encode()).hexdigest()
+    return Path("work") / study / "producers" / name
+
+
+def _find(study: str, artifact: str) -> Path | None:
+    pointer = _pointer(study, artifact)
+    if pointer.is_file():
+        return Path(pointer.read_text(encoding="utf-8"))
+    for path in sorted((PROVENANCE / "jobs" / study).glob("*/*.json")):
+        if any(entry["path"] == artifact for entry in read(path)["identity"]["outputs"]):
+            return path
+    return None
+
+
+def producer(study: str, entry: dict[str, Any]) -> str | None:
+    """Return the id of the record of the job that made an input; None for raw text.
+
+    Args:
+        study: name of the study.
+        entry: the input, with its path and sha256.
+
+    Raises:
+        BadInput: the file is not what its record says the job wrote.
+    """
+    path = _find(study, entry["path"])
+    if path is None:
+        return None
+    record = read(path)
+    for output in record["identity"]["outputs"]:
+        if output["path"] == entry["path"] and output["sha256"] == entry["sha256"]:
+            return record["id"]
+    raise BadInput(
+        f"{entry['path']}: found sha256 {entry['sha256']}, which is not what its job wrote "
+        f"({path}); delete the file and snakemake makes it again"
+    )
+
+
+def write(study: str, identity: dict[str, Any], circumstances: dict[str, Any]) -> None:
+    """Write the record of a job that has put its outputs in place."""
+    path = path_of(study, identity["rule"], identity["wildcards"])
+    record = {"id": identifier(identity), "identity": identity, "circumstances": circumstances}
+    files.write_json(path, record)
+    for output in identity["outputs"]:
+        files.write_text(_pointer(study, output["path"]), str(path))
+
+
+def surroundings() -> dict[str, Any]:
+    """Return what surrounds a job: commit, host, processor, SLURM job and environment."""
+    return {
+        "git": _git(),
+        "host": socket.gethostname(),
+        "cpu": _processor(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        "environment": _environment(),
+    }
+
+
+def _git() -> dict[str, Any] | None:
+    def ask(*words: str) -> str:
+        answer = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
+        return answer.stdout.strip()
+
+    try:
+        return {
+            "commit": ask("rev-parse", "HEAD"),
+            "changed": ask("status", "--porcelain", "--", *TRACKED).splitlines(),
+        }
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _environment() -> str:
+    """Store what is installed, once per environment, and return the sha256 of that file."""
+    packages = {d.name.lower(): d.version for d in metadata.distributions()}
+    content = files.to_json(
+        {"python": sys.version, "platform": platform.platform(), "packages": packages}
+    )
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    path = PROVENANCE / "env" / f"{digest}.json"
+    if not path.exists():
+        files.write_text(path, content)
+    return digest

@@ -1,0 +1,37 @@
+"""What each job took: `python -m scaletrace.lineage.timings STUDY` prints timings.csv.
+
+These numbers differ between identical executions; they come from the job records, and no fit
+reads them.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from scaletrace.lineage import records
+
+COLUMNS = ("rule", "job", "seconds", "tokens_per_s", "peak_memory_mb", "threads", "host", "cpu")
+
+
+def rows(study: str) -> Iterator[dict[str, Any]]:
+    """Yield one row per recorded job of a study, sorted by rule and job."""
+    for path in sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json")):
+        circumstances = records.read(path)["circumstances"]
+        yield {
+            "rule": path.parent.name,
+            "job": path.stem,
+            **{name: circumstances[name] for name in ("seconds", "threads", "host", "cpu")},
+            **{name: circumstances["measured"].get(name) for name in COLUMNS[3:5]},
+        }
+
+
+def main(study: str) -> None:
+    """Print the timings of a study as CSV."""
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(study))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

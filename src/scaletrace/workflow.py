@@ -1,0 +1,91 @@
+"""What the Snakefile asks of the package: the plan of the study, and the words of a job."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.study import files
+from scaletrace.study.config import load
+from scaletrace.study.corpora import package_versions, raw_files
+from scaletrace.study.plan import Plan
+
+DEFAULT = Path("config/demo.yaml")
+# Linux takes 131,072 bytes in one word of a command, and the shell gets a job's in one.
+LONGEST_ARGUMENT = 50_000
+
+
+def open_plan(path: Path) -> tuple[Plan, dict[str, str], list[str]]:
+    """Return the plan of a study file, the packages and the files that its text comes from.
+
+    Raises:
+        BadInput: every line of the message names the file, the key and what is allowed.
+    """
+    study = load(path)
+    try:
+        return Plan(study), package_versions(study), raw_files(study)
+    except BadInput as problem:
+        raise BadInput(f"{path}: {problem}") from None
+
+
+def study_file(configfiles: list[Path], config: dict[str, Any]) -> Path:
+    """Return the one study file of an invocation of snakemake.
+
+    Raises:
+        BadInput: there are two, or single keys were given on the command line.
+    """
+    if config:
+        raise BadInput(
+            f"--config: found {', '.join(config)}; a study is one file, so that its results can "
+            "be traced to it: edit a copy and give it with --configfile"
+        )
+    if len(configfiles) > 1:
+        raise BadInput(
+            f"--configfile: found {' and '.join(map(str, configfiles))}; snakemake would merge "
+            "them: give one"
+        )
+    if not configfiles:
+        return DEFAULT
+    path = Path(configfiles[0])
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def open_plan_or_exit(
+    configfiles: list[Path], config: dict[str, Any]
+) -> tuple[Plan, dict[str, str], list[str]]:
+    """Return what `open_plan` does; end with the message alone and exit code 2 if it cannot."""
+    try:
+        return open_plan(study_file(configfiles, config))
+    except BadInput as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2)
+
+
+def argument(study: str, value: Any) -> str:
+    """Return a value as JSON for a job's command line, or @FILE where that is too long."""
+    text = json.dumps(value, sort_keys=True)
+    if len(text) <= LONGEST_ARGUMENT:
+        return text
+    name = hashlib.sha256(text.encode()).hexdigest()
+    path = Path("work") / study / "arguments" / f"{name}.json"
+    if not path.exists():
+        files.write_text(path, text)
+    return f"@{path}"
+
+
+def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
+    """Return a job's wildcards, inputs and outputs by name, as an argument."""
+
+    def paths(value: Any) -> list[str]:
+        return [value] if isinstance(value, str) else [str(path) for path in value]
+
+    return argument(
+        study,
+        {
+            "wildcards": {name: str(value) for name, value in wildcards.items()},
+            "inputs": {name: paths(value) for name, value in inputs.items()},
+            "outputs": {name: str(value) for name, value in outputs.items()},
+        },
+    )
