@@ -1,67 +1,106 @@
-"""Docstrings of Python source code, as plain text."""
+"""Docstrings of Python source code, as plain text.
+
+A full parse of 140 MB of installed packages takes 17 s a core. A docstring stands right behind
+the header of its class or function, so one pass of a regular expression over the source finds the
+few places worth parsing, and Python's parser then sees a header and a string and nothing else.
+That also keeps the result the same on every Python version, whatever syntax the rest of a file has.
+"""
 
 import ast
-import gc
+import re
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
-# The oldest grammar among the Python versions that the package supports: what an older
-# interpreter refuses to parse must be refused by a newer one, or their corpora would differ.
-GRAMMAR = (3, 11)
+# Strings and comments are matched so that what they contain is passed over. The letters before a
+# string do not matter here: a backslash protects a quote in every kind of literal.
+_TOKENS = re.compile(
+    b"|".join(
+        (
+            rb"(\n[ \t]*)(def|class|async[ \t]+def)\b",
+            rb"#[^\n]*",
+            rb'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""',
+            rb"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''",
+            rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"',
+            rb"'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
+        )
+    ),
+    re.DOTALL,
+)
+_COMMENT = re.compile(rb"#[^\n]*")
+_BEFORE = re.compile(rb"[ \t]*[rRuU]?")
+_BEHIND = re.compile(rb"[ \t\f]*(?:[\r\n;#]|\Z)")
+# Grammar of the oldest Python version that the package supports.
+_GRAMMAR = (3, 11)
 
-_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+class Docstring(NamedTuple):
+    """The cleaned text of a docstring and the number of the line that it starts on."""
+
+    line: int
+    text: str
 
 
-def may_hold_docstring(source: bytes, longer_than: int) -> bool:
-    """Say whether `source` has a triple-quoted string of more than `longer_than` bytes."""
-    return any(
-        len(part) > longer_than for quote in (b'"""', b"'''") for part in source.split(quote)[1:-1]
-    )
+def docstrings(source: bytes, longer_than: int) -> list[Docstring]:
+    """Return the docstrings of a module, its classes and functions, in the order of the source.
 
-
-def docstrings(source: bytes) -> list[tuple[str, str]]:
-    """Return (qualified name, cleaned docstring) of a module and all its classes and functions.
-
-    They come in the order of the source; the module's own name is empty. Source that Python 3.11
-    cannot parse has none.
+    Only triple-quoted literals that stand on lines of their own count, and only those with more
+    than `longer_than` characters when cleaned. `source` is UTF-8.
     """
     with warnings.catch_warnings():
-        # Warnings of the parsed code (invalid escapes, mostly) concern its authors.
+        # Invalid escapes concern the authors of the code.
         warnings.simplefilter("ignore")
-        collecting = gc.isenabled()
-        # A syntax tree has no cycles, and collecting while it grows doubles the time.
-        gc.disable()
-        try:
-            tree = ast.parse(source, feature_version=GRAMMAR)
-        except (SyntaxError, ValueError):
-            return []
-        finally:
-            if collecting:
-                gc.enable()
-    return list(_walk(tree, ""))
+        return list(_docstrings(source, longer_than))
 
 
-def _walk(node: _Documented, name: str) -> Iterator[tuple[str, str]]:
-    match node.body:
-        case [ast.Expr(value=ast.Constant(value=str(text))), *_]:
-            yield name, clean(text)
-    prefix = f"{name}." if name else ""
-    for child in _statements(node.body):
-        yield from _walk(child, prefix + child.name)
+def _docstrings(source: bytes, longer_than: int) -> Iterator[Docstring]:
+    text = b"\n" + source
+    header = behind = line = counted = 0
+    indent = None
+    for token in _TOKENS.finditer(text):
+        start, end = token.span()
+        if token.lastindex:
+            header, behind, indent = start + 1, end, token[1]
+        elif text[start] != ord("#"):
+            if end - start > longer_than:
+                line_start = text.rfind(b"\n", 0, start) + 1
+                if (
+                    _BEFORE.fullmatch(text, line_start, start)
+                    and _BEHIND.match(text, end)
+                    and _ends_header(text[behind:line_start], indent)
+                ):
+                    found = _evaluate(text[header:end], indent)
+                    if found is not None and len(cleaned := clean(found)) > longer_than:
+                        line += text.count(b"\n", counted, line_start)
+                        counted = line_start
+                        yield Docstring(line, cleaned)
+            behind = end
 
 
-def _statements(
-    body: list[ast.stmt],
-) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Yield the definitions in `body`, those inside `if`, `try`, `with` and loops included."""
-    for statement in body:
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield statement
-            continue
-        for block in ("body", "orelse", "finalbody"):
-            yield from _statements(getattr(statement, block, []))
-        for branch in getattr(statement, "handlers", []) + getattr(statement, "cases", []):
-            yield from _statements(branch.body)
+def _ends_header(code: bytes, indent: bytes | None) -> bool:
+    """Say whether nothing but a header (of a module: nothing) precedes a string."""
+    code = _COMMENT.sub(b"", code).rstrip()
+    return code.endswith(b":") if indent is not None else not code
+
+
+def _evaluate(code: bytes, indent: bytes | None) -> str | None:
+    """Return the docstring of `code`, a header and a string, or None where it is something else."""
+    if indent not in (None, b"\n"):
+        code = b"if 1:\n" + code
+    try:
+        body: list[ast.stmt] = ast.parse(code, feature_version=_GRAMMAR).body
+    except (SyntaxError, ValueError):
+        return None
+    match body:
+        case [ast.If(body=inner)]:
+            body = inner
+    match body:
+        case [ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef() as definition]:
+            body = definition.body
+    match body:
+        case [ast.Expr(value=ast.Constant(value=str(text)))]:
+            return text
+    return None
 
 
 def clean(docstring: str) -> str:

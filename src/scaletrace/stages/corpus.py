@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.science.docstrings import docstrings, may_hold_docstring
+from scaletrace.science.docstrings import docstrings
 from scaletrace.science.documents import SPLITS, Document, articles, deal, paragraphs
 from scaletrace.study.files import write_json
 
@@ -83,11 +83,9 @@ def _from_packages(packages: dict[str, str]) -> list[Document]:
     for name, wanted in sorted(packages.items()):
         files = _source_files(name, wanted)
         found = [
-            Document(f"{file.as_posix()}:{qualified}", text)
+            Document(f"{file.as_posix()}:{docstring.line}", docstring.text)
             for file in files
-            if may_hold_docstring(source := Path(file.locate()).read_bytes(), LONGER_THAN)
-            for qualified, text in docstrings(source)
-            if len(text) > LONGER_THAN
+            for docstring in docstrings(Path(str(file.locate())).read_bytes(), LONGER_THAN)
         ]
         print(
             f"corpus: {name} {wanted}, {len(files):,} files, {len(found):,} docstrings", flush=True
