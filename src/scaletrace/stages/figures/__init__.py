@@ -1,0 +1,56 @@
+"""Draw one figure of a study, and write beside it every number that it shows.
+
+Settings: `study`, `figure` (one of FIGURES), `title` (may be empty), `conventions` (`n`:
+non_embedding, total or with_head: the N of the axis), `runs` (names, one per file of `curves`),
+`trunks` (`<size>-s<seed>`, one per file of `trunk_curves`: a trunk has as many as it has segments,
+in order of training).
+
+Inputs: `observations`, and as the figure needs them `fits`, `curves`, `trunk_curves`.
+Outputs: `pdf`, `svg`, `png`, `csv`. The CSV has one row per plotted point or sample, with the file
+that it comes from and that file's sha256; the three pictures are drawn from those rows and embed
+the CSV's hash (`formats.figure_identity` reads it back).
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.formats.figure_identity import identity_text
+from scaletrace.stages.figures import (
+    loss_vs_params,
+    loss_vs_tokens,
+    residuals,
+    style,
+    table,
+    training_curves,
+)
+from scaletrace.stages.figures.study import read_study
+
+FIGURES = {
+    "loss_vs_params": loss_vs_params,
+    "loss_vs_tokens": loss_vs_tokens,
+    "training_curves": training_curves,
+    "residuals": residuals,
+}
+
+
+def run(
+    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
+) -> dict[str, Any]:
+    """Write the figure `settings["figure"]` as pdf, svg, png and csv; return its number of rows."""
+    del work
+    name = settings["figure"]
+    if name not in FIGURES:
+        raise BadInput(f"figure: {name!r}; one of {', '.join(FIGURES)}")
+    module = FIGURES[name]
+    study = read_study(inputs, settings)
+    rows = module.rows(study)
+    text = table.to_csv(settings["study"], name, rows)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    outputs["csv"].write_text(text, encoding="utf-8", newline="\n")
+    with style.house_style():
+        picture = module.draw(study, rows, settings["title"])
+        embedded = identity_text(settings["study"], name, digest, table.sources(rows))
+        style.save(picture, outputs, embedded)
+    return {"rows": len(rows)}

@@ -1,0 +1,110 @@
+"""Fitted curves, their bands and asymptotes: as rows, and drawn from rows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.typing import ColorType, LineStyleType
+
+from scaletrace.stages.figures.fits import Fit, FitCurve
+from scaletrace.stages.figures.marks import of
+from scaletrace.stages.figures.style import GREY, Look
+from scaletrace.stages.figures.table import Row
+
+DASHES: tuple[LineStyleType, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (5, 1.5, 1, 1.5)),
+    (0, (8, 1.5, 1, 1, 1, 1.5)),
+)  # one per law
+DOTS = (0, (1, 1.5))
+BAND_ALPHA = 0.18
+OF_ALL = Look((0.0, 0.0, 0.0), "X")  # for what belongs to the study as a whole
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A fit's curve in a figure: the name of its rows, and the budget or size that it is for."""
+
+    series: str
+    member: str | None
+    fit: Fit
+    curve: FitCurve
+
+
+def drawn_curves(fits: Sequence[Fit], x_column: str, held: Mapping[str, float]) -> list[Drawn]:
+    """Return the fits' curves along `x_column`.
+
+    A law in N and D gives one for each member of `held` (a budget and its D, a size and its N);
+    where no member holds the other variable, as a budget in FLOPs does not hold D, none.
+    """
+    member_at = {value: member for member, value in held.items()}
+    found = []
+    for fit in fits:
+        for curve in (curve for curve in fit.curves if curve.x_column == x_column):
+            if curve.held is None:
+                found.append(Drawn(fit.name, fit.budget, fit, curve))
+            elif member := member_at.get(curve.held):
+                found.append(Drawn(f"{fit.name} {member}", member, fit, curve))
+    return found
+
+
+def curve_rows(drawn: Sequence[Drawn]) -> list[Row]:
+    """Return samples of the curves and bands, and the ends of E's line where E is identified."""
+    rows = []
+    for item in drawn:
+        curve, source = item.curve, item.fit.source
+        for x, loss in zip(curve.x, curve.loss, strict=True):
+            rows.append(Row(item.series, "curve", source, x, loss))
+        for x, low, high in zip(curve.x, curve.low, curve.high, strict=True):
+            rows.append(Row(item.series, "band", source, x, math.nan, low, high))
+    for fit, curve in {item.fit.name: (item.fit, item.curve) for item in drawn}.values():
+        if "E" in fit.params and "E" not in fit.weak:
+            interval = fit.intervals.get("E", {})
+            bounds = (interval.get("low", math.nan), interval.get("high", math.nan))
+            for x in (curve.x[0], curve.x[-1]):
+                rows.append(Row(fit.name, "asymptote", fit.source, x, fit.params["E"], *bounds))
+    return rows
+
+
+def draw_curves(
+    axes: Axes, drawn: Sequence[Drawn], plotted: Sequence[Row], looks: Mapping[str, Look]
+) -> list[Line2D | Patch]:
+    """Draw curves, bands and asymptotes from their rows; return the key's entries for them."""
+    laws = list(dict.fromkeys(item.fit.law for item in drawn))
+    dashes = {law: DASHES[i % len(DASHES)] for i, law in enumerate(laws)}
+    for item in drawn:
+        color = looks.get(item.member or "", OF_ALL).color
+        band = of(plotted, item.series, "band")
+        axes.fill_between(
+            [row.x for row in band],
+            [row.low for row in band],
+            [row.high for row in band],
+            color=color,
+            alpha=BAND_ALPHA,
+            linewidth=0,
+        )
+        _line(axes, of(plotted, item.series, "curve"), color, dashes[item.fit.law])
+    for fit in {item.fit.name: item.fit for item in drawn}.values():
+        color = looks.get(fit.budget or "", OF_ALL).color
+        _line(axes, of(plotted, fit.name, "asymptote"), color, DOTS)
+    return [
+        *(Line2D([], [], color=GREY, linestyle=dashes[law], label=law) for law in laws),
+        *(
+            Patch(color=GREY, alpha=2 * BAND_ALPHA, linewidth=0, label=f"{level:.0%} of the fit")
+            for level in sorted({item.fit.level for item in drawn if item.fit.level})
+        ),
+        *(
+            [Line2D([], [], color=GREY, linestyle=DOTS, label="asymptote E")]
+            if any(row.kind == "asymptote" for row in plotted)
+            else []
+        ),
+    ]
+
+
+def _line(axes: Axes, samples: Sequence[Row], color: ColorType, dashes: LineStyleType) -> None:
+    xs, ys = [row.x for row in samples], [row.y for row in samples]
+    axes.plot(xs, ys, color=color, linestyle=dashes)

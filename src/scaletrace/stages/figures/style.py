@@ -1,0 +1,171 @@
+"""How every figure looks: one rc, one palette, axes and labels, saved as equal bytes each time."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.typing import RcKeyType
+
+# 5.5 in is the text width of common one-column proceedings; type is then 7 to 9 pt on paper.
+WIDTH, HEIGHT = 5.5, 3.5
+LEFT, BOTTOM, TOP = 0.56, 0.72, 0.32  # margins, inches
+GREY = "0.45"
+SMALL = 7  # points, for ticks, labels of curves and the key
+RC: dict[RcKeyType, Any] = {
+    "font.family": "DejaVu Sans",  # ships with Matplotlib, so that no machine's fonts matter
+    "mathtext.fontset": "dejavusans",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "xtick.minor.size": 1.5,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.5,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,  # TrueType: many journals refuse Matplotlib's default, Type 3
+    "svg.hashsalt": "scaletrace",
+    "svg.fonttype": "path",
+}
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour and marker of one member of an ordered set (a budget, a size, a fit)."""
+
+    color: tuple[float, float, float]
+    marker: str
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib's own defaults and the rc above, whatever the reader's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
+        yield
+
+
+def looks(names: Sequence[str]) -> dict[str, Look]:
+    """Give each of an ordered set of names its look, from light (first) to dark (last).
+
+    Colours are samples of viridis (S. van der Walt and N. Smith, 2015; in Matplotlib), whose
+    luminance rises steadily also in grey and for colour-blind readers; its lightest third, too
+    faint on white paper, is left out. Markers tell neighbours apart without colour.
+    """
+    colormap = mpl.colormaps["viridis"]
+    shades = np.linspace(0.68, 0.0, len(names)) if len(names) > 1 else np.array([0.25])
+    return {
+        name: Look(colormap(shade)[:3], MARKERS[i % len(MARKERS)])
+        for i, (name, shade) in enumerate(zip(names, shades, strict=True))
+    }
+
+
+def new_figure(title: str, right: float) -> tuple[Figure, Axes]:
+    """Return a figure and its one pair of axes, with `right` inches for labels at its side."""
+    figure = Figure(figsize=(WIDTH, HEIGHT))
+    box = (LEFT / WIDTH, BOTTOM / HEIGHT, 1 - (LEFT + right) / WIDTH, 1 - (BOTTOM + TOP) / HEIGHT)
+    axes = figure.add_axes(box)
+    axes.set_title(title)
+    axes.grid(visible=True, color="0.92", linewidth=0.5)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def count(value: float) -> str:
+    """Write a count in at most three digits and a unit: 6144 -> 6.14k, 1e6 -> 1M."""
+    for unit, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= unit * 0.9995:
+            return f"{value / unit:.3g}{name}"
+    return f"{value:.3g}"
+
+
+def budget_text(label: str) -> str:
+    """Write a budget's label out: 1M -> D = 1M tokens, C1e15 -> C = 1e15 FLOPs."""
+    return f"C = {label[1:]} FLOPs" if label.startswith("C") else f"D = {label} tokens"
+
+
+def _limits(values: Sequence[float], least_span: float) -> tuple[float, float]:
+    """Return logarithmic limits that hold the values with a margin, however close they lie."""
+    low, high = min(values), max(values)
+    margin = 0.05 * math.log(high / low) + (least_span if high == low else 0.0)
+    return low * math.exp(-margin), high * math.exp(margin)
+
+
+def count_axis(axes: Axes, values: Sequence[float], label: str) -> None:
+    """Make x a logarithmic axis of counts that holds the values."""
+    axes.set_xscale("log")
+    axes.set_xlim(*_limits(values, 0.5))
+    axes.set_xlabel(label)
+    left, right = axes.get_xlim()
+    decades = np.arange(math.floor(math.log10(left)), math.ceil(math.log10(right)) + 1)
+    steps = (1.0,) if math.log10(right / left) > 2.2 else (1.0, 2.0, 5.0)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
+    fine = [step * 10.0**decade for decade in decades for step in range(1, 10)]
+    ticks = [tick for tick in ticks if left <= tick <= right]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FixedFormatter([count(tick) for tick in ticks]))
+    axes.xaxis.set_minor_locator(FixedLocator([t for t in fine if left <= t <= right]))
+
+
+def loss_axis(axes: Axes, values: Sequence[float], label: str) -> None:
+    """Make y a logarithmic axis of losses that holds the values, ticks at round losses."""
+    axes.set_yscale("log")
+    axes.set_ylim(*_limits(values, 0.05))
+    axes.set_ylabel(label)
+    bottom, top = axes.get_ylim()
+    ticks = [
+        float(tick)
+        for tick in MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top)
+        if bottom <= tick <= top
+    ]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def key(axes: Axes, handles: Sequence[Line2D | Patch]) -> None:
+    """Put a one-line key for what the labels do not say under the axes."""
+    if handles:
+        axes.legend(
+            handles=list(handles),
+            loc="upper left",
+            bbox_to_anchor=(-0.02, -0.155),
+            ncols=len(handles),
+            frameon=False,
+            borderaxespad=0,
+            handletextpad=0.5,
+            columnspacing=1.5,
+        )
+
+
+def save(figure: Figure, outputs: dict[str, Path], identity: str) -> None:
+    """Write the figure to outputs' pdf, svg and png, with its identity and no time inside."""
+    metadata = {
+        "pdf": {"Keywords": identity, "CreationDate": None},
+        "svg": {"Description": identity, "Date": None},
+        "png": {"Description": identity},
+    }
+    for form, entries in metadata.items():
+        figure.savefig(outputs[form], format=form, metadata=entries)
