@@ -13,9 +13,9 @@ from scaletrace.science.solver import (
     AGREEMENT,
     NotConvergedError,
     Problem,
-    derivatives,
     minimise,
     prepare,
+    surface,
 )
 
 
@@ -106,10 +106,10 @@ def fit(
     moved = np.abs(theta - np.clip(starts[best], problem.low, problem.high)).max()
     if moved == 0.0 and problem.free.any():
         raise NotConvergedError(f"{law.name}: the optimiser did not move from its start")
-    _, _, hessian = derivatives(problem, theta[None], weights[None])
+    at = surface(problem, theta[None], weights[None])
     free = problem.free
-    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian[0])), np.finfo(float).tiny))
-    scaled = (hessian[0] / scale / scale[:, None])[np.ix_(free, free)]
+    unit = np.sqrt(at.scale[0])
+    scaled = (at.hessian[0] / unit / unit[:, None])[np.ix_(free, free)]
     at_bound = free & ((theta <= problem.low) | (theta >= problem.high))
     certificate = {
         "converged": True,

@@ -31,9 +31,9 @@ def _power(theta: Array, amplitude: int, exponent: int, x: Array) -> Term:
 
 
 def _starting_grid(log_loss: Array, exponents: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
-    """Rows (log E, log rest, *exponents): E at three shares of the lowest loss."""
+    """Rows (log E, log rest, *exponents): E at two shares of the lowest loss."""
     lowest, middle = np.exp(log_loss.min()), np.exp(np.median(log_loss))
-    shares = (0.4, 0.75, 0.95)
+    shares = (0.5, 0.9)
     return [
         (np.log(share * lowest), np.log(middle - share * lowest), *row)
         for share in shares

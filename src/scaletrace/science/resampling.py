@@ -49,6 +49,7 @@ def refit(fitted: Fit, resampled: Array) -> tuple[Array, int]:
         fitted.problem,
         np.broadcast_to(fitted.theta, (len(resampled), len(fitted.theta))),
         resampled * fitted.weights,
+        near=True,
     )
     return minimum.theta[minimum.converged], int((~minimum.converged).sum())
 

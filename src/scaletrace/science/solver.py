@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scaletrace.science.law import Array, Law
 from scaletrace.science.objectives import Objective
 
 CELLS = 1 << 15  # observations x coordinate vectors that advance together: fits a processor cache
-STEPS = 200
+STEPS = 200  # Newton steps at most; a regular fit takes 10 to 40
+COARSE, FINE = 1e-2, 1e-12  # predicted relative decrease of the objective at which to stop
+ROUNDING = 1e-13  # log residuals below this are arithmetic noise
+STATIONARY = 1e-6  # relative gradient of a minimum
 AGREEMENT = 1e-6  # relative excess of the objective within which two starts found the same minimum
 
 
@@ -21,7 +26,7 @@ class NotConvergedError(ArithmeticError):
 class Problem:
     """Observations prepared for a law: logs of the variables about `centre`, logs of the loss.
 
-    logs: variable -> (n,); low, high: bounds (p,) of the coordinates; free: (p,) which to fit.
+    logs: variable -> (n,); low, high: bounds (p,) of the coordinates; free (p,): which to fit.
     """
 
     law: Law
@@ -31,7 +36,7 @@ class Problem:
     centre: Mapping[str, float]
     low: Array
     high: Array
-    free: Array
+    free: NDArray[np.bool_]
 
     def natural(self, theta: Array) -> Array:
         """Published parameters of coordinates (…, p)."""
@@ -42,13 +47,14 @@ class Problem:
 class Minimum:
     """Where B coordinate vectors ended: theta (B, p), objective, gradient norm, flags (B,).
 
-    gradient: largest component of the free gradient, relative to the total weight times delta.
+    gradient: largest correlation between the penalties' slopes and a free coordinate's
+    derivatives, 0 at a minimum and about 1 at most, whatever the units and the objective.
     """
 
     theta: Array
     value: Array
     gradient: Array
-    converged: Array
+    converged: NDArray[np.bool_]
 
 
 def prepare(
@@ -82,14 +88,16 @@ def prepare(
     return Problem(law, objective, logs, log_loss, centre, low, high, free)
 
 
-def minimise(problem: Problem, starts: Array, weights: Array) -> Minimum:
+def minimise(problem: Problem, starts: Array, weights: Array, *, near: bool = False) -> Minimum:
     """Minimise from every row of starts (B, p) under observation weights (B, n) or (1, n).
 
     Weights may have any overall scale: each row is divided by its mean, so that a multiple of
-    the objective has the same path and the same minimum.
+    the objective has the same path and the same minimum. near: the starts are minima of a
+    similar problem, so that the coarsest threshold need not come first.
     """
     count = len(problem.log_loss)
     starts = np.clip(starts, problem.low, problem.high)
+    *rough, final = problem.objective.coarser()
     rows = max(1, CELLS // count)
     pieces = []
     for first in range(0, len(starts), rows):
@@ -98,10 +106,9 @@ def minimise(problem: Problem, starts: Array, weights: Array) -> Minimum:
         share = np.broadcast_to(share, (len(starts[part]), count))
         share = share / share.mean(axis=1, keepdims=True)
         theta = starts[part]
-        *rough, final = problem.objective.coarser()
-        for stage in rough:
-            theta = _newton(problem, stage, theta, share, tolerance=1e-3).theta
-        pieces.append(_newton(problem, final, theta, share, tolerance=1e-10))
+        for objective in rough[1:] if near else rough:
+            theta = _newton(problem, objective, theta, share, COARSE).theta
+        pieces.append(_newton(problem, final, theta, share, FINE))
     return Minimum(
         *(
             np.concatenate([getattr(piece, name) for piece in pieces])
@@ -110,73 +117,102 @@ def minimise(problem: Problem, starts: Array, weights: Array) -> Minimum:
     )
 
 
-def derivatives(
+@dataclass(frozen=True)
+class Surface:
+    """The objective about B coordinate vectors.
+
+    value (B,), gradient (B, p), hessian (B, p, p), and scale (B, p): per coordinate, a curvature
+    that is never zero, from the parabolas that touch the penalties from above.
+    """
+
+    value: Array
+    gradient: Array
+    hessian: Array
+    scale: Array
+
+    def take(self, rows: NDArray[Any]) -> "Surface":
+        """Return the rows of an index or mask."""
+        return Surface(self.value[rows], self.gradient[rows], self.hessian[rows], self.scale[rows])
+
+    def put(self, rows: NDArray[Any], other: "Surface") -> None:
+        """Overwrite rows."""
+        for name in ("value", "gradient", "hessian", "scale"):
+            getattr(self, name)[rows] = getattr(other, name)
+
+
+def surface(
     problem: Problem, theta: Array, weights: Array, objective: Objective | None = None
-) -> tuple[Array, Array, Array]:
-    """Objective (B,), gradient (B, p) and Hessian (B, p, p) at theta under weights (B, n)."""
+) -> Surface:
+    """Objective and derivatives at theta (B, p) under weights (B, n)."""
     jet = problem.law.jet(theta, problem.logs)
     value, slope, curvature = (objective or problem.objective)(jet.value, problem.log_loss)
-    slope, curvature = weights * slope, weights * curvature
-    gradient = (jet.gradient @ slope[:, :, None])[:, :, 0]
-    hessian = jet.curvature(slope)
-    hessian += (jet.gradient * curvature[:, None, :]) @ jet.gradient.transpose(0, 2, 1)
-    return np.einsum("bn,bn->b", weights, value), gradient, hessian
+    distance = np.maximum(np.abs(jet.value - problem.log_loss), ROUNDING)
+    weighted = weights * slope
+    touching = np.einsum("bn,bn->b", np.abs(weighted), 1.0 / distance) / len(problem.log_loss)
+    hessian = jet.curvature(weighted)
+    hessian += (jet.gradient * (weights * curvature)[:, None, :]) @ jet.gradient.transpose(0, 2, 1)
+    scale = touching[:, None] * np.einsum("bpn,bpn->bp", jet.gradient, jet.gradient)
+    # A term that has vanished still needs a scale.
+    scale = np.maximum(scale, 1e-12 * scale.max(axis=1, keepdims=True)) + 1e-100
+    return Surface(
+        np.einsum("bn,bn->b", weights, value),
+        (jet.gradient @ weighted[:, :, None])[:, :, 0],
+        hessian,
+        scale,
+    )
 
 
 def _newton(
-    problem: Problem, objective: Objective, starts: Array, weights: Array, tolerance: float
+    problem: Problem, objective: Objective, starts: Array, weights: Array, stop: float
 ) -> Minimum:
-    """Levenberg-damped Newton steps, projected on the bounds; stops when steps < tolerance."""
+    """Levenberg-damped Newton steps, projected on the bounds.
+
+    Ends where a hardly damped step promises a relative decrease of the objective below `stop`.
+    """
     theta = starts.copy()
-    value, gradient, hessian = derivatives(problem, theta, weights, objective)
-    damping = np.full(len(theta), 1e-3)
-    done = np.zeros(len(theta), dtype=bool)
+    at = surface(problem, theta, weights, objective)
+    floor = len(problem.log_loss) * ROUNDING**2
+    damping = np.full(len(theta), 1e-2)
+    going = np.ones(len(theta), dtype=bool)
     for _ in range(STEPS):
-        active = np.flatnonzero(~done)
-        if not len(active):
+        rows = np.flatnonzero(going)
+        if not len(rows):
             break
-        here = theta[active]
-        moves = _movable(problem, here, gradient[active])
-        step = _step(hessian[active], gradient[active], damping[active], moves)
+        here, local = theta[rows], at.take(rows)
+        step = _step(local, damping[rows], _movable(problem, here, local.gradient))
         target = np.clip(here + step, problem.low, problem.high)
-        new = derivatives(problem, target, weights[active], objective)
-        better = new[0] <= value[active]
-        small = np.abs(target - here).max(axis=1) < tolerance
-        # Near a minimum rounding decides whether a step is better; far from one damping shrinks
-        # steps, which is no sign of a minimum.
-        done[active] = small & (damping[active] <= 1e-2)
-        stuck = damping[active] > 1e12
-        done[active[stuck]] = True
-        accepted = active[better]
-        theta[accepted] = target[better]
-        value[accepted], gradient[accepted], hessian[accepted] = (part[better] for part in new)
-        damping[accepted] = np.maximum(damping[accepted] * 0.1, 1e-13)
-        damping[active[~better]] *= 10.0
-    moves = _movable(problem, theta, gradient)
-    unit = weights.sum(axis=1) * (objective.delta if objective.name != "squared" else 1.0)
-    norm = np.abs(np.where(moves, gradient, 0.0)).max(axis=1) / unit
-    return Minimum(theta, value, norm, done & (norm < 1e-6))
+        new = surface(problem, target, weights[rows], objective)
+        promised = -np.einsum("bp,bp->b", local.gradient, target - here)
+        flat = promised <= stop * local.value + floor
+        going[rows] = ~(flat & (damping[rows] <= 1e-2)) & (damping[rows] < 1e12)
+        better = new.value <= local.value
+        theta[rows[better]] = target[better]
+        at.put(rows[better], new.take(better))
+        damping[rows] *= np.where(better, 0.1, 10.0)
+    pull = np.where(_movable(problem, theta, at.gradient), np.abs(at.gradient), 0.0)
+    norm = (pull / np.sqrt(at.scale * (at.value + floor)[:, None])).max(axis=1)
+    exact = at.value <= floor
+    return Minimum(theta, at.value, norm, ~going & (exact | (norm < STATIONARY)))
 
 
-def _movable(problem: Problem, theta: Array, gradient: Array) -> Array:
+def _movable(problem: Problem, theta: Array, gradient: Array) -> NDArray[np.bool_]:
     """Coordinates (B, p) that are free and not pressed against a bound."""
     pressed = ((theta <= problem.low) & (gradient > 0)) | ((theta >= problem.high) & (gradient < 0))
     return problem.free & ~pressed
 
 
-def _step(hessian: Array, gradient: Array, damping: Array, moves: Array) -> Array:
-    """Solve (H + damping diag|H|) step = -gradient over the movable coordinates."""
-    size = hessian.shape[-1]
-    matrix = np.where(moves[:, :, None] & moves[:, None, :], hessian, 0.0)
-    diagonal = np.abs(np.einsum("bii->bi", matrix))
-    diagonal = np.where(diagonal > 0, diagonal, 1.0)
-    scale = 1.0 / np.sqrt(diagonal)
-    matrix = matrix * scale[:, :, None] * scale[:, None, :]
-    index = np.arange(size)
-    matrix[:, index, index] += damping[:, None]
+def _step(at: Surface, damping: Array, moves: NDArray[np.bool_]) -> Array:
+    """Downhill Newton step (B, p) over the movable coordinates, by eigenvalues.
+
+    Along directions of negative curvature the step goes downhill too: sizes are taken absolute.
+    """
+    unit = 1.0 / np.sqrt(at.scale)
+    both = moves[:, :, None] & moves[:, None, :]
+    matrix = np.where(both, at.hessian, 0.0) * unit[:, :, None] * unit[:, None, :]
+    index = np.arange(matrix.shape[-1])
     matrix[:, index, index] = np.where(moves, matrix[:, index, index], 1.0)
-    right = np.where(moves, -gradient, 0.0) * scale
     values, vectors = np.linalg.eigh(matrix)
-    values = np.maximum(np.abs(values), 1e-14)
-    inner = np.einsum("bij,bi->bj", vectors, right) / values
-    return np.einsum("bij,bj->bi", vectors, inner) * scale
+    right = np.where(moves, -at.gradient, 0.0) * unit
+    inner = np.einsum("bij,bi->bj", vectors, right)
+    inner /= np.maximum(np.abs(values), 1e-14) + damping[:, None]
+    return np.einsum("bij,bj->bi", vectors, inner) * unit
