@@ -1,6 +1,7 @@
 """One segment of training on disk: begin or resume, save as it goes, stop when told to."""
 
 import csv
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -12,13 +13,12 @@ from typing import Any
 import torch
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.checkpoints import DamagedCheckpointError, read_checkpoint, write_checkpoint
+from scaletrace.formats.checkpoints import DamagedCheckpointError, Generations, read_checkpoint
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.science.counts import Shape, flops_per_token_exact
 from scaletrace.science.data import unique_tokens, window_count
 from scaletrace.science.model import Decoder
 from scaletrace.science.training import CurveRow, Recipe, Training
-from scaletrace.study.files import replacing
 
 REPORT_SECONDS = 2.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -38,7 +38,7 @@ class Segment:
         self.shape = Shape(**architecture)
         self.recipe = Recipe(**{k: v for k, v in settings.items() if k not in rest})
         self.save_seconds = settings["save_seconds"]
-        self.work = work
+        self.generations = Generations(work)
         self.processes: list[list[int]] = []
         tokens, _ = open_tokens(
             inputs["tokens"][0], inputs["header"][0], self.shape.vocabulary_size
@@ -94,8 +94,8 @@ class Segment:
             "tokens": tokens,
             "tokens_per_s": per_second,
             "flops_per_s": per_second and per_second * flops_per_token_exact(self.shape),
-            "peak_memory_mb": _peak_memory_mb(),
-            "processes": self.processes,
+            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "resumed_from": self.processes,
         }
 
     def write_curve(self, path: Path) -> None:
@@ -125,80 +125,52 @@ class Segment:
             )
 
     def _begin(self, states: list[Path]) -> None:
+        training, recipe = self.training, self.recipe
         if not states:
-            if self.recipe.from_step:
-                raise BadInput(f"from_step: {self.recipe.from_step}; without a state it must be 0")
+            if recipe.from_step:
+                raise BadInput(f"from_step: {recipe.from_step}; without a state it must be 0")
             return
         try:
             tensors, facts = read_checkpoint(states[0])
         except DamagedCheckpointError as error:
             raise BadInput(str(error)) from error
-        if facts["model"] != self.model_settings:
-            raise BadInput(
-                f"{states[0]}: a state of {facts['model']}; this run trains {self.model_settings}"
-            )
-        self.training.diverged = facts["status"] == "diverged"
-        if not self.training.diverged and facts["step"] != self.recipe.from_step:
+        self._check_model(facts["model"], str(states[0]))
+        training.diverged = facts["status"] == "diverged"
+        if not training.diverged and facts["step"] != recipe.from_step:
             raise BadInput(
                 f"{states[0]}: a state after step {facts['step']}; this segment begins at "
-                f"{self.recipe.from_step}"
+                f"{recipe.from_step}"
             )
-        self.training.put_state(tensors, facts["step"])
-
-    def _slots(self) -> list[Path]:
-        return [self.work / "state-a.safetensors", self.work / "state-b.safetensors"]
-
-    def _saved(self) -> list[tuple[int, Path, dict[str, Any], dict[str, Any]]]:
-        found = []
-        for slot in self._slots():
-            if slot.exists():
-                try:
-                    tensors, facts = read_checkpoint(slot)
-                except DamagedCheckpointError as error:
-                    print(f"{error}; going on from an older state", flush=True)
-                    continue
-                found.append((facts["step"], slot, tensors, facts))
-        return sorted(found, key=lambda entry: entry[0])
+        training.put_state(tensors, facts["step"])
 
     def _resume(self) -> bool:
-        saved = self._saved()
+        saved = self.generations.newest()
         if not saved:
-            self._next_slot = 0
             return False
-        step, slot, tensors, facts = saved[-1]
-        if facts["model"] != self.model_settings:
-            raise BadInput(
-                f"{slot}: a state of {facts['model']}; this run trains {self.model_settings}"
-            )
-        self._next_slot = 1 - self._slots().index(slot)
+        tensors, facts = saved
+        self._check_model(facts["model"], f"the state saved in {self.generations.older.parent}")
+        self.training.put_state(tensors, facts["step"])
         rows = [CurveRow(**row) for row in facts["rows"]]
-        self.training.put_state(tensors, step)
         self.training.put_curve_state(rows, facts["row_loss"], facts["row_steps"])
-        self.training.diverged = facts["status"] == "diverged"
         self.processes = facts["processes"]
-        print(f"resuming after step {step} of {self.recipe.to_step}", flush=True)
+        print(f"resuming after step {facts['step']} of {self.recipe.to_step}", flush=True)
         return True
 
+    def _check_model(self, found: dict[str, Any], where: str) -> None:
+        if found != self.model_settings:
+            raise BadInput(f"{where}: weights of {found}; this run trains {self.model_settings}")
+
     def _save(self) -> None:
-        slot = self._slots()[self._next_slot]
         training = self.training
         self.processes[-1][1] = training.step
         row_loss, row_steps = training.curve_state()
-        facts = self.facts() | {
+        curve = {
             "rows": [asdict(row) for row in training.rows],
             "row_loss": row_loss,
             "row_steps": row_steps,
-            "processes": self.processes,
         }
-        try:
-            with replacing(slot) as temporary:
-                write_checkpoint(temporary, training.state(), facts)
-        except OSError as error:
-            raise BadInput(
-                f"{self.work}: the training state after step {training.step} could not be saved "
-                f"({error.strerror}); what was saved before is untouched"
-            ) from error
-        self._next_slot = 1 - self._next_slot
+        facts = self.facts() | curve | {"processes": self.processes}
+        self.generations.save(training.state(), facts)
 
     def _report(self, steps: int, seconds: float) -> None:
         training, rate = self.training, steps / seconds
@@ -224,9 +196,3 @@ def _stop_requests() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _peak_memory_mb() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -38,4 +38,4 @@ def open_tokens(
         )
     if header["count"] == 0:
         return np.empty(0, dtype), header
-    return np.memmap(path, dtype=dtype, mode="r"), header
+    return np.asarray(np.memmap(path, dtype=dtype, mode="r")), header

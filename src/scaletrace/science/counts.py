@@ -28,9 +28,8 @@ def matrix_parameters(shape: Shape) -> int:
 
 
 def n_non_embedding(shape: Shape) -> int:
-    """Return the parameters of blocks and norms."""
-    query_key_gains = 2 * shape.layers * (shape.width // shape.heads)
-    return matrix_parameters(shape) + query_key_gains
+    """Return the parameters of blocks and norms: the matrices and one query gain per head."""
+    return matrix_parameters(shape) + shape.layers * shape.heads
 
 
 def n_with_head(shape: Shape) -> int:

@@ -11,24 +11,27 @@ CHUNK_LOGITS = 1 << 19  # logits alive at a time: 2 MB, so that every pass over 
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        total = hidden.new_zeros(())
+        likelihoods = hidden.new_empty(len(hidden), 1)
         d_hidden = torch.empty_like(hidden)
-        d_weight = torch.zeros_like(weight)
+        # Transposed, because a product with a wide result runs nearer to the peak than a tall one.
+        d_weight = hidden.new_zeros(weight.shape[::-1])
         for rows in _chunks(len(hidden), len(weight)):
-            losses, probabilities = _softmax(hidden[rows], weight, targets[rows])
-            total += losses.sum()
-            places = torch.arange(len(losses))
-            probabilities[places, targets[rows]] -= 1
+            probabilities = torch.mm(hidden[rows], weight.T).softmax(1)
+            places = targets[rows, None]
+            likelihoods[rows] = probabilities.gather(1, places)
+            probabilities.scatter_(1, places, likelihoods[rows] - 1)
             torch.mm(probabilities, weight, out=d_hidden[rows])
-            d_weight.addmm_(probabilities.T, hidden[rows])
+            d_weight.addmm_(hidden[rows].T, probabilities)
         ctx.save_for_backward(d_hidden, d_weight)
-        return total / len(hidden)
+        # A likelihood below the smallest float is zero, but its logarithm is still a number.
+        losses = -likelihoods.log() if likelihoods.all() else token_losses(hidden, weight, targets)
+        return losses.double().mean().float()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         d_hidden, d_weight = ctx.saved_tensors
         scale = grads[0] / len(d_hidden)
-        return d_hidden * scale, d_weight * scale, None
+        return d_hidden * scale, (d_weight * scale).T, None
 
 
 def chunked_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
@@ -47,19 +50,12 @@ def token_losses(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Return the cross-entropy of each position in nats, (positions,); no gradients."""
     with torch.no_grad():
         parts = [
-            _softmax(hidden[rows], weight, targets[rows])[0]
+            -torch.mm(hidden[rows], weight.T).log_softmax(1).gather(1, targets[rows, None])
             for rows in _chunks(len(hidden), len(weight))
         ]
-    return torch.cat(parts)
+    return torch.cat(parts).squeeze(1)
 
 
 def _chunks(positions: int, vocabulary: int) -> list[slice]:
     size = max(1, CHUNK_LOGITS // vocabulary)
     return [slice(start, start + size) for start in range(0, positions, size)]
-
-
-def _softmax(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    logits = hidden @ weight.T
-    target_logits = logits.gather(1, targets[:, None]).squeeze(1)
-    log_normaliser = logits.logsumexp(1)
-    return log_normaliser - target_logits, logits.sub_(log_normaliser[:, None]).exp_()

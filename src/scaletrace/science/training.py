@@ -17,7 +17,7 @@ DENSE_ROWS = 64
 class Recipe:
     """How to train from one step to another; steps are 0-based, rates per step.
 
-    A trunk leaves `cooldown_from_step` and `total_steps` out.
+    A trunk of the `wsd` schedule leaves `cooldown_from_step` out; `cosine` does not read it.
     """
 
     seed: int
@@ -32,15 +32,13 @@ class Recipe:
     beta2: float
     clip: float
     cooldown_from_step: int | None = None
-    total_steps: int | None = None
 
     def rate(self, step: int) -> float:
         """Return the learning rate of `step`."""
-        total = self.to_step if self.total_steps is None else self.total_steps
         if self.schedule == "cosine":
-            return self.learning_rate * cosine(step, self.warmup_steps, total)
-        cooldown = total if self.cooldown_from_step is None else self.cooldown_from_step
-        return self.learning_rate * wsd(step, self.warmup_steps, cooldown, total)
+            return self.learning_rate * cosine(step, self.warmup_steps, self.to_step)
+        cooldown = self.to_step if self.cooldown_from_step is None else self.cooldown_from_step
+        return self.learning_rate * wsd(step, self.warmup_steps, cooldown, self.to_step)
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,8 @@ class Training:
             parameter.detach().copy_(tensors[f"model.{name}"])
             self.optimizer.state[parameter] = {
                 "step": torch.tensor(float(step)),
-                "exp_avg": tensors[f"exp_avg.{name}"],
-                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"],
+                "exp_avg": tensors[f"exp_avg.{name}"].clone(),
+                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].clone(),
             }
         self.step = step
 

@@ -36,7 +36,9 @@ def run(
             f"{inputs['tokens'][0]}; one window takes {shape.context}"
         )
     status = json.loads(inputs["outcome"][0].read_text(encoding="utf-8"))["status"]
-    numbers = dict.fromkeys(("loss", "loss_se", "bits_per_byte", "perplexity"))
+    numbers: dict[str, float | None] = dict.fromkeys(
+        ("loss", "loss_se", "bits_per_byte", "perplexity")
+    )
     if status == "ok":
         losses = _window_losses(_model(inputs["model"][0], settings, shape), tokens, count)
         if np.isfinite(losses).all():
@@ -76,6 +78,6 @@ def _window_losses(model: Decoder, tokens: np.ndarray, count: int) -> np.ndarray
     parts = []
     for start in range(0, count, WINDOWS_AT_A_TIME):
         indices = np.arange(start, min(start + WINDOWS_AT_A_TIME, count))
-        some = torch.from_numpy(windows(tokens, indices, len(model.cos)))
+        some = torch.from_numpy(windows(tokens, indices, len(model.rotation)))
         parts.append(model.window_losses(some).numpy())
     return np.concatenate(parts)

@@ -1,0 +1,130 @@
+"""The decoder's elementwise operations with gradients by hand.
+
+Autograd composes them from many passes over memory; at these sizes such passes, not the matrix
+products, are what a step would spend its time on.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+ROTARY_BASE = 10_000.0
+EPSILON = 1e-6
+
+
+class _RmsNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        scale = _inverse_rms(x)
+        y = x * scale
+        ctx.save_for_backward(y, scale)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        y, scale = ctx.saved_tensors
+        projection = torch.linalg.vecdot(grads[0], y).unsqueeze(-1) / -y.shape[-1]
+        return torch.addcmul(grads[0], y, projection).mul_(scale)
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """Scale the last dimension to root mean square one (Zhang and Sennrich 2019); no gain."""
+    y: Any = _RmsNorm.apply(x)
+    return y
+
+
+class _Mlp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
+        positive = torch.mm(x, up.T).relu_()
+        hidden = positive * positive
+        ctx.save_for_backward(x, up, down, positive, hidden)
+        return torch.mm(hidden, down.T)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, up, down, positive, hidden = ctx.saved_tensors
+        d_down = torch.mm(grads[0].T, hidden)
+        d_up_output = torch.mm(grads[0], 2 * down).mul_(positive)
+        return torch.mm(d_up_output, up), torch.mm(d_up_output.T, x), d_down
+
+
+def mlp(x: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    """Return max(x upᵀ, 0)² downᵀ (squared ReLU: So et al. 2021, arXiv 2109.08668).
+
+    Args:
+        x: (positions, width).
+        up: (4 width, width).
+        down: (width, 4 width).
+    """
+    y: Any = _Mlp.apply(x, up, down)
+    return y
+
+
+class _Heads(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, qkv: Tensor, gain: Tensor, rotation: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        query_key = qkv[:, :, :2]
+        scale = _inverse_rms(query_key)
+        gains = torch.stack((gain, torch.ones_like(gain))).unsqueeze(-1)
+        turned = query_key * (scale * gains)
+        _complex(turned).mul_(rotation)
+        ctx.save_for_backward(query_key, scale, gains, rotation)
+        return turned[:, :, 0], turned[:, :, 1], qkv[:, :, 2]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        query_key, scale, gains, rotation = ctx.saved_tensors
+        d_query, d_key, d_value = grads
+        batch, time, _, heads, head_width = query_key.shape
+        d_qkv = d_value.new_empty(batch, time, 3, heads, head_width)
+        back = rotation.conj()
+        torch.mul(_complex(d_query), back[:, 0], out=_complex(d_qkv[:, :, 0]))
+        torch.mul(_complex(d_key), back[:, 1], out=_complex(d_qkv[:, :, 1]))
+        d_qkv[:, :, 2] = d_value
+        d_query_key = d_qkv[:, :, :2]
+        inner = torch.linalg.vecdot(d_query_key, query_key).unsqueeze(-1)
+        d_gain = (inner[:, :, 0] * scale[:, :, 0]).sum((0, 1)).squeeze(-1)
+        projection = inner * scale.square() / -head_width
+        d_query_key.addcmul_(query_key, projection).mul_(scale * gains)
+        return d_qkv, d_gain, None
+
+
+def heads(qkv: Tensor, gain: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return queries, keys and values, each (batch, time, heads, head width).
+
+    Queries and keys are brought to root mean square one (QK-norm: Henry et al. 2020, arXiv
+    2010.04245) and rotated by their position; queries carry a learned gain per head, which sets
+    the temperature of the attention.
+
+    Args:
+        qkv: (batch, time, 3, heads, head width).
+        gain: (heads,).
+        rotation: `rotary_factors`, of as many positions as `time`.
+    """
+    query_key_value: Any = _Heads.apply(qkv, gain, rotation)
+    return query_key_value
+
+
+def rotary_factors(context: int, heads: int, head_width: int) -> Tensor:
+    """Return the complex factors that turn neighbouring pairs by their position's angle.
+
+    Su et al. 2021, arXiv 2104.09864; (context, 2, heads, head width / 2), the same for queries and
+    keys and for every head, written out because a broadcast product is several times slower.
+    """
+    frequencies = ROTARY_BASE ** (-torch.arange(0, head_width, 2).double() / head_width)
+    angles = torch.outer(torch.arange(context).double(), frequencies)
+    factors = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
+    return factors[:, None, None].expand(-1, 2, heads, -1).contiguous()
+
+
+def _complex(pairs: Tensor) -> Tensor:
+    return torch.view_as_complex(pairs.unflatten(-1, (-1, 2)))
+
+
+def _inverse_rms(x: Tensor) -> Tensor:
+    mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1])
+    return mean_square.add_(EPSILON).rsqrt_()
