@@ -108,7 +108,7 @@ def surroundings() -> dict[str, Any]:
 def _git() -> dict[str, Any] | None:
     def ask(*words: str) -> str:
         answer = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
-        return answer.stdout.strip()
+        return answer.stdout.rstrip()
 
     try:
         return {

@@ -180,11 +180,23 @@ class Plan:
                 step = self.trunk_step_before(step, strictly=True)
         return sorted(found)
 
+    def flops_per_token(self, size: str) -> float:
+        """Return the exact training FLOPs of one token for a size."""
+        run = next(run for run in self.runs.values() if run.size == size)
+        return run.flops_exact / run.n_tokens
+
+    def flops(self) -> float:
+        """Return the exact FLOPs of all training that the study needs, trunks counted once."""
+        segments = [
+            (size, step - self.trunk_step_before(step, strictly=True))
+            for size, _, step in self.trunk_states()
+        ] + [(run.size, run.steps - self.start(run)) for run in self.trained_runs()]
+        return sum(self.flops_per_token(size) * self.tokens(steps) for size, steps in segments)
+
     def urgency(self, size: str, step: int) -> int:
         """Return the GFLOPs between a step of a size's trunk and the end of its longest run."""
-        per_step = {run.steps: run.flops_exact for run in self.runs.values() if run.size == size}
-        longest = max(per_step)
-        return int(per_step[longest] / longest * (longest - step) / 1e9)
+        longest = max(run.steps for run in self.runs.values() if run.size == size)
+        return int(self.flops_per_token(size) * self.tokens(longest - step) / 1e9)
 
     def trained_runs(self) -> list[Run]:
         """Return the runs that are trained: all but those given up under `failed`."""

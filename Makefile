@@ -1,0 +1,39 @@
+# Each target does its own set-up in .venv, once; it needs Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test lock schema
+
+demo: $(BIN)/ready
+	@python -m scaletrace.demo
+
+test: $(BIN)/ready
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow rules
+	lint-imports
+	basedpyright
+	snakemake --lint --configfile config/tiny.yaml
+	pytest
+
+$(BIN)/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version)'
+	@echo "setting up .venv: $$(grep -c == requirements.lock) packages, a few minutes the first time"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Resolve the dependencies of pyproject.toml anew; requirements.lock is the only list of pins.
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade setuptools
+	.venv-lock/bin/python -m pip install --quiet '.[test]'
+	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude scaletrace \
+		| sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv-lock
+
+schema: $(BIN)/ready
+	python -m scaletrace.study.schema

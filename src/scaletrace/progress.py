@@ -1,0 +1,93 @@
+"""How far a running study is: what is done out of how much, and the time left."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from scaletrace.lineage import graph
+from scaletrace.study.plan import Plan
+
+# Relative cost of a job on one core: starting Python and torch (s), FLOPs at a large model's pace
+# (FLOP/s), and what each token costs however small the model (tokens/s). Only the ratios count:
+# the pace is measured as the study runs.
+START_SECONDS = 3.0
+FLOP_PACE = 45e9
+TOKEN_PACE = 150e3
+
+
+@dataclasses.dataclass
+class Job:
+    """One job of the graph: the file that tells that it is done, and its relative cost."""
+
+    rule: str
+    path: Path
+    cost: float
+    waiting: bool
+
+
+class Progress:
+    """Which jobs of a study are done, judged by the files they leave."""
+
+    def __init__(self, plan: Plan, outputs: list[graph.Output]) -> None:
+        self.began = time.time()
+        self.results = Path("results") / plan.study.study
+        waiting = {output.path for output in graph.unfinished(outputs)}
+        self.jobs = [
+            Job(rule, path, cost, str(path) in waiting) for rule, path, cost in self._all(plan)
+        ]
+        self.finished: list[Job] = []
+
+    def _all(self, plan: Plan) -> list[tuple[str, Path, float]]:
+        def cost(size: str, steps: int) -> float:
+            tokens = plan.tokens(steps)
+            flops = plan.flops_per_token(size) * tokens
+            return START_SECONDS + flops / FLOP_PACE + tokens / TOKEN_PACE
+
+        jobs = [
+            ("corpus", self.results / "corpus/manifest.json", START_SECONDS),
+            ("vocabulary", self.results / "vocab/vocabulary.json", START_SECONDS),
+            ("tokens", self.results / "tokens/train.json", START_SECONDS),
+        ]
+        for size, seed, step in plan.trunk_states():
+            folder = self.results / "trunks" / f"{size}-s{seed}" / str(plan.tokens(step))
+            steps = step - plan.trunk_step_before(step, strictly=True)
+            jobs.append(("trunks", folder / "state.safetensors", cost(size, steps)))
+        for run in plan.trained_runs():
+            path = self.results / "runs" / run.name / "outcome.json"
+            jobs.append(("runs", path, cost(run.size, run.steps - plan.start(run))))
+            jobs.append(("losses", self.results / "evals" / f"{run.name}.json", START_SECONDS))
+        jobs += [
+            ("fits", self.results / "fits" / f"{fit}.json", START_SECONDS) for fit in plan.fits()
+        ]
+        jobs += [
+            ("figures", self.results / "figures" / f"{figure}.csv", START_SECONDS)
+            for figure in plan.figures()
+        ]
+        return jobs
+
+    def refresh(self) -> list[Job]:
+        """Look at the files again; return the jobs that have finished since the last look."""
+        news = []
+        for job in self.jobs:
+            if job.waiting and job.path.exists() and job.path.stat().st_mtime >= self.began:
+                job.waiting = False
+                news.append(job)
+        self.finished += news
+        return news
+
+    def counts(self) -> str:
+        """Return what is done out of how many, by kind of job."""
+        parts = []
+        for rule in dict.fromkeys(job.rule for job in self.jobs):
+            jobs = [job for job in self.jobs if job.rule == rule]
+            done = sum(not job.waiting for job in jobs)
+            parts.append(f"{rule} {done}/{len(jobs)}" if len(jobs) > 1 or not done else f"{rule} ✓")
+        return "  ".join(parts)
+
+    def seconds_left(self) -> float | None:
+        """Return the time left at the pace so far; None before there is one."""
+        spent = sum(job.cost for job in self.finished)
+        left = sum(job.cost for job in self.jobs if job.waiting)
+        if not spent:
+            return None
+        return (time.time() - self.began) * left / spent
