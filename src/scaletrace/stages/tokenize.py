@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,6 @@ def run(
 
     Every document is followed by the end-of-document id, which counts as a token of no bytes.
     """
-    # The job owns one processor; the BPE library would start a thread on each.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     vocabulary = inputs["vocabulary"][0]
     tokenizer = tokenizers.load(vocabulary.read_text(encoding="utf-8"))
     common = {

@@ -8,29 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.science import tokenizers
+from scaletrace.science import tokenizers, vocabularies
 from scaletrace.study.files import write_json, write_text
 
 
 def run(
     inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
 ) -> dict[str, Any]:
-    """Write the vocabulary of `settings["kind"]` with `settings["size"]` ids."""
+    """Write the vocabulary of `settings["kind"]` with `settings["size"]` ids, specials included."""
     start = time.perf_counter()
-    kind, size = settings["kind"], settings["size"]
+    kind, size, path = settings["kind"], settings["size"], outputs["vocabulary"]
     texts = _texts(inputs["train"][0])
     print(f"vocab: {kind}, {size} ids", flush=True)
     if kind == "bpe":
-        _write_bpe(texts, size, outputs["vocabulary"])
+        _write_byte_pairs(texts, size, path)
     elif kind == "basic_english":
-        _write_basic_english(texts, size, settings["min_freq"], outputs["vocabulary"])
+        _write_basic_english(texts, size, settings["min_freq"], path)
     else:
         if size != tokenizers.Bytes.size:
             raise BadInput(
                 f"vocabulary.size: {size}; the kind bytes has {tokenizers.Bytes.size} ids, "
                 "256 bytes and end-of-document"
             )
-        write_json(outputs["vocabulary"], {"kind": "bytes"})
+        write_json(path, {"kind": kind})
     seconds = time.perf_counter() - start
     print(f"vocab: done in {seconds:.1f} s", flush=True)
     return {"seconds": seconds}
@@ -42,16 +42,16 @@ def _texts(path: Path) -> Iterator[str]:
             yield json.loads(line)["text"]
 
 
-def _write_bpe(texts: Iterator[str], size: int, path: Path) -> None:
+def _write_byte_pairs(texts: Iterator[str], size: int, path: Path) -> None:
     smallest = tokenizers.BYTES + 1
     if size < smallest:
         raise BadInput(
             f"vocabulary.size: {size}; the kind bpe needs at least {smallest}, "
             "256 bytes and end-of-document"
         )
-    # The job owns one processor; the library would start a thread on each.
+    # A job has one processor; the library would start a thread on each.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    vocabulary = tokenizers.train_byte_pairs(texts, size)
+    vocabulary = vocabularies.learn_byte_pairs(texts, size)
     _check_size(size, tokenizers.load(vocabulary).size)
     write_text(path, vocabulary)
 
@@ -61,7 +61,9 @@ def _write_basic_english(texts: Iterator[str], size: int, min_freq: int, path: P
     from torchtext.vocab import Vocab
 
     specials = [tokenizers.UNKNOWN, tokenizers.END_OF_WORDS]
-    counts = tokenizers.count_basic_english(texts)
+    if size < len(specials):
+        raise BadInput(f"vocabulary.size: {size}; the kind basic_english needs at least 2")
+    counts = vocabularies.count_basic_english(texts)
     vocab = Vocab(counts, max_size=size - len(specials), min_freq=min_freq, specials=specials)
     _check_size(size, len(vocab.itos))
     write_json(path, {"kind": "basic_english", "tokens": vocab.itos})
