@@ -1,9 +1,9 @@
 """Draw one figure of a study, and write beside it every number that it shows.
 
-Settings: `study`, `figure` (one of FIGURES), `title` (may be empty), `conventions` (`n`:
-non_embedding, total or with_head: the N of the axis), `runs` (names, one per file of `curves`),
-`trunks` (`<size>-s<seed>`, one per file of `trunk_curves`: a trunk has as many as it has segments,
-in order of training).
+Settings: `study`, `figure` (one of FIGURES), `title` (plain text, may be empty), `conventions`
+(`n`: non_embedding, total or with_head: the N of the axis); for training_curves also `runs` (names,
+one per file of `curves`) and `trunks` (`<size>-s<seed>`, one per file of `trunk_curves`, the
+segments of a trunk in order of training).
 
 Inputs: `observations`, and as the figure needs them `fits`, `curves`, `trunk_curves`.
 Outputs: `pdf`, `svg`, `png`, `csv`. The CSV has one row per plotted point or sample, with the file

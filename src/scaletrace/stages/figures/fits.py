@@ -47,11 +47,11 @@ class Fit:
         """Write a parameter with its interval, or say that the data do not pin it down."""
         if parameter in self.weak:
             return f"{symbol} weakly identified"
-        value = f"{symbol} = {self.params[parameter]:.3g}"
+        value = f"{symbol} = {self.params[parameter]:#.3g}"
         interval = self.intervals.get(parameter)
         if interval is None:
             return f"{value} (held)"
-        return f"{value} [{interval['low']:.3g}, {interval['high']:.3g}]"
+        return f"{value} [{interval['low']:#.3g}, {interval['high']:#.3g}]"
 
 
 def read_fit(path: Path, n_column: str) -> Fit:

@@ -3,24 +3,27 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.typing import ColorType, LineStyleType
+from matplotlib.typing import ColorType
 
 from scaletrace.stages.figures.fits import Fit, FitCurve
-from scaletrace.stages.figures.marks import of
+from scaletrace.stages.figures.marks import means, of
 from scaletrace.stages.figures.style import GREY, Look
 from scaletrace.stages.figures.table import Row
 
-DASHES: tuple[LineStyleType, ...] = (
-    "-",
+Dashes = tuple[int, tuple[float, ...]]
+SOLID: Dashes = (0, ())
+DASHES: tuple[Dashes, ...] = (
+    SOLID,
     (0, (5, 1.5)),
     (0, (5, 1.5, 1, 1.5)),
     (0, (8, 1.5, 1, 1, 1, 1.5)),
 )  # one per law
-DOTS = (0, (1, 1.5))
+DOTS: Dashes = (0, (1, 1.5))
 BAND_ALPHA = 0.18
 OF_ALL = Look((0.0, 0.0, 0.0), "X")  # for what belongs to the study as a whole
 
@@ -52,27 +55,36 @@ def drawn_curves(fits: Sequence[Fit], x_column: str, held: Mapping[str, float]) 
     return found
 
 
-def curve_rows(drawn: Sequence[Drawn]) -> list[Row]:
-    """Return samples of the curves and bands, and the ends of E's line where E is identified."""
-    rows = []
+def rows(drawn: Sequence[Drawn], points: Sequence[Row], members: Sequence[str]) -> list[Row]:
+    """Return samples of the curves and bands, and the ends of E's line where E is identified.
+
+    First come lines through the mean loss of those members that have points but no curve.
+    """
+    fitted = {item.member for item in drawn}
+    found = [
+        row
+        for member in members
+        if member not in fitted
+        for row in means(of(points, member, "point"), member)
+    ]
     for item in drawn:
         curve, source = item.curve, item.fit.source
         for x, loss in zip(curve.x, curve.loss, strict=True):
-            rows.append(Row(item.series, "curve", source, x, loss))
+            found.append(Row(item.series, "curve", source, x, loss))
         for x, low, high in zip(curve.x, curve.low, curve.high, strict=True):
-            rows.append(Row(item.series, "band", source, x, math.nan, low, high))
+            found.append(Row(item.series, "band", source, x, math.nan, low, high))
     for fit, curve in {item.fit.name: (item.fit, item.curve) for item in drawn}.values():
         if "E" in fit.params and "E" not in fit.weak:
             interval = fit.intervals.get("E", {})
             bounds = (interval.get("low", math.nan), interval.get("high", math.nan))
             for x in (curve.x[0], curve.x[-1]):
-                rows.append(Row(fit.name, "asymptote", fit.source, x, fit.params["E"], *bounds))
-    return rows
+                found.append(Row(fit.name, "asymptote", fit.source, x, fit.params["E"], *bounds))
+    return found
 
 
 def draw_curves(
     axes: Axes, drawn: Sequence[Drawn], plotted: Sequence[Row], looks: Mapping[str, Look]
-) -> list[Line2D | Patch]:
+) -> list[tuple[Any, str]]:
     """Draw curves, bands and asymptotes from their rows; return the key's entries for them."""
     laws = list(dict.fromkeys(item.fit.law for item in drawn))
     dashes = {law: DASHES[i % len(DASHES)] for i, law in enumerate(laws)}
@@ -91,20 +103,19 @@ def draw_curves(
     for fit in {item.fit.name: item.fit for item in drawn}.values():
         color = looks.get(fit.budget or "", OF_ALL).color
         _line(axes, of(plotted, fit.name, "asymptote"), color, DOTS)
-    return [
-        *(Line2D([], [], color=GREY, linestyle=dashes[law], label=law) for law in laws),
-        *(
-            Patch(color=GREY, alpha=2 * BAND_ALPHA, linewidth=0, label=f"{level:.0%} of the fit")
-            for level in sorted({item.fit.level for item in drawn if item.fit.level})
-        ),
-        *(
-            [Line2D([], [], color=GREY, linestyle=DOTS, label="asymptote E")]
-            if any(row.kind == "asymptote" for row in plotted)
-            else []
-        ),
-    ]
+    keys: list[tuple[Any, str]] = []
+    for law, level in {item.fit.law: item.fit.level for item in drawn}.items():
+        line = Line2D([], [], color=GREY, linestyle=dashes[law])
+        if level is None:
+            keys.append((line, law))
+        else:
+            shade = Patch(color=GREY, alpha=2 * BAND_ALPHA, linewidth=0)
+            keys.append(((shade, line), f"{law}, {100 * level:g} % band"))
+    if any(row.kind == "asymptote" for row in plotted):
+        keys.append((Line2D([], [], color=GREY, linestyle=DOTS), "asymptote $E$"))
+    return keys
 
 
-def _line(axes: Axes, samples: Sequence[Row], color: ColorType, dashes: LineStyleType) -> None:
+def _line(axes: Axes, samples: Sequence[Row], color: ColorType, dashes: Dashes) -> None:
     xs, ys = [row.x for row in samples], [row.y for row in samples]
     axes.plot(xs, ys, color=color, linestyle=dashes)

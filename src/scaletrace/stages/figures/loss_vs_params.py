@@ -9,8 +9,12 @@ from scaletrace.stages.figures.table import Row
 
 
 def rows(study: Study) -> list[Row]:
-    """Return the runs' points by budget, then each fit's curves, bands and asymptote."""
-    return marks.point_rows(study, "budget", "n") + fitted.curve_rows(_curves(study))
+    """Return the runs' points by budget, then each fit's curves, bands and asymptote.
+
+    A budget without a fitted curve has a line through its mean loss at each N.
+    """
+    points = marks.point_rows(study, "budget", "n")
+    return points + fitted.rows(_curves(study), points, study.budgets)
 
 
 def _curves(study: Study) -> list[fitted.Drawn]:
@@ -20,22 +24,24 @@ def _curves(study: Study) -> list[fitted.Drawn]:
 def draw(study: Study, plotted: list[Row], title: str) -> Figure:
     """Draw the rows; each budget is labelled where it ends, with what was fitted to it."""
     looks, drawn = style.looks(study.budgets), _curves(study)
-    figure, axes = style.new_figure(title, right=1.6)
+    figure, (axes,) = style.new_figure(title, right=1.68)
     style.count_axis(axes, [row.x for row in plotted], study.n_label)
     style.loss_axis(axes, marks.heights(plotted), LOSS_LABEL)
     keys = fitted.draw_curves(axes, drawn, plotted, looks)
     labels = []
     for budget, look in looks.items():
-        points = marks.of(plotted, budget, "point")
+        points, line = marks.of(plotted, budget, "point"), marks.of(plotted, budget, "line")
+        marks.draw_line(axes, line, look, 0.8)
         marks.draw_points(axes, points, look)
         curves = [item for item in drawn if item.member == budget]
-        ends = marks.of(plotted, curves[0].series, "curve") if curves else points
+        ends = marks.of(plotted, curves[0].series, "curve") if curves else line or points
         if ends:
             own = [item.fit for item in curves if item.fit.budget == budget]
             text = "\n".join([style.budget_text(budget), *map(_parameters, own)])
             labels.append(EndLabel(ends[-1].x, ends[-1].y, text, look))
     label_ends(axes, labels)
-    style.key(axes, marks.point_keys(study, plotted) + keys)
+    note = marks.note_missing(study, plotted)
+    style.key(axes, [marks.point_keys(axes, plotted), keys], note)
     return figure
 
 

@@ -3,10 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from scaletrace.errors import BadInput
 from scaletrace.stages.figures.study import Observation, Study
@@ -14,6 +15,7 @@ from scaletrace.stages.figures.style import GREY, Look
 from scaletrace.stages.figures.table import Kind, Row
 
 EXCLUDED = " excluded"  # ends the name of a series of points that no fit uses
+REACH = 2.5
 NORMAL_95 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 
 
@@ -61,21 +63,50 @@ def of(plotted: Sequence[Row], series: str, kind: Kind) -> list[Row]:
 
 
 def heights(plotted: Sequence[Row]) -> list[float]:
-    """Return every height that the rows reach, intervals included."""
+    """Return the heights that the picture must hold.
+
+    Points and curves in full; bands and asymptotes up to a factor of REACH beyond those, so that
+    one wild resample does not flatten all else. What lies further out is cut off at the frame.
+    """
+    core = _values([row for row in plotted if row.kind not in ("band", "asymptote")])
+    rest = _values([row for row in plotted if row.kind == "band"])
+    rest += [row.y for row in plotted if row.kind == "asymptote"]
+    return core + list(np.clip(rest, min(core) / REACH, max(core) * REACH))
+
+
+def _values(plotted: Sequence[Row]) -> list[float]:
     return [v for row in plotted for v in (row.y, row.low, row.high) if math.isfinite(v)]
+
+
+def means(points: Sequence[Row], series: str) -> list[Row]:
+    """Return the line through the mean height at each x, without excluded points.
+
+    None for points at a single x.
+    """
+    at: dict[float, list[float]] = {}
+    for row in points:
+        if not row.series.endswith(EXCLUDED):
+            at.setdefault(row.x, []).append(row.y)
+    if len(at) < 2:
+        return []
+    source = points[0].source
+    return [Row(series, "line", source, x, sum(ys) / len(ys)) for x, ys in sorted(at.items())]
 
 
 def draw_points(axes: Axes, points: Sequence[Row], look: Look) -> None:
     """Draw measured points with their error bars; hollow where excluded."""
-    for row in points:
+    for hollow in (False, True):
+        chosen = [row for row in points if row.series.endswith(EXCLUDED) == hollow]
+        bars = [[row.y - row.low for row in chosen], [row.high - row.y for row in chosen]]
         axes.errorbar(
-            [row.x],
-            [row.y],
-            yerr=None if math.isnan(row.low) else [[row.y - row.low], [row.high - row.y]],
+            [row.x for row in chosen],
+            [row.y for row in chosen],
+            yerr=None if any(math.isnan(row.low) for row in chosen) else bars,
             color=look.color,
             marker=look.marker,
-            markerfacecolor="white" if row.series.endswith(EXCLUDED) else look.color,
-            markeredgewidth=0.8,
+            markerfacecolor="white" if hollow else look.color,
+            markeredgecolor=look.color if hollow else "white",
+            markeredgewidth=0.8 if hollow else 0.3,
             elinewidth=0.8,
             capsize=1.5,
             linestyle="none",
@@ -89,20 +120,21 @@ def draw_line(axes: Axes, line: Sequence[Row], look: Look, width: float) -> None
     axes.plot(xs, ys, color=look.color, linewidth=width)
 
 
-def point_keys(study: Study, plotted: Sequence[Row]) -> list[Line2D | Patch]:
-    """Return the key's entries for error bars, hollow points, and runs that have no point."""
-    keys: list[Line2D | Patch] = []
-    if any(row.kind == "point" and math.isfinite(row.low) for row in plotted):
-        keys.append(_grey(marker="|", markersize=7, label="95 % interval of the measurement"))
-    if any(row.series.endswith(EXCLUDED) for row in plotted):
-        keys.append(_grey(marker="o", markerfacecolor="white", label="excluded"))
-    drawn = {row.run for row in plotted}
-    missing = Counter(o.status for o in study.observations if o.run not in drawn)
-    if missing:
-        text = ", ".join(f"{count} {status}" for status, count in sorted(missing.items()))
-        keys.append(_grey(label=f"no loss to draw: {text}"))
+def point_keys(axes: Axes, plotted: Sequence[Row]) -> list[tuple[Any, str]]:
+    """Return the key's entries for measured points and excluded ones."""
+    points = [row for row in plotted if row.kind == "point"]
+    bars = axes.errorbar([], [], yerr=[], color=GREY, marker="o", linestyle="none", capsize=1.5)
+    interval = any(math.isfinite(row.low) for row in points)
+    keys: list[tuple[Any, str]] = [(bars, "measured" + ", 95 % interval" * interval)]
+    if any(row.series.endswith(EXCLUDED) for row in points):
+        hollow = Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle="none")
+        keys.append((hollow, "excluded"))
     return keys
 
 
-def _grey(**looks: object) -> Line2D:
-    return Line2D([], [], color=GREY, linestyle="none", **looks)  # pyright: ignore[reportArgumentType]
+def note_missing(study: Study, plotted: Sequence[Row]) -> str:
+    """Say which runs have no point, by status; nothing where all have one."""
+    drawn = {row.run for row in plotted}
+    missing = Counter(o.status for o in study.observations if o.run not in drawn)
+    runs = ", ".join(f"{count} {status}" for status, count in sorted(missing.items()))
+    return f"not drawn, no loss: {runs}" if missing else ""

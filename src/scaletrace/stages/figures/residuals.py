@@ -1,52 +1,73 @@
-"""Log residual of every run under every fit, against N."""
+"""Log residual of every run under every fit, against N: a panel per fit, about its zero line."""
 
+from typing import Any
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from scaletrace.errors import BadInput
 from scaletrace.stages.figures import marks, style
-from scaletrace.stages.figures.labels import EndLabel, label_ends
+from scaletrace.stages.figures.fits import Fit
 from scaletrace.stages.figures.study import Study
 from scaletrace.stages.figures.table import Row
 
+PER_LINE = 4  # entries of the key
+
 
 def rows(study: Study) -> list[Row]:
-    """Return one row per fit and run that it was fitted to, then the line at zero.
+    """Return per fit and budget the residual of each run, and the line through the seeds' means.
 
     Raises:
-        BadInput: a fit to runs that the study does not have, or no fit.
+        BadInput: no fit, or a fit to runs that the study does not have.
     """
-    n_of = {o.run: o.n for o in study.observations}
     if not study.fits:
         raise BadInput("residuals: no fit to draw residuals of")
+    known = {o.run for o in study.observations}
     found = []
     for fit in study.fits:
-        if unknown := sorted(set(fit.residuals) - set(n_of)):
+        if unknown := sorted(set(fit.residuals) - known):
             raise BadInput(f"{fit.source.path}: run {unknown[0]} is not in {study.source.path}")
-        for run in sorted(fit.residuals, key=lambda run: (n_of[run], run)):
-            residual = fit.residuals[run]
-            found.append(Row(fit.name, "point", fit.source, n_of[run], residual, run=run))
+        for budget in study.budgets:
+            runs = [o for o in study.observations if o.budget == budget and o.run in fit.residuals]
+            runs.sort(key=lambda o: (o.n, o.run))
+            series = _series(fit, budget)
+            points = [
+                Row(series, "point", fit.source, o.n, fit.residuals[o.run], run=o.run) for o in runs
+            ]
+            found += points + marks.means(points, series)
     return found
 
 
+def _series(fit: Fit, budget: str) -> str:
+    return fit.name if fit.budget == budget else f"{fit.name} {budget}"
+
+
 def draw(study: Study, plotted: list[Row], title: str) -> Figure:
-    """Draw the rows about zero; each fit is labelled at its largest N."""
-    figure, axes = style.new_figure(title, right=1.1)
-    style.count_axis(axes, [row.x for row in plotted], study.n_label)
-    reach = 1.1 * max(abs(v) for v in marks.heights(plotted))
-    axes.set_ylim(-reach, reach)
-    axes.set_ylabel("Residual of the log loss, ln(measured / fitted)")
-    axes.axhline(0.0, color=style.GREY, linewidth=0.8)
-    labels = []
-    for name, look in style.looks([fit.name for fit in study.fits]).items():
-        points = marks.of(plotted, name, "point")
-        axes.plot(
-            [row.x for row in points],
-            [row.y for row in points],
-            color=look.color,
-            linewidth=0.5,
-            alpha=0.6,
-        )
-        marks.draw_points(axes, points, look)
-        labels.append(EndLabel(points[-1].x, points[-1].y, name, look))
-    label_ends(axes, labels)
+    """Draw a panel per fit on common scales; points by budget, the mean over seeds a thin line."""
+    looks = style.looks(study.budgets)
+    figure, panels = style.new_figure(title, right=1.2, panels=len(study.fits))
+    reach = 1.15 * max(abs(row.y) for row in plotted) or 1.0
+    for fit, axes in zip(study.fits, panels, strict=True):
+        style.count_axis(axes, [row.x for row in plotted], study.n_label)
+        axes.set_ylim(-reach, reach)
+        axes.locator_params(axis="y", nbins=5)
+        axes.axhline(0.0, color=style.GREY, linewidth=0.8)
+        for budget, look in looks.items():
+            series = _series(fit, budget)
+            marks.draw_line(axes, marks.of(plotted, series, "line"), look, 0.5)
+            marks.draw_points(axes, marks.of(plotted, series, "point"), look)
+        _label(axes, fit)
+    style.join_panels(figure, panels, "Log residual, ln(measured / fitted loss)")
+    keys: list[tuple[Any, str]] = [
+        (Line2D([], [], color=look.color, marker=look.marker, linewidth=0.5), style.budget_text(b))
+        for b, look in looks.items()
+    ]
+    style.key(panels[-1], [keys[i : i + PER_LINE] for i in range(0, len(keys), PER_LINE)])
     return figure
+
+
+def _label(axes: Axes, fit: Fit) -> None:
+    budget = style.budget_text(fit.budget) if fit.budget else "all budgets"
+    text = f"{fit.law}\n{budget}"
+    axes.text(1.03, 0.5, text, transform=axes.transAxes, va="center", fontsize=style.SMALL)

@@ -158,8 +158,8 @@ def read_study(inputs: dict[str, list[Path]], settings: dict[str, Any]) -> Study
         read_observations(observations, convention),
         source_of(observations),
         [read_fit(path, f"n_{convention}") for path in inputs.get("fits", [])],
-        read_curves(inputs.get("curves", []), settings["runs"], "curve"),
-        read_curves(inputs.get("trunk_curves", []), settings["trunks"], "trunk curve"),
+        read_curves(inputs.get("curves", []), settings.get("runs", []), "curve"),
+        read_curves(inputs.get("trunk_curves", []), settings.get("trunks", []), "trunk curve"),
         f"n_{convention}",
         N_LABELS[convention],
     )

@@ -1,6 +1,7 @@
 """How every figure looks: one rc, one palette, axes and labels, saved as equal bytes each time."""
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,15 +11,18 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.legend import Legend
+from matplotlib.legend_handler import HandlerErrorbar
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.typing import RcKeyType
 
 # 5.5 in is the text width of common one-column proceedings; type is then 7 to 9 pt on paper.
 WIDTH, HEIGHT = 5.5, 3.5
-LEFT, BOTTOM, TOP = 0.56, 0.72, 0.32  # margins, inches
+LEFT, BOTTOM, TOP = 0.68, 0.78, 0.32  # margins, inches
+TITLE_COLUMNS = 78  # of 9 pt type in that width
+PANEL = 0.75  # height at least of each of several panels, inches
 GREY = "0.45"
 SMALL = 7  # points, for ticks, labels of curves and the key
 RC: dict[RcKeyType, Any] = {
@@ -82,15 +86,46 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     }
 
 
-def new_figure(title: str, right: float) -> tuple[Figure, Axes]:
-    """Return a figure and its one pair of axes, with `right` inches for labels at its side."""
-    figure = Figure(figsize=(WIDTH, HEIGHT))
-    box = (LEFT / WIDTH, BOTTOM / HEIGHT, 1 - (LEFT + right) / WIDTH, 1 - (BOTTOM + TOP) / HEIGHT)
-    axes = figure.add_axes(box)
-    axes.set_title(title)
-    axes.grid(visible=True, color="0.92", linewidth=0.5)
-    axes.set_axisbelow(True)
+def new_figure(title: str, right: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes from top to bottom, with `right` inches for labels beside them.
+
+    The figure keeps its height until the panels would be too low to read. A long title is broken
+    into lines; it is plain text, so that no sign in it is taken for mathematics.
+    """
+    lines = textwrap.wrap(title, TITLE_COLUMNS)
+    over = 0.16 * max(0, len(lines) - 1)
+    height = max(HEIGHT, BOTTOM + TOP + panels * PANEL) + over
+    figure = Figure(figsize=(WIDTH, height))
+    figure.subplots_adjust(
+        left=LEFT / WIDTH,
+        right=1 - right / WIDTH,
+        bottom=BOTTOM / height,
+        top=1 - (TOP + over) / height,
+    )
+    figure.subplots_adjust(hspace=0.18)
+    axes = list(figure.subplots(panels, squeeze=False)[:, 0])
+    axes[0].set_title("\n".join(lines), parse_math=False)
+    for each in axes:
+        each.grid(visible=True, color="0.92", linewidth=0.5)
+        each.set_axisbelow(True)
     return figure, axes
+
+
+def join_panels(figure: Figure, panels: Sequence[Axes], label: str) -> None:
+    """Give the panels one label of y, and tick labels and a label of x at the lowest one only."""
+    for axes in panels[:-1]:
+        axes.tick_params(axis="x", which="both", labelbottom=False)
+        axes.set_xlabel("")
+    middle = (panels[0].get_position().y1 + panels[-1].get_position().y0) / 2
+    figure.text(0.08 / WIDTH, middle, label, rotation="vertical", va="center", ha="left")
+
+
+def inches(axes: Axes) -> tuple[float, float]:
+    """Return width and height of the axes on paper."""
+    box, figure = axes.get_position(), axes.get_figure(root=True)
+    assert figure is not None
+    width, height = figure.get_size_inches()
+    return box.width * width, box.height * height
 
 
 def count(value: float) -> str:
@@ -127,6 +162,7 @@ def count_axis(axes: Axes, values: Sequence[float], label: str) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FixedFormatter([count(tick) for tick in ticks]))
     axes.xaxis.set_minor_locator(FixedLocator([t for t in fine if left <= t <= right]))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def loss_axis(axes: Axes, values: Sequence[float], label: str) -> None:
@@ -135,29 +171,40 @@ def loss_axis(axes: Axes, values: Sequence[float], label: str) -> None:
     axes.set_ylim(*_limits(values, 0.05))
     axes.set_ylabel(label)
     bottom, top = axes.get_ylim()
-    ticks = [
-        float(tick)
-        for tick in MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top)
-        if bottom <= tick <= top
-    ]
+    if top / bottom > 4:
+        decades = range(math.floor(math.log10(bottom)), math.ceil(math.log10(top)))
+        ticks = [step * 10.0**decade for decade in decades for step in (1, 1.5, 2, 3, 4, 5, 7)]
+    else:
+        ticks = MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, top)
+    ticks = [float(tick) for tick in ticks if bottom <= tick <= top]
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def key(axes: Axes, handles: Sequence[Line2D | Patch]) -> None:
-    """Put a one-line key for what the labels do not say under the axes."""
-    if handles:
-        axes.legend(
-            handles=list(handles),
+def key(axes: Axes, lines: Sequence[Sequence[tuple[Any, str]]], note: str = "") -> None:
+    """Put lines of (handle, text) under the axes, and a note at the right end of the first."""
+    width, height = inches(axes)
+    for number, entries in enumerate(line for line in lines if line):
+        legend = Legend(
+            axes,
+            [handle for handle, _ in entries],
+            [text for _, text in entries],
             loc="upper left",
-            bbox_to_anchor=(-0.02, -0.155),
-            ncols=len(handles),
+            bbox_to_anchor=(0, -(0.41 + 0.16 * number) / height),
+            ncols=len(entries),
             frameon=False,
             borderaxespad=0,
+            borderpad=0,
             handletextpad=0.5,
             columnspacing=1.5,
+            handler_map={ErrorbarContainer: HandlerErrorbar(yerr_size=0.7)},
         )
+        axes.add_artist(legend)
+    edge = (WIDTH - LEFT - 0.1) / width
+    axes.text(
+        edge, -0.41 / height, note, transform=axes.transAxes, ha="right", va="top", fontsize=SMALL
+    )
 
 
 def save(figure: Figure, outputs: dict[str, Path], identity: str) -> None:
