@@ -1,12 +1,12 @@
 """Documents: cut from longer texts, deduplicated, and dealt to splits."""
 
 import hashlib
+import itertools
 import re
 from typing import NamedTuple
 
 SPLITS = ("train", "valid", "test")
 
-_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 # WikiText sets an article's title between single equals signs on a line of its own, a section's
 # between more. The blank lines around it tell a title from a formula.
 _TITLE = re.compile(r"(?:(?<=\n \n)|\A(?: \n)?) = (?!= )[^\n]*[^=\n] = \n(?= \n)")
@@ -21,17 +21,12 @@ class Document(NamedTuple):
 
 def paragraphs(text: str) -> list[tuple[int, str]]:
     """Return (number of its first line, paragraph) of the parts between blank lines."""
+    numbered = enumerate(text.split("\n"), start=1)
     found = []
-    line = 1
-    start = 0
-    for gap in [*_BLANK_LINES.finditer(text), None]:
-        end = gap.start() if gap else len(text)
-        part = text[start:end]
-        if part.strip():
-            found.append((line, part.strip("\n")))
-        if gap:
-            line += text.count("\n", start, gap.end())
-            start = gap.end()
+    for filled, group in itertools.groupby(numbered, key=lambda line: bool(line[1].strip())):
+        if filled:
+            numbers, lines = zip(*group, strict=True)
+            found.append((numbers[0], "\n".join(lines)))
     return found
 
 

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import time
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ WIKITEXT_LINES = {"train": 36718, "valid": 3760, "test": 4358}
 WIKITEXT_MIRRORS = (
     "https://wikitext.smerity.com/wikitext-2-v1.zip",
     "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip",
-    "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/dataset/wikitext-2/wikitext-2-v1.zip",
+    "https://web.archive.org/web/2022id_/https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip",
 )
 # A mirror that sends nothing for this long is given up.
 TIMEOUT_SECONDS = 30
@@ -49,14 +48,7 @@ def run(
             documents = _from_packages(settings["packages"])
         else:
             documents, manifest["files"] = _from_files(inputs["files"], settings["document"])
-        splits = deal(documents, settings["valid"], settings["test"])
-    for split, dealt in splits.items():
-        if not dealt:
-            raise BadInput(
-                f"corpus: the {split} split is empty; {sum(map(len, splits.values()))} documents, "
-                f"valid {settings.get('valid')}, test {settings.get('test')}: every split needs "
-                "at least one, so give more documents or larger fractions"
-            )
+        splits = _deal(documents, settings["valid"], settings["test"])
     manifest["splits"] = {split: _write(splits[split], outputs[split]) for split in SPLITS}
     write_json(outputs["manifest"], manifest)
     size = sum(facts["bytes"] for facts in manifest["splits"].values())
@@ -64,6 +56,18 @@ def run(
         print(f"corpus: {split} {facts['documents']:,} documents, {facts['bytes']:,} bytes")
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "bytes_per_s": size / seconds}
+
+
+def _deal(documents: list[Document], valid: float, test: float) -> dict[str, list[Document]]:
+    splits = deal(documents, valid, test)
+    for split, dealt in splits.items():
+        if not dealt:
+            raise BadInput(
+                f"corpus: no document falls to the {split} split of {len(documents)} with "
+                f"valid: {valid}, test: {test}; every split needs one, so give more documents "
+                "or other fractions"
+            )
+    return splits
 
 
 def _write(documents: list[Document], path: Path) -> dict[str, Any]:
@@ -85,7 +89,7 @@ def _from_packages(packages: dict[str, str]) -> list[Document]:
         found = [
             Document(f"{file.as_posix()}:{docstring.line}", docstring.text)
             for file in files
-            for docstring in docstrings(Path(str(file.locate())).read_bytes(), LONGER_THAN)
+            for docstring in docstrings(_read(Path(str(file.locate()))), LONGER_THAN)
         ]
         print(
             f"corpus: {name} {wanted}, {len(files):,} files, {len(found):,} docstrings", flush=True
@@ -118,7 +122,7 @@ def _from_files(paths: list[Path], document: str) -> tuple[list[Document], dict[
     sums = {}
     for path in sorted(paths):
         name = Path(os.path.relpath(path, base)).as_posix()
-        content = path.read_bytes()
+        content = _read(path)
         sums[name] = hashlib.sha256(content).hexdigest()
         text = _decode(content, path)
         if document == "file":
@@ -129,9 +133,16 @@ def _from_files(paths: list[Path], document: str) -> tuple[list[Document], dict[
     return documents, sums
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}; a readable file is needed") from None
+
+
 def _decode(content: bytes, path: Path) -> str:
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError as error:
         raise BadInput(
             f"{path}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8; "
@@ -139,7 +150,7 @@ def _decode(content: bytes, path: Path) -> str:
         ) from None
     if not text.strip():
         raise BadInput(f"{path}: the file holds no text")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _wikitext(archive: list[Path]) -> tuple[dict[str, list[Document]], dict[str, str]]:
@@ -170,7 +181,7 @@ def _wikitext_contents(archive: list[Path]) -> dict[str, bytes]:
             )
         return {name: (archive[0] / name).read_bytes() for name in names}
     if archive:
-        content = archive[0].read_bytes()
+        content = _read(archive[0])
         if fault := _fault(content):
             raise BadInput(f"{archive[0]}: {fault}")
     else:
@@ -220,3 +231,5 @@ def _blocks(address: str) -> Iterator[bytes]:
                 shown = time.monotonic()
                 print(f"corpus: {received:,} of {total:,} bytes", flush=True)
             yield block
+    if received < total:
+        raise OSError(f"the connection ended after {received:,} of {total:,} bytes")
