@@ -1,0 +1,244 @@
+import csv
+import errno
+import hashlib
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scaletrace.errors import BadInput
+from scaletrace.formats import checkpoints
+from scaletrace.formats.checkpoints import read_checkpoint
+from scaletrace.science.training import Training
+from scaletrace.stages import pretrain
+
+MODEL = {
+    "family": "decoder",
+    "width": 16,
+    "layers": 2,
+    "heads": 2,
+    "context": 16,
+    "vocabulary_size": 64,
+}
+SETTINGS = {
+    "model": MODEL,
+    "seed": 0,
+    "batch_tokens": 64,
+    "learning_rate": 0.02,
+    "schedule": "wsd",
+    "warmup_steps": 10,
+    "from_step": 0,
+    "to_step": 150,
+    "weight_decay": 0.1,
+    "beta1": 0.9,
+    "beta2": 0.95,
+    "clip": 1.0,
+    "threads": 1,
+    "save_seconds": 1000,
+}
+ALONE = """
+import json, sys
+from pathlib import Path
+from scaletrace.stages import pretrain
+inputs, outputs, settings, work = json.loads(sys.argv[1])
+inputs = {name: [Path(path) for path in paths] for name, paths in inputs.items()}
+pretrain.run(inputs, {name: Path(path) for name, path in outputs.items()}, settings, Path(work))
+"""
+
+
+class Folder:
+    """Tokens to train on and a place for what comes out."""
+
+    def __init__(self, path: Path, tokens: int = 5000):
+        self.path = path
+        ids = np.random.default_rng(0).integers(0, 64, tokens) // 2 * 2
+        ids.astype("<u2").tofile(path / "train.bin")
+        header = {"dtype": "uint16", "count": tokens, "vocabulary_size": 64}
+        (path / "train.json").write_text(json.dumps(header))
+        self.inputs = {"tokens": [path / "train.bin"], "header": [path / "train.json"]}
+
+    def outputs(self, name: str) -> dict[str, Path]:
+        return {
+            "state": self.path / f"{name}.safetensors",
+            "curve": self.path / f"{name}.csv",
+        }
+
+    def work(self, name: str) -> Path:
+        (self.path / "work" / name).mkdir(parents=True, exist_ok=True)
+        return self.path / "work" / name
+
+    def run(self, name: str, state: Path | None = None, **changes: Any) -> dict[str, Any]:
+        inputs = self.inputs | ({"state": [state]} if state else {})
+        return pretrain.run(inputs, self.outputs(name), SETTINGS | changes, self.work(name))
+
+    def sha256(self, name: str) -> list[str]:
+        return [hashlib.sha256(p.read_bytes()).hexdigest() for p in self.outputs(name).values()]
+
+    def curve(self, name: str) -> list[dict[str, str]]:
+        with self.outputs(name)["curve"].open(newline="") as stream:
+            return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def stop_at(folder: Folder, monkeypatch, step: int, number: int, save_seconds: float) -> None:
+    """Start the run "parts" and send it a signal after `step` steps."""
+    advance = Training.advance
+
+    def interrupted(self: Training) -> None:
+        advance(self)
+        if self.step == step:
+            signal.raise_signal(number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "advance", interrupted)
+        with pytest.raises(SystemExit) as stopped:
+            folder.run("parts", save_seconds=save_seconds)
+    assert stopped.value.code == 128 + number
+    assert not folder.outputs("parts")["state"].exists()
+
+
+def test_a_segment_learns_and_writes_the_same_bytes_again(folder: Folder):
+    measured = folder.run("one")
+    folder.run("two")
+    assert folder.sha256("one") == folder.sha256("two")
+    rows = folder.curve("one")
+    assert list(rows[0]) == ["step", "tokens", "loss", "learning_rate"]
+    assert [float(rows[k]["loss"]) for k in (0, -1)] == pytest.approx([np.log(64), 3.5], abs=0.05)
+    assert (rows[-1]["step"], rows[-1]["tokens"]) == ("150", "9600")
+    _, facts = read_checkpoint(folder.outputs("one")["state"])
+    assert facts == {"model": MODEL, "status": "ok", "step": 150}
+    assert measured["tokens"] == 9600
+    assert measured["resumed_from"] == [[0, 150]]
+    assert measured["tokens_per_s"] == pytest.approx(9600 / measured["seconds"])
+    assert measured["peak_memory_mb"] < 2000
+
+
+def test_two_segments_equal_one(folder: Folder):
+    folder.run("whole")
+    folder.run("first", to_step=70)
+    folder.run("second", state=folder.outputs("first")["state"], from_step=70)
+    assert folder.sha256("second")[0] == folder.sha256("whole")[0]
+    whole = {row["step"]: row for row in folder.curve("whole")}
+    parts = folder.curve("first") + folder.curve("second")
+    assert [row for row in parts if row["step"] in whole] == list(whole.values())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_saves_and_the_rest_changes_no_bit(folder: Folder, monkeypatch, number):
+    folder.run("whole")
+    stop_at(folder, monkeypatch, 77, number, save_seconds=1000)
+    measured = folder.run("parts")
+    assert measured["resumed_from"] == [[0, 77], [77, 150]]
+    assert measured["tokens"] == (150 - 77) * 64
+    assert folder.sha256("parts") == folder.sha256("whole")
+
+
+def test_killed_at_random_moments_and_resumed_changes_no_bit(folder: Folder):
+    changes: dict[str, Any] = {"to_step": 600, "save_seconds": 0}
+    folder.run("whole", to_step=600)
+    paths = {name: [str(path) for path in paths] for name, paths in folder.inputs.items()}
+    outputs = {name: str(path) for name, path in folder.outputs("parts").items()}
+    argument = json.dumps([paths, outputs, SETTINGS | changes, str(folder.work("parts"))])
+    moments = random.Random(0)
+    for _ in range(2):
+        before = {path.stat().st_mtime_ns for path in folder.work("parts").glob("state-*")}
+        child = subprocess.Popen([sys.executable, "-c", ALONE, argument], stdout=subprocess.DEVNULL)
+        while {p.stat().st_mtime_ns for p in folder.work("parts").glob("state-*")} <= before:
+            assert child.poll() is None
+            time.sleep(0.01)
+        time.sleep(moments.random() * 0.2)
+        child.kill()
+        assert child.wait() == -signal.SIGKILL, "finished before it could be killed"
+    measured = folder.run("parts", **changes)
+    chain = measured["resumed_from"]
+    assert len(chain) == 3
+    assert [start for start, _ in chain] == [0, *(end for _, end in chain[:-1])]
+    assert folder.sha256("parts") == folder.sha256("whole")
+
+
+def test_a_corrupt_state_falls_back_to_the_older_one(folder: Folder, monkeypatch, capsys):
+    folder.run("whole")
+    stop_at(folder, monkeypatch, 90, signal.SIGTERM, save_seconds=0)
+    newest = max(folder.work("parts").iterdir(), key=lambda p: read_checkpoint(p)[1]["step"])
+    newest.write_bytes(b"\0" * newest.stat().st_size)
+    measured = folder.run("parts")
+    assert measured["resumed_from"] == [[0, 89], [89, 150]]
+    assert f"{newest} is damaged" in capsys.readouterr().out
+    assert folder.sha256("parts") == folder.sha256("whole")
+
+
+def test_a_full_disk_leaves_the_saved_states_and_no_output(folder: Folder, monkeypatch):
+    stop_at(folder, monkeypatch, 20, signal.SIGTERM, save_seconds=0)
+    before = {path: path.read_bytes() for path in folder.work("parts").iterdir()}
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints.Path, "write_bytes", full)
+        with pytest.raises(BadInput, match="No space left on device"):
+            folder.run("parts", save_seconds=0)
+    assert {path: path.read_bytes() for path in folder.work("parts").iterdir()} == before
+    assert not folder.outputs("parts")["state"].exists()
+
+
+def test_divergence_is_a_status_and_passes_on(folder: Folder):
+    folder.run("first", learning_rate=1e30)
+    rows = folder.curve("first")
+    assert 0 < len(rows) < 20
+    assert all(np.isfinite(float(row["loss"])) for row in rows)
+    state = folder.outputs("first")["state"]
+    stopped = read_checkpoint(state)[1]
+    assert stopped["status"] == "diverged"
+    assert stopped["step"] < 20
+    measured = folder.run("second", state=state, from_step=150, to_step=300)
+    assert measured["tokens"] == 0
+    assert folder.curve("second") == []
+    assert read_checkpoint(folder.outputs("second")["state"])[1] == stopped
+
+
+def test_progress_is_told(folder: Folder, capsys):
+    folder.run("one")
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("step 150/150  loss 3.")
+    assert line.endswith("tokens/s  0 s left")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "changes", "message"),
+    [
+        (40, {}, "40 tokens give 2 windows of 16; one batch of 64 tokens takes 4"),
+        (5000, {"batch_tokens": 40}, "batch_tokens: 40; allowed are multiples of the context, 16"),
+        (5000, {"batch_tokens": 0}, "batch_tokens: 0; allowed are multiples"),
+        (5000, {"from_step": 3}, "from_step: 3; without a state it must be 0"),
+    ],
+)
+def test_what_cannot_be_trained(tmp_path: Path, tokens: int, changes: dict, message: str):
+    folder = Folder(tmp_path, tokens)
+    with pytest.raises(BadInput, match=message):
+        folder.run("one", **changes)
+    assert not folder.outputs("one")["state"].exists()
+
+
+def test_states_that_do_not_fit(folder: Folder):
+    folder.run("first", to_step=5)
+    state = folder.outputs("first")["state"]
+    with pytest.raises(BadInput, match="a state after step 5; this segment begins at 6"):
+        folder.run("second", state=state, from_step=6)
+    with pytest.raises(BadInput, match=r"weights of .*'width': 16.* this run trains .*'width': 8"):
+        folder.run("second", state=state, from_step=5, model=MODEL | {"width": 8})
+    state.write_bytes(state.read_bytes()[:-1])
+    with pytest.raises(BadInput, match=r"first\.safetensors is damaged"):
+        folder.run("second", state=state, from_step=5)
+    assert not folder.outputs("second")["state"].exists()
