@@ -298,6 +298,8 @@ class Plan:
                 "figure": name,
                 "title": title,
                 "conventions": self.study.conventions.model_dump(),
+                "runs": [],
+                "trunks": [],
             }
             for name, title in titles.items()
         }
