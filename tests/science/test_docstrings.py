@@ -10,7 +10,7 @@ from scaletrace.science.docstrings import clean, docstrings
 LONG = "word " * 50
 
 
-def parsed(source: bytes) -> list[tuple[int, str]]:
+def parsed(source: bytes) -> list[tuple[str, str]]:
     """Find the docstrings by a full parse: what `docstrings` must find without one."""
     found = []
     with warnings.catch_warnings():
@@ -21,8 +21,9 @@ def parsed(source: bytes) -> list[tuple[int, str]]:
             match node.body:
                 case [ast.Expr(value=ast.Constant(value=str(text))) as first, *_]:
                     if len(clean(text)) > 200:
-                        found.append((first.lineno, clean(text)))
-    return sorted(found)
+                        name = getattr(node, "name", "")
+                        found.append((first.lineno, name, clean(text)))
+    return [(name, text) for _, name, text in sorted(found)]
 
 
 @pytest.mark.parametrize("package", ["networkx", "numpy"])
@@ -50,7 +51,7 @@ def test_finds_what_a_full_parse_finds(package):
         f'def f():\n\t"""{LONG}\n\n\t\tindented \\\n\tline"""\n',
         f'def f():\n    """{LONG} \\""" \' # \\\\"""\n',
         f'def f():\r\n    """{LONG}\r\n    more\r\n    """\r\n',
-        f'def f():\n    """déjà vu {LONG}"""\n',
+        f'def é():\n    """déjà vu {LONG}"""\n',
     ],
 )
 def test_finds_every_form(source):
@@ -85,7 +86,7 @@ def test_finds_nothing_else(source):
 
 def test_syntax_newer_than_the_oldest_python_is_left_out_everywhere():
     source = f'def f[T](x: T):\n    """{LONG}"""\n\n\ndef g():\n    """other {LONG}"""\n'
-    assert [docstring.line for docstring in docstrings(source.encode(), 200)] == [6]
+    assert [docstring.name for docstring in docstrings(source.encode(), 200)] == ["g"]
 
 
 def test_source_that_is_no_utf8_has_no_docstring():

@@ -17,7 +17,7 @@ from typing import NamedTuple
 _TOKENS = re.compile(
     b"|".join(
         (
-            rb"(\n[ \t]*)(def|class|async[ \t]+def)\b",
+            rb"(\n[ \t]*)(?:def|class|async[ \t]+def)[ \t]+([^\s(:\[]+)",
             rb"#[^\n]*",
             rb'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""',
             rb"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''",
@@ -35,9 +35,9 @@ _GRAMMAR = (3, 11)
 
 
 class Docstring(NamedTuple):
-    """The cleaned text of a docstring and the number of the line that it starts on."""
+    """The cleaned text of a docstring and the name that it describes; a module's is empty."""
 
-    line: int
+    name: str
     text: str
 
 
@@ -55,12 +55,13 @@ def docstrings(source: bytes, longer_than: int) -> list[Docstring]:
 
 def _docstrings(source: bytes, longer_than: int) -> Iterator[Docstring]:
     text = b"\n" + source
-    header = behind = line = counted = 0
+    header = behind = 0
     indent = None
+    name = b""
     for token in _TOKENS.finditer(text):
         start, end = token.span()
         if token.lastindex:
-            header, behind, indent = start + 1, end, token[1]
+            header, behind, indent, name = start + 1, end, token[1], token[2]
         elif text[start] != ord("#"):
             if end - start > longer_than:
                 line_start = text.rfind(b"\n", 0, start) + 1
@@ -71,9 +72,7 @@ def _docstrings(source: bytes, longer_than: int) -> Iterator[Docstring]:
                 ):
                     found = _evaluate(text[header:end], indent)
                     if found is not None and len(cleaned := clean(found)) > longer_than:
-                        line += text.count(b"\n", counted, line_start)
-                        counted = line_start
-                        yield Docstring(line, cleaned)
+                        yield Docstring(name.decode(), cleaned)
             behind = end
 
 

@@ -20,6 +20,8 @@ from scaletrace.study.files import write_json
 
 # Shorter docstrings say little more than the name they describe.
 LONGER_THAN = 200
+# NumPy ships this folder to Python 3.11 and no later version.
+EXCLUDED = "numpy/distutils/"
 
 WIKITEXT_MD5 = "542ccefacc6c27f945fb54453812b3cd"
 WIKITEXT_LINES = {"train": 36718, "valid": 3760, "test": 4358}
@@ -87,7 +89,7 @@ def _from_packages(packages: dict[str, str]) -> list[Document]:
     for name, wanted in sorted(packages.items()):
         files = _source_files(name, wanted)
         found = [
-            Document(f"{file.as_posix()}:{docstring.line}", docstring.text)
+            Document(f"{file.as_posix()}:{docstring.name}".rstrip(":"), docstring.text)
             for file in files
             for docstring in docstrings(_read(Path(str(file.locate()))), LONGER_THAN)
         ]
@@ -110,7 +112,11 @@ def _source_files(name: str, wanted: str) -> list[importlib.metadata.PackagePath
             f"corpus.packages.{name}: {wanted}; {distribution.version} is installed, "
             "and another version has other docstrings"
         )
-    files = [file for file in distribution.files or [] if file.suffix == ".py"]
+    files = [
+        file
+        for file in distribution.files or []
+        if file.suffix == ".py" and not file.as_posix().startswith(EXCLUDED)
+    ]
     if not files:
         raise BadInput(f"corpus.packages.{name}: the installed package lists no Python files")
     return sorted(files, key=lambda file: file.as_posix())
