@@ -296,9 +296,9 @@ class _StudyLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
+            if not isinstance(key, Hashable) or key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                    None, None, f"the key {key!r} stands twice or is a list", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)

@@ -1,0 +1,141 @@
+"""Fingerprints: what changes them and what does not."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scaletrace.lineage import fingerprint
+
+SOURCE = Path(fingerprint.__file__).parents[1]
+STAGES = [
+    "corpus",
+    "vocab",
+    "tokenize",
+    "pretrain",
+    "anneal",
+    "evaluate",
+    "observe",
+    "fit",
+    "figures",
+]
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package's sources, to edit."""
+    copy = tmp_path / "scaletrace"
+    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def all_of(root):
+    fingerprint.forget()
+    return {stage: fingerprint.fingerprint(stage, root) for stage in STAGES}
+
+
+def edited(root, module, old, new):
+    path = root / module
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def changed(before, after):
+    return {stage for stage in before if before[stage] != after[stage]}
+
+
+def test_comments_docstrings_and_formatting_count_for_nothing(package):
+    before = all_of(package)
+    for path in package.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        text = text.replace('"""', '"""Other words. ', 1)
+        path.write_text(f"# a comment\n{text}\n\n# another\n", encoding="utf-8")
+    assert all_of(package) == before
+
+
+def test_an_edited_law_concerns_fits_alone(package):
+    before = all_of(package)
+    with (package / "science/laws.py").open("a", encoding="utf-8") as stream:
+        stream.write("\nANOTHER = 1\n")
+    assert changed(before, all_of(package)) <= {"fit"}
+    assert "fit" in changed(before, all_of(package))
+
+
+def test_an_edited_model_concerns_training_and_evaluation(package):
+    before = all_of(package)
+    with (package / "science/model.py").open("a", encoding="utf-8") as stream:
+        stream.write("\nANOTHER = 1\n")
+    assert changed(before, all_of(package)) == {"pretrain", "anneal", "evaluate"}
+
+
+def test_the_job_wrapper_concerns_no_stage(package):
+    before = all_of(package)
+    for module in ("job.py", "lease.py", "cli.py", "lineage/records.py", "study/plan.py"):
+        with (package / module).open("a", encoding="utf-8") as stream:
+            stream.write("\nANOTHER = 1\n")
+    assert all_of(package) == before
+
+
+def write(root, **modules):
+    for folder in ("stages", "science"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / folder / "__init__.py").touch()
+    (root / "__init__.py").touch()
+    for name, text in modules.items():
+        root.joinpath(*name.split("__")).with_suffix(".py").write_text(text, encoding="utf-8")
+    fingerprint.forget()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from scaletrace.science import far",
+        "from scaletrace.science.far import X",
+        "import scaletrace.science.far",
+        "from ..science import far",
+        "from ..science.far import X",
+        "def f():\n    from scaletrace.science.far import X\n    return X",
+    ],
+)
+def test_every_way_to_import_is_followed(tmp_path, line):
+    root = tmp_path / "scaletrace"
+    write(
+        root,
+        stages__one=line,
+        science__far="from scaletrace.science.farther import X",
+        science__farther="X = 1",
+    )
+    assert "scaletrace.science.farther" in fingerprint.modules("one", root)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 1", "x = 1.0"),
+        ("x = 1", "x = True"),
+        ("x = 'a'", "x = b'a'"),
+        ("x = f'{a}'", "x = f'{a!r}'"),
+        ("x = a - b", "x = b - a"),
+        ("x = a + b", "x = a - b"),
+        ("def f(a, *, b): ...", "def f(a, b): ..."),
+        ("def f(a=None): ...", "def f(a): ..."),
+        ("x = 'a' 'b'", "x = ['a', 'b']"),
+        ("class A: x: int", "class A: x: float"),
+    ],
+)
+def test_a_different_meaning_gives_a_different_fingerprint(tmp_path, one, other):
+    root = tmp_path / "scaletrace"
+    write(root, stages__one=one)
+    before = fingerprint.fingerprint("one", root)
+    write(root, stages__one=other)
+    assert fingerprint.fingerprint("one", root) != before
+
+
+def test_the_value_is_the_same_in_every_python(tmp_path):
+    """Held by a known value: a Python that serialises a syntax tree otherwise fails here."""
+    root = tmp_path / "scaletrace"
+    text = 'def f(a, *b, c=1, **d):\n    """Doc."""\n    return f"{a!r:>{c}} ü", [x for x in b], {**d}\n'
+    write(root, stages__one=text)
+    value = fingerprint.modules("one", root)["scaletrace.stages.one"]
+    assert value == "cd6032ce8b6fd5659f6287964701a66ce8f7bddc30ab0b3a24b75354bca9386a"

@@ -1,0 +1,112 @@
+"""The plan: names, the trunk's grid, and what a change of the study disturbs."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaletrace.study.config import load
+from scaletrace.study.plan import Plan, budget_label, flops_label
+
+ROOT = Path(__file__).parents[2]
+TINY = load(ROOT / "config/tiny.yaml")
+
+
+def plan(**changes):
+    return Plan(TINY.model_copy(update=changes))
+
+
+def jobs(study_plan):
+    """Every training job with its settings, by the name of what it makes."""
+    found = {
+        f"{size}-s{seed}/{step}": study_plan.pretrain(size, seed, str(study_plan.tokens(step)))
+        for size, seed, step in study_plan.trunk_states()
+    }
+    found |= {run.name: study_plan.anneal(run) for run in study_plan.trained_runs()}
+    return found
+
+
+def test_labels_are_written_as_people_write_them():
+    assert [budget_label(d) for d in (512, 10_000, 500_000, 1_500_000, 2_000_000, 3 * 10**9)] == [
+        *("512", "10k", "500k", "1.5M", "2M", "3B"),
+    ]
+    assert [flops_label(c) for c in (1e15, 2.5e18)] == ["C1e15", "C2.5e18"]
+
+
+@given(st.lists(st.integers(1, 10**13), min_size=2, max_size=2, unique=True))
+def test_two_budgets_never_share_a_label(budgets):
+    assert len({budget_label(d) for d in budgets}) == 2
+
+
+def test_a_run_has_whole_batches_and_the_rate_of_its_width():
+    run = plan().runs["d16-l1-s0-32k"]
+    assert (run.steps, run.n_tokens, run.learning_rate) == (500, 32_000, 0.048)
+
+
+def test_trunk_states_lie_where_runs_of_powers_of_two_million_tokens_branch():
+    states = {step for _, _, step in plan().trunk_states()}
+    assert states == {390, 781}  # 0.8 x 1e6/32 and 1e6/16 tokens, in whole batches of 64
+    assert plan().start(plan().runs["d8-l1-s0-32k"]) == 390
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"budgets": [32_000, 48_000, 64_000]},
+        {"budgets": [32_000, 64_000, 128_000]},
+        {"budgets": [16_000, 32_000, 64_000]},
+        {"seeds": [0, 1]},
+        {"sizes": TINY.sizes | {"d64-l2": TINY.sizes["d48-l2"].model_copy(update={"width": 64})}},
+    ],
+)
+def test_what_is_added_disturbs_no_job_that_was_there(change):
+    before, after = jobs(plan()), jobs(plan(**change))
+    assert before.items() <= after.items()
+    assert len(after) > len(before)
+
+
+def test_a_doubled_budget_adds_one_segment_and_one_anneal_per_size():
+    more = plan(budgets=[32_000, 64_000, 128_000])
+    added = jobs(more).keys() - jobs(plan()).keys()
+    assert len(added) == 2 * len(TINY.sizes)
+
+
+@given(st.lists(st.integers(10_000, 10_000_000), min_size=1, max_size=4, unique=True))
+def test_every_run_can_be_reached_from_nothing(budgets):
+    study_plan = plan(budgets=budgets)
+    states = set(study_plan.trunk_states())
+    for run in study_plan.runs.values():
+        start = study_plan.start(run)
+        assert start <= study_plan.branch(run.steps) < run.steps
+        assert start == 0 or (run.size, run.seed, start) in states
+    for size, seed, step in states:
+        before = study_plan.trunk_step_before(step, strictly=True)
+        assert before < step
+        assert before == 0 or (size, seed, before) in states
+
+
+def test_flops_budgets_give_tokens_per_size():
+    study_plan = plan(budgets=[], flops=[1e10])
+    for run in study_plan.runs.values():
+        assert run.flops_exact == pytest.approx(1e10, rel=0.01)
+        assert run.budget == "C1e10"
+
+
+def test_cosine_has_no_trunk():
+    training = TINY.training.model_copy(update={"schedule": "cosine"})
+    study_plan = plan(training=training)
+    assert study_plan.trunk_states() == []
+    assert {study_plan.start(run) for run in study_plan.runs.values()} == {0}
+
+
+def test_a_run_given_up_is_tabled_and_not_trained():
+    study_plan = plan(failed={"d8-l1-s0-64k": "out of memory"})
+    assert "d8-l1-s0-64k" not in jobs(study_plan)
+    rows = {row["run"]: row["failed"] for row in study_plan.observe()["runs"]}
+    assert rows["d8-l1-s0-64k"] == "out of memory"
+
+
+def test_the_shared_trunk_is_counted_once():
+    training = TINY.training.model_copy(update={"schedule": "cosine"})
+    assert plan().flops() < plan(training=training).flops()
