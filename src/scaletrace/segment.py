@@ -29,7 +29,7 @@ class Segment:
 
     def __init__(self, inputs: dict[str, list[Path]], settings: dict[str, Any], work: Path):
         torch.set_num_threads(settings["threads"])
-        torch.use_deterministic_algorithms(True)
+        torch.set_deterministic_debug_mode("error")
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.set_flush_denormal(True)
         rest = {"model", "threads", "save_seconds"}

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from scaletrace.science.counts import Shape
+from scaletrace.science.data import batch
 from scaletrace.science.model import Decoder
 from scaletrace.science.schedules import cosine, wsd
 from scaletrace.science.training import Recipe, Training, ends_curve_row
@@ -98,11 +99,26 @@ def test_a_loss_that_is_not_finite_ends_the_run_without_a_row():
     assert [row.step for row in run.rows] == [1]
 
 
-def test_weight_decay_acts_on_matrices_only():
-    groups = training().optimizer.param_groups
-    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
-    assert {p.ndim for p in groups[0]["params"]} == {2}
-    assert {p.ndim for p in groups[1]["params"]} == {1}
+def test_an_update_is_adamw_with_decay_on_matrices_only():
+    run, reference = training(), training()
+    with torch.no_grad():
+        for model in (run.model, reference.model):
+            model.head.add_(0.1)
+    matrices = [p for p in reference.model.parameters() if p.ndim == 2]
+    gains = [p for p in reference.model.parameters() if p.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
+    for step in range(8):
+        windows = torch.from_numpy(batch(reference.tokens, 0, step, 4, 8))
+        optimizer.zero_grad()
+        reference.model.loss(windows).backward()
+        torch.nn.utils.clip_grad_norm_(reference.model.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = min(1, (step + 1) / 5) * 0.02
+        optimizer.step()
+        run.advance()
+    for found, wanted in zip(run.model.parameters(), reference.model.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted)
 
 
 def test_rates_come_from_the_schedule():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from scaletrace.science.data import batch
 from scaletrace.science.model import Decoder
@@ -72,18 +73,9 @@ class Training:
         self.rows: list[CurveRow] = []
         self._row_loss = torch.zeros((), dtype=torch.float64)
         self._row_steps = 0
-        self._parameters = dict(model.named_parameters())
-        matrices = [p for p in self._parameters.values() if p.ndim == 2]
-        gains = [p for p in self._parameters.values() if p.ndim != 2]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": recipe.weight_decay},
-                {"params": gains, "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate,
-            betas=(recipe.beta1, recipe.beta2),
-            fused=True,
-        )
+        self._parameters: dict[str, Tensor] = dict(model.named_parameters())
+        self._means = {k: torch.zeros_like(p) for k, p in self._parameters.items()}
+        self._squares = {k: torch.zeros_like(p) for k, p in self._parameters.items()}
 
     @property
     def finished(self) -> bool:
@@ -95,18 +87,41 @@ class Training:
         sequences = self.recipe.batch_tokens // self.context
         windows = batch(self.tokens, self.recipe.seed, self.step, sequences, self.context)
         rate = self.recipe.rate(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         loss = self.model.loss(torch.from_numpy(windows))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self._update(rate)
         self.step += 1
         self._row_loss += loss.detach()
         self._row_steps += 1
         if ends_curve_row(self.step) or self.step == self.recipe.to_step:
             self._end_row(rate)
+
+    @torch.no_grad()
+    def _update(self, rate: float) -> None:
+        for decay, dimensions in ((self.recipe.weight_decay, 2), (0.0, 1)):
+            names = [name for name, p in self._parameters.items() if p.ndim == dimensions]
+            parameters = [self._parameters[name] for name in names]
+            # The function, not the class torch.optim.AdamW, whose first use imports torch's
+            # compiler: more than a second in every job.
+            adamw(
+                parameters,
+                [p.grad for p in parameters if p.grad is not None],
+                [self._means[name] for name in names],
+                [self._squares[name] for name in names],
+                [],
+                list(torch.full((len(names),), float(self.step)).unbind()),
+                fused=True,
+                amsgrad=False,
+                beta1=self.recipe.beta1,
+                beta2=self.recipe.beta2,
+                lr=rate,
+                weight_decay=decay,
+                eps=1e-8,
+                maximize=False,
+            )
+        for parameter in self._parameters.values():
+            parameter.grad = None
 
     def _end_row(self, rate: float) -> None:
         mean = self._row_loss.item() / self._row_steps
@@ -118,25 +133,18 @@ class Training:
         self._row_steps = 0
 
     def state(self) -> dict[str, Tensor]:
-        """Return every tensor that later steps depend on: weights and optimiser moments."""
-        tensors = {f"model.{name}": p.detach() for name, p in self._parameters.items()}
-        for name, parameter in self._parameters.items():
-            moments = self.optimizer.state.get(parameter)
-            for moment in ("exp_avg", "exp_avg_sq"):
-                tensors[f"{moment}.{name}"] = (
-                    moments[moment] if moments else torch.zeros_like(parameter)
-                )
-        return tensors
+        """Return every tensor that later steps depend on: weights and AdamW's moments."""
+        parts = {"model": self._parameters, "mean": self._means, "square": self._squares}
+        return {
+            f"{part}.{name}": tensor.detach()
+            for part, tensors in parts.items()
+            for name, tensor in tensors.items()
+        }
 
     def put_state(self, tensors: dict[str, Tensor], step: int) -> None:
         """Take up training where `state` was taken, after `step` steps."""
-        for name, parameter in self._parameters.items():
-            parameter.detach().copy_(tensors[f"model.{name}"])
-            self.optimizer.state[parameter] = {
-                "step": torch.tensor(float(step)),
-                "exp_avg": tensors[f"exp_avg.{name}"].clone(),
-                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].clone(),
-            }
+        for name, place in self.state().items():
+            place.copy_(tensors[name])
         self.step = step
 
     def curve_state(self) -> tuple[float, int]:
