@@ -135,7 +135,7 @@ def test_a_different_meaning_gives_a_different_fingerprint(tmp_path, one, other)
 def test_the_value_is_the_same_in_every_python(tmp_path):
     """Held by a known value: a Python that serialises a syntax tree otherwise fails here."""
     root = tmp_path / "scaletrace"
-    text = 'def f(a, *b, c=1, **d):\n    """Doc."""\n    return f"{a!r:>{c}} ü", [x for x in b], {**d}\n'
+    text = 'def f(a, *b, c=1, **d):\n    """Doc."""\n    return f"{a!r:>{c}} ü", [*b], {**d}\n'
     write(root, stages__one=text)
     value = fingerprint.modules("one", root)["scaletrace.stages.one"]
     assert value == "cd6032ce8b6fd5659f6287964701a66ce8f7bddc30ab0b3a24b75354bca9386a"

@@ -43,6 +43,11 @@ def _is_docstring(node: ast.AST) -> bool:
     )
 
 
+def _is_nothing(node: object) -> bool:
+    # Python 3.12 puts empty strings between the parts of an f-string.
+    return isinstance(node, ast.Constant) and node.value == ""
+
+
 def _plain(node: object) -> object:
     """Turn a syntax tree into JSON that every Python version writes alike.
 
@@ -64,6 +69,9 @@ def _plain(node: object) -> object:
             fields = {"value": [type(node.value).__name__, repr(node.value).encode().hex()]}
             if isinstance(node.value, str):
                 fields = {"value": ["str", node.value]}
+        if isinstance(node, ast.JoinedStr):
+            parts = [_plain(part) for part in node.values if not _is_nothing(part)]
+            fields = {"values": parts}
         return [type(node).__name__, fields]
     return node
 

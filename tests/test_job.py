@@ -1,0 +1,153 @@
+"""The job wrapper around a real stage: records, refusals, and outputs that are whole or absent."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scaletrace.lineage import records
+from scaletrace.lineage.fingerprint import fingerprint
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("text").mkdir()
+    for number in range(40):
+        Path(f"text/{number}.txt").write_text(f"Document {number}. " * 20, encoding="utf-8")
+    return tmp_path
+
+
+SETTINGS = {"source": "files", "document": "file", "valid": 0.2, "test": 0.2}
+OUTPUTS = {
+    "train": "results/s/corpus/train.jsonl",
+    "valid": "results/s/corpus/valid.jsonl",
+    "test": "results/s/corpus/test.jsonl",
+    "manifest": "results/s/corpus/manifest.json",
+}
+
+
+def job(stage, inputs, outputs, settings, code=None, wildcards=None):
+    files = {"wildcards": wildcards or {}, "inputs": inputs, "outputs": outputs}
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "scaletrace.job", stage, "--study", "s", "--threads", "1"),
+            *("--job", json.dumps(files), "--settings", json.dumps(settings)),
+            *("--code", code or fingerprint(stage)),
+        ],
+        capture_output=True,
+        text=True,
+    )
+
+
+def corpus(**changes):
+    texts = sorted(str(path) for path in Path("text").glob("*.txt"))
+    return job("corpus", {"files": texts}, OUTPUTS, SETTINGS | changes)
+
+
+def vocab(**changes):
+    outputs = {"vocabulary": "results/s/vocab/vocabulary.json"}
+    settings = {"kind": "bytes", "size": 257} | changes
+    return job("vocab", {"train": [OUTPUTS["train"]]}, outputs, settings)
+
+
+def record_of(rule):
+    return records.read(records.path_of("s", rule, {}))
+
+
+def test_a_job_leaves_outputs_record_and_nothing_else(folder):
+    done = corpus()
+    assert done.returncode == 0, done.stderr
+    made = sorted(
+        str(path.relative_to(folder)) for path in folder.glob("results/**/*") if path.is_file()
+    )
+    assert made == sorted(OUTPUTS.values())
+    record = record_of("corpus")
+    assert {entry["path"] for entry in record["identity"]["outputs"]} == set(OUTPUTS.values())
+    assert len(record["identity"]["inputs"]) == 40
+    assert record["identity"]["settings"] == SETTINGS
+    environment = record["circumstances"]["environment"]
+    assert (records.PROVENANCE / "env" / f"{environment}.json").is_file()
+    assert not [path for path in Path("work/s").iterdir() if path.name != "producers"]
+
+
+def test_the_same_job_again_has_the_same_id_and_another_time(folder):
+    corpus()
+    first = record_of("corpus")
+    corpus()
+    second = record_of("corpus")
+    assert second["id"] == first["id"]
+    assert second["circumstances"]["start"] > first["circumstances"]["start"]
+
+
+def test_an_input_names_the_record_of_the_job_that_made_it(folder):
+    corpus()
+    assert vocab().returncode == 0
+    (entry,) = record_of("vocab")["identity"]["inputs"]
+    assert entry["record"] == record_of("corpus")["id"]
+
+
+def test_the_producer_is_found_without_the_cache(folder):
+    corpus()
+    for pointer in Path("work/s/producers").iterdir():
+        pointer.unlink()
+    assert vocab().returncode == 0
+    (entry,) = record_of("vocab")["identity"]["inputs"]
+    assert entry["record"] == record_of("corpus")["id"]
+
+
+def test_an_input_edited_by_hand_is_refused(folder):
+    corpus()
+    with Path(OUTPUTS["train"]).open("a", encoding="utf-8") as stream:
+        stream.write('{"source": "me", "text": "slipped in"}\n')
+    done = vocab()
+    assert done.returncode == 2
+    assert "results/s/corpus/train.jsonl: found sha256" in done.stderr
+    assert "is not what its job wrote" in done.stderr
+    assert not Path("results/s/vocab/vocabulary.json").exists()
+
+
+def test_code_that_changed_while_the_job_waited_is_refused(folder):
+    texts = sorted(str(path) for path in Path("text").glob("*.txt"))
+    done = job("corpus", {"files": texts}, OUTPUTS, SETTINGS, code="0" * 64)
+    assert done.returncode == 2
+    assert "start snakemake again" in done.stderr
+    assert not Path("results").exists()
+
+
+def test_bad_input_is_one_message_and_leaves_nothing(folder):
+    Path("text/7.txt").write_bytes(b"good\xff")
+    done = corpus()
+    assert done.returncode == 2
+    assert "text/7.txt" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in Path("results").rglob("*") if path.is_file()]
+    assert not Path("provenance/jobs").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(folder):
+    Path("results").write_text("in the way", encoding="utf-8")
+    done = corpus()
+    assert done.returncode == 1
+    assert "results" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_edited_record_is_refused(folder):
+    corpus()
+    path = records.path_of("s", "corpus", {})
+    path.write_text(path.read_text().replace('"valid": 0.2', '"valid": 0.3'), encoding="utf-8")
+    done = vocab()
+    assert done.returncode == 2
+    assert f"{path}: id: found" in done.stderr
+
+
+def test_a_description_too_long_for_a_command_line_comes_from_a_file(folder, monkeypatch):
+    from scaletrace import workflow
+
+    monkeypatch.setattr(workflow, "LONGEST_ARGUMENT", 10)
+    word = workflow.argument("s", {"runs": ["x" * 100]})
+    assert word.startswith("@work/s/arguments/")
+    assert json.loads(Path(word[1:]).read_text()) == {"runs": ["x" * 100]}

@@ -1,0 +1,84 @@
+"""Clones of the repository in which the tiny study really runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TINY = "config/tiny.yaml"
+
+
+class Clone:
+    """A clone of the working tree, with commands that run on its own sources."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in self._git(ROOT, "ls-files", "-z", "--cached").split("\0"):
+            if name and (ROOT / name).is_file():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target)
+        self._git(folder, "init", "--quiet")
+        self.commit("clone")
+
+    def _git(self, where, *words):
+        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+        command = ["git", *identity, *words]
+        return subprocess.run(command, cwd=where, check=True, capture_output=True, text=True).stdout
+
+    def git(self, *words):
+        return self._git(self.folder, *words)
+
+    def commit(self, message):
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+
+    def run(self, *command, check=True):
+        environment = os.environ | {"PYTHONPATH": str(self.folder / "src")}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def snakemake(self, *words, check=True):
+        return self.run("snakemake", "--configfile", TINY, *words, check=check)
+
+    def jobs_to_do(self):
+        """How many jobs of each rule `snakemake -n` would run."""
+        said = self.snakemake("--dry-run").stdout
+        if "Nothing to be done" in said:
+            return {}
+        table = re.search(r"job +count\n-+ +-+\n(.*?)\ntotal", said, re.DOTALL)
+        assert table, said
+        counts = dict(line.split() for line in table[1].splitlines())
+        return {rule: int(count) for rule, count in counts.items() if rule != "all"}
+
+    def edit(self, name, old, new):
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return path, text
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A clone in which the tiny study has run."""
+    clone = Clone(tmp_path_factory.mktemp("finished"))
+    clone.snakemake("--cores", "2")
+    return clone
+
+
+@pytest.fixture
+def clone(finished):
+    """The finished clone, its sources and configuration put back afterwards."""
+    yield finished
+    finished.git("checkout", "--quiet", "--", "src", "config", "rules", "Snakefile")
