@@ -1,5 +1,6 @@
 """The identity that a figure file carries inside it, and its way back out."""
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -106,17 +107,13 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
 
 def _identity_of_csv(path: Path, content: bytes) -> dict[str, Any]:
     """Return the identity of a figure's CSV: all rows must name the same study and figure."""
-    refusal = BadInput(f"{path}: not the CSV of a figure, or its rows disagree on study and figure")
-    try:
-        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
-        names = {(row["study"], row["figure"]) for row in rows}
+    identity = None
+    with contextlib.suppress(csv.Error, KeyError, TypeError, ValueError):
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
+        ((study, figure),) = {(row["study"], row["figure"]) for row in rows}
         sources = {row["source"]: row["source_sha256"] for row in rows}
-    except (UnicodeDecodeError, KeyError, csv.Error) as error:
-        raise refusal from error
-    if len(names) != 1:
-        raise refusal
-    ((study, figure),) = names
-    identity = _parsed(identity_text(study, figure, hashlib.sha256(content).hexdigest(), sources))
+        digest = hashlib.sha256(content).hexdigest()
+        identity = _parsed(identity_text(study, figure, digest, sources))
     if identity is None:
-        raise refusal
+        raise BadInput(f"{path}: not the CSV of a figure, or its rows disagree on what it is")
     return identity

@@ -74,7 +74,7 @@ def read_fit(path: Path, n_column: str) -> Fit:
             curves=_curves(content["curve"]),
             residuals={row["run"]: row["log_residual"] for row in content["residuals"]},
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: not the result of a fit ({error!r})") from error
     for variable, expected in (("n", n_column), ("d", D_COLUMN), ("loss", LOSS_COLUMN)):
         if columns.get(variable, expected) != expected:

@@ -11,6 +11,7 @@ from scipy.optimize import isotonic_regression
 from scaletrace.stages.figures.style import GREY, SMALL, Look, inches
 
 LEADER, MARKER, TEXT = 0.1, 0.18, 0.27  # right of the axes, inches
+HIGHEST = 1.05  # of a label, in heights of the axes
 
 
 @dataclass(frozen=True)
@@ -37,51 +38,61 @@ def spread(wanted: NDArray[np.floating], gap: float, low: float, high: float) ->
 def label_ends(axes: Axes, labels: Sequence[EndLabel]) -> None:
     """Write the labels, given from top to bottom, beside the axes near the curves' ends.
 
-    Where there are more than fit, evenly spaced ones are written, first and last always.
-    The limits of the axes must be final.
+    Where there are more than fit, only the first line of each is written; where those are still
+    too many, evenly spaced ones, first and last always. The limits of the axes must be final.
     """
     if not labels:
         return
     width, height = inches(axes)
-    lines = max(label.text.count("\n") for label in labels) + 1
-    # A line of type is 1.25 times its size; between labels of several lines half a line is left.
-    gap = SMALL * 1.25 * (lines + 0.5 * (lines > 1)) / 72 / height
-    ordered = list(reversed(labels))
-    room = int(1.05 / gap) + 1
-    if len(ordered) > room:
-        chosen = np.linspace(0, len(ordered) - 1, room).round().astype(int)
-        ordered = [ordered[i] for i in chosen]
+    texts = [label.text for label in labels]
+    gap = _gap(texts, height)
+    if len(labels) > HIGHEST / gap + 1:
+        texts = [text.partition("\n")[0] for text in texts]
+        gap = _gap(texts, height)
+    room = min(len(labels), int(HIGHEST / gap) + 1)
+    chosen = np.linspace(0, len(labels) - 1, room).round().astype(int)[::-1]
     to_axes = axes.transData + axes.transAxes.inverted()
-    ends = np.array([to_axes.transform((label.x, label.y))[1] for label in ordered])
-    for label, at in zip(ordered, spread(ends, gap, 0.0, 1.05), strict=True):
-        axes.annotate(
-            "",
-            xy=(label.x, label.y),
-            xytext=(1 + LEADER / width, at),
-            textcoords="axes fraction",
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": 0.4,
-                "color": GREY,
-                "shrinkA": 0,
-                "shrinkB": 3,
-            },
-            annotation_clip=False,
-        )
-        axes.plot(
-            [1 + MARKER / width],
-            [at],
-            transform=axes.transAxes,
-            clip_on=False,
-            marker=label.look.marker,
-            color=label.look.color,
-            linestyle="none",
-        )
-        axes.text(
-            1 + TEXT / width,
-            at,
-            label.text,
-            transform=axes.transAxes,
-            va="center_baseline" if "\n" not in label.text else "center",
-            fontsize=SMALL,
-        )
+    ends = np.array([to_axes.transform((labels[i].x, labels[i].y))[1] for i in chosen])
+    for i, at in zip(chosen, spread(ends, gap, 0.0, HIGHEST), strict=True):
+        _write(axes, labels[i], texts[i], width, at)
+
+
+def _gap(texts: Sequence[str], height: float) -> float:
+    """Return the distance of two labels, in heights of the axes."""
+    lines = max(text.count("\n") for text in texts) + 1
+    # A line of type is 1.25 times its size; between labels of several lines half a line is left.
+    return SMALL * 1.25 * (lines + 0.5 * (lines > 1)) / 72 / height
+
+
+def _write(axes: Axes, label: EndLabel, text: str, width: float, at: float) -> None:
+    axes.annotate(
+        "",
+        xy=(label.x, label.y),
+        xytext=(1 + LEADER / width, at),
+        textcoords="axes fraction",
+        arrowprops={
+            "arrowstyle": "-",
+            "linewidth": 0.4,
+            "color": GREY,
+            "shrinkA": 0,
+            "shrinkB": 3,
+        },
+        annotation_clip=False,
+    )
+    axes.plot(
+        [1 + MARKER / width],
+        [at],
+        transform=axes.transAxes,
+        clip_on=False,
+        marker=label.look.marker,
+        color=label.look.color,
+        linestyle="none",
+    )
+    axes.text(
+        1 + TEXT / width,
+        at,
+        text,
+        transform=axes.transAxes,
+        va="center" if "\n" in text else "center_baseline",
+        fontsize=SMALL,
+    )

@@ -46,7 +46,12 @@ def _series(fit: Fit, budget: str) -> str:
 def draw(study: Study, plotted: list[Row], title: str) -> Figure:
     """Draw a panel per fit on common scales; points by budget, the mean over seeds a thin line."""
     looks = style.looks(study.budgets)
-    figure, panels = style.new_figure(title, right=1.2, panels=len(study.fits))
+    keys: list[tuple[Any, str]] = [
+        (Line2D([], [], color=look.color, marker=look.marker, linewidth=0.5), style.budget_text(b))
+        for b, look in looks.items()
+    ]
+    lines = [keys[i : i + PER_LINE] for i in range(0, len(keys), PER_LINE)]
+    figure, panels = style.new_figure(title, 1.2, len(study.fits), len(lines))
     reach = 1.15 * max(abs(row.y) for row in plotted) or 1.0
     for fit, axes in zip(study.fits, panels, strict=True):
         style.count_axis(axes, [row.x for row in plotted], study.n_label)
@@ -59,11 +64,7 @@ def draw(study: Study, plotted: list[Row], title: str) -> Figure:
             marks.draw_points(axes, marks.of(plotted, series, "point"), look)
         _label(axes, fit)
     style.join_panels(figure, panels, "Log residual, ln(measured / fitted loss)")
-    keys: list[tuple[Any, str]] = [
-        (Line2D([], [], color=look.color, marker=look.marker, linewidth=0.5), style.budget_text(b))
-        for b, look in looks.items()
-    ]
-    style.key(panels[-1], [keys[i : i + PER_LINE] for i in range(0, len(keys), PER_LINE)])
+    style.key(panels[-1], lines)
     return figure
 
 

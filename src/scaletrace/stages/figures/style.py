@@ -20,7 +20,8 @@ from matplotlib.typing import RcKeyType
 
 # 5.5 in is the text width of common one-column proceedings; type is then 7 to 9 pt on paper.
 WIDTH, HEIGHT = 5.5, 3.5
-LEFT, BOTTOM, TOP = 0.68, 0.78, 0.32  # margins, inches
+LEFT, TOP = 0.68, 0.32  # margins, inches
+KEY, KEY_LINE = 0.41, 0.16  # the key's distance under the axes, and its lines', inches
 TITLE_COLUMNS = 78  # of 9 pt type in that width
 PANEL = 0.75  # height at least of each of several panels, inches
 GREY = "0.45"
@@ -86,7 +87,9 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     }
 
 
-def new_figure(title: str, right: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    title: str, right: float, panels: int = 1, key_lines: int = 2
+) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes from top to bottom, with `right` inches for labels beside them.
 
     The figure keeps its height until the panels would be too low to read. A long title is broken
@@ -94,12 +97,13 @@ def new_figure(title: str, right: float, panels: int = 1) -> tuple[Figure, list[
     """
     lines = textwrap.wrap(title, TITLE_COLUMNS)
     over = 0.16 * max(0, len(lines) - 1)
-    height = max(HEIGHT, BOTTOM + TOP + panels * PANEL) + over
+    bottom = KEY + KEY_LINE * key_lines + 0.05
+    height = max(HEIGHT, bottom + TOP + panels * PANEL) + over
     figure = Figure(figsize=(WIDTH, height))
     figure.subplots_adjust(
         left=LEFT / WIDTH,
         right=1 - right / WIDTH,
-        bottom=BOTTOM / height,
+        bottom=bottom / height,
         top=1 - (TOP + over) / height,
     )
     figure.subplots_adjust(hspace=0.18)
@@ -191,7 +195,7 @@ def key(axes: Axes, lines: Sequence[Sequence[tuple[Any, str]]], note: str = "") 
             [handle for handle, _ in entries],
             [text for _, text in entries],
             loc="upper left",
-            bbox_to_anchor=(0, -(0.41 + 0.16 * number) / height),
+            bbox_to_anchor=(0, -(KEY + KEY_LINE * number) / height),
             ncols=len(entries),
             frameon=False,
             borderaxespad=0,
@@ -203,7 +207,7 @@ def key(axes: Axes, lines: Sequence[Sequence[tuple[Any, str]]], note: str = "") 
         axes.add_artist(legend)
     edge = (WIDTH - LEFT - 0.1) / width
     axes.text(
-        edge, -0.41 / height, note, transform=axes.transAxes, ha="right", va="top", fontsize=SMALL
+        edge, -KEY / height, note, transform=axes.transAxes, ha="right", va="top", fontsize=SMALL
     )
 
 
