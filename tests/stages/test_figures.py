@@ -287,8 +287,7 @@ def test_curve_and_band_are_the_fits(made: MadeStudy):
 
 def test_an_asymptote_that_the_data_do_not_pin_down_is_said_and_not_drawn(made: MadeStudy):
     content = json.loads(made.fits[0].read_text())
-    weak = {"code": "weakly_identified", "parameter": "E", "message": "E between 0 and 3"}
-    content["warnings"].append(weak)
+    content["intervals"]["E"] |= {"verdict": "weakly identified", "se": None, "low": None}
     made.fits[0].write_text(json.dumps(content))
     rows = made.table("loss_vs_params")
     assert {r["series"] for r in rows if r["kind"] == "asymptote"} == {"power_n-2M"}

@@ -70,7 +70,11 @@ def read_fit(path: Path, n_column: str) -> Fit:
             budget=content["data"]["budget"],
             params=content["params"],
             intervals=content["intervals"],
-            weak=_weak(content),
+            weak={
+                name
+                for name, interval in content["intervals"].items()
+                if interval.get("verdict") == "weakly identified"
+            },
             curves=_curves(content["curve"]),
             residuals={row["run"]: row["log_residual"] for row in content["residuals"]},
         )
@@ -96,12 +100,3 @@ def _curves(block: dict[str, Any]) -> list[FitCurve]:
 
 def _curve(x_column: str, held: float | None, series: dict[str, Any]) -> FitCurve:
     return FitCurve(x_column, held, *(series[key] for key in ("x", "loss", "low", "high")))
-
-
-def _weak(content: dict[str, Any]) -> set[str]:
-    """Return the parameters that the fit calls weakly identified."""
-    return {
-        warning["parameter"]
-        for warning in content["warnings"]
-        if warning["code"] == "weakly_identified"
-    }

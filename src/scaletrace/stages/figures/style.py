@@ -22,7 +22,7 @@ from matplotlib.typing import RcKeyType
 WIDTH, HEIGHT = 5.5, 3.5
 LEFT, TOP = 0.68, 0.32  # margins, inches
 KEY, KEY_LINE = 0.41, 0.16  # the key's distance under the axes, and its lines', inches
-TITLE_COLUMNS = 78  # of 9 pt type in that width
+TITLE_COLUMNS = 70  # of 9 pt type in that width
 PANEL = 0.75  # height at least of each of several panels, inches
 GREY = "0.45"
 SMALL = 7  # points, for ticks, labels of curves and the key
