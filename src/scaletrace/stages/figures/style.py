@@ -158,14 +158,17 @@ def count_axis(axes: Axes, values: Sequence[float], label: str) -> None:
     axes.set_xlim(*_limits(values, 0.5))
     axes.set_xlabel(label)
     left, right = axes.get_xlim()
-    decades = np.arange(math.floor(math.log10(left)), math.ceil(math.log10(right)) + 1)
-    steps = (1.0,) if math.log10(right / left) > 2.2 else (1.0, 2.0, 5.0)
-    ticks = [step * 10.0**decade for decade in decades for step in steps]
-    fine = [step * 10.0**decade for decade in decades for step in range(1, 10)]
-    ticks = [tick for tick in ticks if left <= tick <= right]
+    decades = range(math.floor(math.log10(left)), math.ceil(math.log10(right)) + 1)
+
+    def within(steps: Sequence[int]) -> list[float]:
+        ticks = [step * 10.0**decade for decade in decades for step in steps]
+        return [tick for tick in ticks if left <= tick <= right]
+
+    fine = within(range(1, 10))
+    ticks = next((ticks for ticks in (within([1]), within([1, 2, 5])) if len(ticks) > 2), fine)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FixedFormatter([count(tick) for tick in ticks]))
-    axes.xaxis.set_minor_locator(FixedLocator([t for t in fine if left <= t <= right]))
+    axes.xaxis.set_minor_locator(FixedLocator(fine))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
