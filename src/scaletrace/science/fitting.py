@@ -88,7 +88,7 @@ def fit(
     """
     problem = prepare(law, observations.variables, observations.loss, objective, fixed)
     if starts is None:
-        starts = _starts(problem, fixed or {})
+        starts = starting_points(problem, fixed or {})
     weights = observations.weights / observations.weights.mean()
     minimum = minimise(problem, starts, weights[None])
     order = np.argsort(minimum.value, kind="stable")
@@ -106,7 +106,7 @@ def fit(
     moved = np.abs(theta - np.clip(starts[best], problem.low, problem.high)).max()
     if moved == 0.0 and problem.free.any():
         raise NotConvergedError(f"{law.name}: the optimiser did not move from its start")
-    at = surface(problem, theta[None], weights[None])
+    at = surface(problem, objective, theta[None], weights[None], problem.log_loss[None])
     free = problem.free
     unit = np.sqrt(at.scale[0])
     scaled = (at.hessian[0] / unit / unit[:, None])[np.ix_(free, free)]
@@ -124,7 +124,7 @@ def fit(
     return Fit(problem, weights, theta, float(minimum.value[best]), certificate)
 
 
-def _starts(problem: Problem, fixed: Mapping[str, float]) -> Array:
+def starting_points(problem: Problem, fixed: Mapping[str, float]) -> Array:
     """Return the law's starting values about its centre, moved to the problem's coordinates."""
     law = problem.law
     centre = {name: float(x.mean()) for name, x in problem.logs.items()}

@@ -1,6 +1,6 @@
 """One damped Newton method for all starts, all resamples and all profile points at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,11 @@ from scaletrace.science.law import Array, Law
 from scaletrace.science.objectives import Objective
 
 CELLS = 1 << 15  # observations x coordinate vectors that advance together: fits a processor cache
-STEPS = 200  # Newton steps at most; a regular fit takes 10 to 40
+STEPS = 1000  # Newton steps at most: a regular fit takes 10 to 40, a flat valley hundreds
+STEPS_NEAR = 200  # from the minimum of a similar problem
 COARSE, FINE = 1e-2, 1e-12  # predicted relative decrease of the objective at which to stop
 ROUNDING = 1e-13  # log residuals below this are arithmetic noise
+EXACT = 1e-6  # root mean square log residual of an exact fit, whose gradient is all rounding
 STATIONARY = 1e-6  # relative gradient of a minimum
 AGREEMENT = 1e-6  # relative excess of the objective within which two starts found the same minimum
 
@@ -57,6 +59,31 @@ class Minimum:
     converged: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Spring:
+    """A pull of a quantity of the coordinates, (B, p) -> (B,), towards targets (B,).
+
+    Adds stiffness / 2 x (quantity - target)^2 to the objective; stiffness (B,).
+    """
+
+    quantity: Callable[[Array], Array]
+    target: Array
+    stiffness: Array
+
+    def take(self, rows: NDArray[Any] | slice) -> "Spring":
+        """Return the springs of an index, mask or slice."""
+        return Spring(self.quantity, self.target[rows], self.stiffness[rows])
+
+    def slope(self, theta: Array) -> Array:
+        """Derivatives (B, p) of the quantity, by central differences."""
+        columns = []
+        for index in range(theta.shape[1]):
+            step = np.zeros(theta.shape[1])
+            step[index] = 1e-6
+            columns.append((self.quantity(theta + step) - self.quantity(theta - step)) / 2e-6)
+        return np.stack(columns, axis=1)
+
+
 def prepare(
     law: Law,
     variables: Mapping[str, Array],
@@ -88,27 +115,39 @@ def prepare(
     return Problem(law, objective, logs, log_loss, centre, low, high, free)
 
 
-def minimise(problem: Problem, starts: Array, weights: Array, *, near: bool = False) -> Minimum:
+def minimise(
+    problem: Problem,
+    starts: Array,
+    weights: Array,
+    observed: Array | None = None,
+    spring: Spring | None = None,
+    *,
+    near: bool = False,
+) -> Minimum:
     """Minimise from every row of starts (B, p) under observation weights (B, n) or (1, n).
 
     Weights may have any overall scale: each row is divided by its mean, so that a multiple of
     the objective has the same path and the same minimum. near: the starts are minima of a
-    similar problem, so that the coarsest threshold need not come first.
+    similar problem, so that the coarsest threshold need not come first. observed (B, n): log
+    losses to fit in place of the problem's own. spring: tied to the rows, and part of the value.
     """
     count = len(problem.log_loss)
     starts = np.clip(starts, problem.low, problem.high)
     *rough, final = problem.objective.coarser()
-    rows = max(1, CELLS // count)
+    rows, steps = max(1, CELLS // count), STEPS_NEAR if near else STEPS
     pieces = []
     for first in range(0, len(starts), rows):
         part = slice(first, first + rows)
         share = weights if len(weights) == 1 else weights[part]
         share = np.broadcast_to(share, (len(starts[part]), count))
         share = share / share.mean(axis=1, keepdims=True)
+        seen = problem.log_loss[None] if observed is None else observed[part]
+        seen = np.broadcast_to(seen, share.shape)
+        pull = spring.take(part) if spring else None
         theta = starts[part]
         for objective in rough[1:] if near else rough:
-            theta = _newton(problem, objective, theta, share, COARSE).theta
-        pieces.append(_newton(problem, final, theta, share, FINE))
+            theta = _newton(problem, objective, theta, share, seen, pull, COARSE, steps).theta
+        pieces.append(_newton(problem, final, theta, share, seen, pull, FINE, steps))
     return Minimum(
         *(
             np.concatenate([getattr(piece, name) for piece in pieces])
@@ -141,12 +180,17 @@ class Surface:
 
 
 def surface(
-    problem: Problem, theta: Array, weights: Array, objective: Objective | None = None
+    problem: Problem,
+    objective: Objective,
+    theta: Array,
+    weights: Array,
+    observed: Array,
+    spring: Spring | None = None,
 ) -> Surface:
-    """Objective and derivatives at theta (B, p) under weights (B, n)."""
+    """Objective and derivatives at theta (B, p) under weights and log losses (B, n)."""
     jet = problem.law.jet(theta, problem.logs)
-    value, slope, curvature = (objective or problem.objective)(jet.value, problem.log_loss)
-    distance = np.maximum(np.abs(jet.value - problem.log_loss), ROUNDING)
+    value, slope, curvature = objective(jet.value, observed)
+    distance = np.maximum(np.abs(jet.value - observed), ROUNDING)
     weighted = weights * slope
     touching = np.einsum("bn,bn->b", np.abs(weighted), 1.0 / distance) / len(problem.log_loss)
     hessian = jet.curvature(weighted)
@@ -154,34 +198,46 @@ def surface(
     scale = touching[:, None] * np.einsum("bpn,bpn->bp", jet.gradient, jet.gradient)
     # A term that has vanished still needs a scale.
     scale = np.maximum(scale, 1e-12 * scale.max(axis=1, keepdims=True)) + 1e-100
-    return Surface(
-        np.einsum("bn,bn->b", weights, value),
-        (jet.gradient @ weighted[:, :, None])[:, :, 0],
-        hessian,
-        scale,
-    )
+    total = np.einsum("bn,bn->b", weights, value)
+    gradient = (jet.gradient @ weighted[:, :, None])[:, :, 0]
+    if spring is not None:
+        stretch, along = spring.quantity(theta) - spring.target, spring.slope(theta)
+        total += 0.5 * spring.stiffness * stretch**2
+        gradient += (spring.stiffness * stretch)[:, None] * along
+        pull = np.sqrt(spring.stiffness)[:, None] * along
+        hessian += pull[:, :, None] * pull[:, None, :]
+        scale = scale + pull**2
+    return Surface(total, gradient, hessian, scale)
 
 
 def _newton(
-    problem: Problem, objective: Objective, starts: Array, weights: Array, stop: float
+    problem: Problem,
+    objective: Objective,
+    starts: Array,
+    weights: Array,
+    observed: Array,
+    spring: Spring | None,
+    stop: float,
+    steps: int,
 ) -> Minimum:
     """Levenberg-damped Newton steps, projected on the bounds.
 
     Ends where a hardly damped step promises a relative decrease of the objective below `stop`.
     """
     theta = starts.copy()
-    at = surface(problem, theta, weights, objective)
+    at = surface(problem, objective, theta, weights, observed, spring)
     floor = len(problem.log_loss) * ROUNDING**2
     damping = np.full(len(theta), 1e-2)
     going = np.ones(len(theta), dtype=bool)
-    for _ in range(STEPS):
+    for _ in range(steps):
         rows = np.flatnonzero(going)
         if not len(rows):
             break
         here, local = theta[rows], at.take(rows)
         step = _step(local, damping[rows], _movable(problem, here, local.gradient))
         target = np.clip(here + step, problem.low, problem.high)
-        new = surface(problem, target, weights[rows], objective)
+        pull = spring.take(rows) if spring else None
+        new = surface(problem, objective, target, weights[rows], observed[rows], pull)
         promised = -np.einsum("bp,bp->b", local.gradient, target - here)
         flat = promised <= stop * local.value + floor
         going[rows] = ~(flat & (damping[rows] <= 1e-2)) & (damping[rows] < 1e12)
@@ -189,10 +245,10 @@ def _newton(
         theta[rows[better]] = target[better]
         at.put(rows[better], new.take(better))
         damping[rows] *= np.where(better, 0.1, 10.0)
-    pull = np.where(_movable(problem, theta, at.gradient), np.abs(at.gradient), 0.0)
-    norm = (pull / np.sqrt(at.scale * (at.value + floor)[:, None])).max(axis=1)
-    exact = at.value <= floor
-    return Minimum(theta, at.value, norm, ~going & (exact | (norm < STATIONARY)))
+    force = np.where(_movable(problem, theta, at.gradient), np.abs(at.gradient), 0.0)
+    norm = (force / np.sqrt(at.scale * (at.value + floor)[:, None])).max(axis=1)
+    exact = at.value <= len(problem.log_loss) * EXACT**2
+    return Minimum(theta, at.value, norm, exact | (~going & (norm < STATIONARY)))
 
 
 def _movable(problem: Problem, theta: Array, gradient: Array) -> NDArray[np.bool_]:
