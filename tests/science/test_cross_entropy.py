@@ -17,7 +17,7 @@ def reference(hidden, weight, targets):
     return F.cross_entropy(hidden.double() @ weight.double().T, targets, reduction="none")
 
 
-@pytest.mark.parametrize("chunk_logits", [1, 70, 1 << 19])
+@pytest.mark.parametrize("chunk_logits", [1, 12, 1 << 13])
 @pytest.mark.parametrize("positions", [1, 33])
 def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, chunk_logits: int, positions: int):
     monkeypatch.setattr(cross_entropy, "CHUNK_LOGITS", chunk_logits)
@@ -40,7 +40,7 @@ def test_a_target_too_unlikely_for_a_float_has_a_finite_loss():
 
 
 def test_losses_per_token(monkeypatch):
-    monkeypatch.setattr(cross_entropy, "CHUNK_LOGITS", 70)
+    monkeypatch.setattr(cross_entropy, "CHUNK_LOGITS", 12)
     hidden, weight, targets = problem(33, 6, 17)
     expected = reference(hidden, weight, targets).float()
     torch.testing.assert_close(token_losses(hidden, weight, targets), expected)

@@ -5,7 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK_LOGITS = 1 << 19  # logits alive at a time: 2 MB, so that every pass over them stays in cache
+# Logits alive at a time, per channel of the head: few enough to stay in the processor's cache, and
+# enough that adding each chunk to the head's gradient costs little beside the products.
+CHUNK_LOGITS = 1 << 13
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -15,7 +17,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         d_hidden = torch.empty_like(hidden)
         # Transposed, because a product with a wide result runs nearer to the peak than a tall one.
         d_weight = hidden.new_zeros(weight.shape[::-1])
-        for rows in _chunks(len(hidden), len(weight)):
+        for rows in _chunks(len(hidden), weight):
             probabilities = torch.mm(hidden[rows], weight.T).softmax(1)
             places = targets[rows, None]
             likelihoods[rows] = probabilities.gather(1, places)
@@ -51,11 +53,12 @@ def token_losses(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     with torch.no_grad():
         parts = [
             -torch.mm(hidden[rows], weight.T).log_softmax(1).gather(1, targets[rows, None])
-            for rows in _chunks(len(hidden), len(weight))
+            for rows in _chunks(len(hidden), weight)
         ]
     return torch.cat(parts).squeeze(1)
 
 
-def _chunks(positions: int, vocabulary: int) -> list[slice]:
-    size = max(1, CHUNK_LOGITS // vocabulary)
+def _chunks(positions: int, weight: Tensor) -> list[slice]:
+    vocabulary, width = weight.shape
+    size = max(1, CHUNK_LOGITS * width // vocabulary)
     return [slice(start, start + size) for start in range(0, positions, size)]
