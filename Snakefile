@@ -2,8 +2,7 @@ from functools import partial
 
 from snakemake.utils import min_version
 
-from scaletrace.lineage.fingerprint import fingerprint
-from scaletrace.workflow import argument, describe, open_plan_or_exit
+from scaletrace.workflow import argument, describe, open_plan_or_exit, stage
 
 min_version("9.0")
 
@@ -24,7 +23,7 @@ wildcard_constraints:
     run="[A-Za-z0-9_.-]+",
 
 
-include: "rules/job.smk"
+include: "rules/common.smk"
 include: "rules/text.smk"
 include: "rules/training.smk"
 include: "rules/observations.smk"
@@ -32,6 +31,7 @@ include: "rules/laws.smk"
 
 
 rule all:
+    default_target: True
     input:
         f"{RESULTS}/observations.csv",
         f"{RESULTS}/timings.csv",
@@ -41,4 +41,3 @@ rule all:
             figure=PLAN.figures(),
             form=["pdf", "svg", "png", "csv"],
         ),
-    default_target: True

@@ -12,10 +12,12 @@ rule evaluate:
         result=f"{RESULTS}/evals/{{run}}.json",
     log:
         f"{RESULTS}/logs/evaluate/{{run}}.log",
+    conda:
+        "scaletrace"
     params:
+        stage=stage("evaluate"),
         job=job,
         settings=lambda w: settings(PLAN.evaluate(PLAN.runs[w.run])),
-        code=fingerprint("evaluate"),
     shell:
         JOB
 
@@ -32,10 +34,12 @@ rule observe:
         ),
     log:
         f"{RESULTS}/logs/observe.log",
+    conda:
+        "scaletrace"
     params:
+        stage=stage("observe"),
         job=job,
         settings=settings(PLAN.observe()),
-        code=fingerprint("observe"),
     shell:
         JOB
 
@@ -48,5 +52,9 @@ rule timings:
         f"{RESULTS}/timings.csv",
     log:
         f"{RESULTS}/logs/timings.log",
+    conda:
+        "scaletrace"
+    params:
+        study=STUDY,
     shell:
-        "python -m scaletrace.lineage.timings {STUDY} > {output} 2> {log}"
+        "python -m scaletrace.lineage.timings {params.study} > {output} 2> {log}"

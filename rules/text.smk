@@ -1,7 +1,3 @@
-def raw_text(wildcards):
-    return {"files": RAW_FILES} if RAW_FILES else {}
-
-
 rule corpus:
     input:
         unpack(raw_text),
@@ -12,10 +8,12 @@ rule corpus:
         manifest=f"{RESULTS}/corpus/manifest.json",
     log:
         f"{RESULTS}/logs/corpus.log",
+    conda:
+        "scaletrace"
     params:
+        stage=stage("corpus"),
         job=job,
         settings=settings(PLAN.corpus(PACKAGES)),
-        code=fingerprint("corpus"),
     shell:
         JOB
 
@@ -27,10 +25,12 @@ rule vocab:
         vocabulary=f"{RESULTS}/vocab/vocabulary.json",
     log:
         f"{RESULTS}/logs/vocab.log",
+    conda:
+        "scaletrace"
     params:
+        stage=stage("vocab"),
         job=job,
         settings=settings(PLAN.vocabulary()),
-        code=fingerprint("vocab"),
     shell:
         JOB
 
@@ -50,9 +50,11 @@ rule tokenize:
         test_header=f"{RESULTS}/tokens/test.json",
     log:
         f"{RESULTS}/logs/tokenize.log",
+    conda:
+        "scaletrace"
     params:
+        stage=stage("tokenize"),
         job=job,
         settings=settings({}),
-        code=fingerprint("tokenize"),
     shell:
         JOB

@@ -1,26 +1,3 @@
-# Longest chains first: a job is as urgent as the FLOPs that still lie between it and the end.
-def urgency(wildcards, **_):
-    if "run" in wildcards.keys():
-        return PLAN.urgency(PLAN.runs[wildcards.run].size, PLAN.start(PLAN.runs[wildcards.run]))
-    return PLAN.urgency(wildcards.size, PLAN.trunk_step(wildcards.tokens, before=True))
-
-
-def trunk_folder(size, seed, step):
-    return f"{RESULTS}/trunks/{size}-s{seed}/{PLAN.tokens(step)}"
-
-
-def previous_state(wildcards):
-    step = PLAN.trunk_step(wildcards.tokens, before=True)
-    folder = trunk_folder(wildcards.size, wildcards.seed, step)
-    return {"state": f"{folder}/state.safetensors"} if step else {}
-
-
-def branch_state(wildcards):
-    run = PLAN.runs[wildcards.run]
-    folder = trunk_folder(run.size, run.seed, PLAN.start(run))
-    return {"state": f"{folder}/state.safetensors"} if PLAN.start(run) else {}
-
-
 rule pretrain:
     input:
         unpack(previous_state),
@@ -32,10 +9,12 @@ rule pretrain:
     log:
         f"{RESULTS}/logs/pretrain/{{size}}-s{{seed}}-{{tokens}}.log",
     priority: urgency
+    conda:
+        "scaletrace"
     params:
+        stage=stage("pretrain"),
         job=job,
         settings=lambda w: settings(PLAN.pretrain(w.size, int(w.seed), w.tokens)),
-        code=fingerprint("pretrain"),
     shell:
         JOB
 
@@ -52,9 +31,11 @@ rule anneal:
     log:
         f"{RESULTS}/logs/anneal/{{run}}.log",
     priority: urgency
+    conda:
+        "scaletrace"
     params:
+        stage=stage("anneal"),
         job=job,
         settings=lambda w: settings(PLAN.anneal(PLAN.runs[w.run])),
-        code=fingerprint("anneal"),
     shell:
         JOB

@@ -33,9 +33,9 @@ def job(stage, inputs, outputs, settings, code=None, wildcards=None):
     files = {"wildcards": wildcards or {}, "inputs": inputs, "outputs": outputs}
     return subprocess.run(
         [
-            *(sys.executable, "-m", "scaletrace.job", stage, "--study", "s", "--threads", "1"),
+            *(sys.executable, "-m", "scaletrace.job", f"{stage}@{code or fingerprint(stage)}"),
+            *("--study", "s", "--threads", "1"),
             *("--job", json.dumps(files), "--settings", json.dumps(settings)),
-            *("--code", code or fingerprint(stage)),
         ],
         capture_output=True,
         text=True,

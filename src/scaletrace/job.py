@@ -1,9 +1,9 @@
 """What every rule calls: run one stage, put its outputs in place, and leave a job record.
 
-    python -m scaletrace.job STAGE --study NAME --job JSON --settings JSON
-        --code FINGERPRINT --threads N
+    python -m scaletrace.job STAGE@FINGERPRINT --study NAME --job JSON --settings JSON --threads N
 
-The rule has the name of its stage. `--job` holds the rule's wildcards, inputs and outputs by name.
+The rule has the name of its stage; the fingerprint is that of the code that the workflow was
+read with. `--job` holds the rule's wildcards, inputs and outputs by name.
 JSON that is too long for a command line stands in a file, given as @FILE.
 
 Exit codes: 0 done, 1 failed, 2 input that a person has to mend (one message, no traceback).
@@ -36,13 +36,14 @@ def _json(text: str) -> Any:
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scaletrace.job", description=__doc__)
-    parser.add_argument("stage")
+    parser.add_argument("stage", metavar="STAGE@FINGERPRINT")
     parser.add_argument("--study", required=True)
     parser.add_argument("--job", type=_json, required=True, help="wildcards, inputs, outputs")
     parser.add_argument("--settings", type=_json, required=True)
-    parser.add_argument("--code", required=True, help="fingerprint when the workflow was read")
     parser.add_argument("--threads", type=int, required=True)
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    arguments.stage, _, arguments.code = arguments.stage.partition("@")
+    return arguments
 
 
 def _require_code(stage: str, expected: str) -> None:

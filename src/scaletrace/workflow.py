@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.lineage.fingerprint import fingerprint
 from scaletrace.study import files
 from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
@@ -61,6 +62,11 @@ def open_plan_or_exit(
     except BadInput as problem:
         print(problem, file=sys.stderr)
         sys.exit(2)
+
+
+def stage(name: str) -> str:
+    """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter."""
+    return f"{name}@{fingerprint(name)}"
 
 
 def argument(study: str, value: Any) -> str:

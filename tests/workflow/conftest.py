@@ -14,15 +14,15 @@ TINY = "config/tiny.yaml"
 
 
 class Clone:
-    """A clone of the working tree, with commands that run on its own sources."""
+    """A copy of a checkout's tracked files, with commands that run on its own sources."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: Path = ROOT) -> None:
         self.folder = folder
-        for name in self._git(ROOT, "ls-files", "-z", "--cached").split("\0"):
-            if name and (ROOT / name).is_file():
+        for name in self._git(source, "ls-files", "-z", "--cached").split("\0"):
+            if name and (source / name).is_file():
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, target)
+                shutil.copy2(source / name, target)
         self._git(folder, "init", "--quiet")
         self.commit("clone")
 

@@ -17,7 +17,7 @@ def artifacts(clone):
 
 
 def test_two_clones_give_the_same_bytes(finished, tmp_path: Path):
-    second = Clone(tmp_path)
+    second = Clone(tmp_path, finished.folder)
     second.snakemake("--cores", "2")
     ours, theirs = artifacts(finished), artifacts(second)
     assert ours.keys() == theirs.keys()

@@ -38,7 +38,7 @@ def outputs(study_file: Path) -> list[Output]:
 
 def unfinished(found: list[Output]) -> list[Output]:
     """Return the outputs that Snakemake would make or make again."""
-    return [output for output in found if output.status == "missing" or "update" in output.plan]
+    return [output for output in found if output.plan != "no update"]
 
 
 def recorded_jobs(study: str, found: list[Output]) -> list[dict[str, Any]]:

@@ -1,0 +1,60 @@
+# Every job is one call of the job wrapper; the environment keeps its threads to what it was given
+# and stops the C library from returning memory that the next training step asks for again.
+shell.prefix(
+    "set -euo pipefail;"
+    " export OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0"
+    " MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=67108864; "
+)
+
+JOB = (
+    f"exec python -m scaletrace.job {{params.stage}} --study {STUDY} --job {{params.job:q}}"
+    " --settings {params.settings:q} --threads {threads} > {log} 2>&1"
+)
+
+settings = partial(argument, STUDY)
+
+
+def job(wildcards, input, output):
+    return describe(STUDY, wildcards, input, output)
+
+
+def raw_text(wildcards):
+    return {"files": RAW_FILES} if RAW_FILES else {}
+
+
+# Longest chains first: a job is as urgent as the FLOPs that still lie between it and the end.
+def urgency(wildcards, **_):
+    if "run" in wildcards.keys():
+        return PLAN.urgency(
+            PLAN.runs[wildcards.run].size, PLAN.start(PLAN.runs[wildcards.run])
+        )
+    return PLAN.urgency(wildcards.size, PLAN.trunk_step(wildcards.tokens, before=True))
+
+
+def trunk_folder(size, seed, step):
+    return f"{RESULTS}/trunks/{size}-s{seed}/{PLAN.tokens(step)}"
+
+
+def previous_state(wildcards):
+    step = PLAN.trunk_step(wildcards.tokens, before=True)
+    folder = trunk_folder(wildcards.size, wildcards.seed, step)
+    return {"state": f"{folder}/state.safetensors"} if step else {}
+
+
+def branch_state(wildcards):
+    run = PLAN.runs[wildcards.run]
+    folder = trunk_folder(run.size, run.seed, PLAN.start(run))
+    return {"state": f"{folder}/state.safetensors"} if PLAN.start(run) else {}
+
+
+# A figure depends on what it shows alone, so that a new fit redraws no training curve.
+def shown(wildcards):
+    if wildcards.figure != "training_curves":
+        return {"fits": expand(rules.fit.output.fit, fit=PLAN.fits())}
+    folders = [
+        trunk_folder(size, seed, step) for size, seed, step in PLAN.trunk_states()
+    ]
+    return {
+        "curves": expand(rules.anneal.output.curve, run=TRAINED),
+        "trunk_curves": [f"{folder}/curve.csv" for folder in folders],
+    }
