@@ -86,9 +86,10 @@ class TestDocstrings:
         assert list(tmp_path.iterdir()) == []
 
 
-class TestFiles:
-    SETTINGS = {"source": "files", "document": "paragraph", "valid": 0.2, "test": 0.2}
+PARAGRAPHS = {"source": "files", "document": "paragraph", "valid": 0.2, "test": 0.2}
 
+
+class TestFiles:
     def test_paragraphs_of_several_files(self, tmp_path):
         (tmp_path / "in/deep").mkdir(parents=True)
         first, second = tmp_path / "in/a.txt", tmp_path / "in/deep/b.txt"
@@ -98,7 +99,7 @@ class TestFiles:
         second.write_text(
             "\n\n\n".join(f"Paragraph {i}" for i in range(30)) + "\n\nPäragraph 0\nof a"
         )
-        made = run(tmp_path / "out", self.SETTINGS, files=[second, first])
+        made = run(tmp_path / "out", PARAGRAPHS, files=[second, first])
         check_manifest(tmp_path / "out", made)
         found = {d["source"]: d["text"] for split in SPLITS for d in made[split]}
         assert len(found) == 60
@@ -109,14 +110,14 @@ class TestFiles:
             "a.txt": hashlib.sha256(first.read_bytes()).hexdigest(),
             "deep/b.txt": hashlib.sha256(second.read_bytes()).hexdigest(),
         }
-        run(tmp_path / "again", self.SETTINGS, files=[first, second])
+        run(tmp_path / "again", PARAGRAPHS, files=[first, second])
         assert_same_files(tmp_path / "out", tmp_path / "again")
 
     def test_whole_files(self, tmp_path):
         files = [tmp_path / f"{i}.txt" for i in range(30)]
         for i, file in enumerate(files):
             file.write_text(f"text {i}\n\nmore\n")
-        made = run(tmp_path / "out", self.SETTINGS | {"document": "file"}, files=files)
+        made = run(tmp_path / "out", PARAGRAPHS | {"document": "file"}, files=files)
         found = {d["source"]: d["text"] for split in SPLITS for d in made[split]}
         assert found == {file.name: file.read_text() for file in files}
 
@@ -138,7 +139,7 @@ class TestFiles:
         else:
             bad.write_bytes(content)
         with pytest.raises(BadInput, match=message):
-            run(out, self.SETTINGS, files=[good, bad])
+            run(out, PARAGRAPHS, files=[good, bad])
         assert list(out.iterdir()) == []
 
 
@@ -204,24 +205,25 @@ def server(archive):
         thread.join()
 
 
-class TestWikiText2:
-    SETTINGS = {"source": "wikitext-2", "path": None}
+WIKITEXT_2 = {"source": "wikitext-2", "path": None}
 
+
+class TestWikiText2:
     def test_official_splits_by_article(self, tmp_path, wikitext, archive):
-        made = run(tmp_path / "zip", self.SETTINGS, archive=[archive])
+        made = run(tmp_path / "zip", WIKITEXT_2, archive=[archive])
         check_manifest(tmp_path / "zip", made)
         assert [len(made[split]) for split in SPLITS] == [600, 60, 60]
         for split in SPLITS:
             whole = (wikitext / f"wiki.{split}.tokens").read_text("utf-8")
             assert "".join(document["text"] for document in made[split]) == whole
-        run(tmp_path / "folder", self.SETTINGS, archive=[wikitext])
+        run(tmp_path / "folder", WIKITEXT_2, archive=[wikitext])
         assert_same_files(tmp_path / "zip", tmp_path / "folder")
 
     def test_the_official_checksum_is_the_one_asked_for(self, tmp_path, archive, monkeypatch):
         monkeypatch.undo()
         out = tmp_path / "out"
         with pytest.raises(BadInput, match=r"v1\.zip: .* 542ccefacc6c27f945fb54453812b3cd"):
-            run(out, self.SETTINGS, archive=[archive])
+            run(out, WIKITEXT_2, archive=[archive])
         assert list(out.iterdir()) == []
 
     def test_a_file_that_is_missing_or_short_is_named(self, tmp_path, wikitext):
@@ -230,19 +232,19 @@ class TestWikiText2:
         for name in ("wiki.train.tokens", "wiki.test.tokens"):
             (folder / name).write_bytes((wikitext / name).read_bytes())
         with pytest.raises(BadInput, match=r"wiki\.valid\.tokens is not there"):
-            run(out, self.SETTINGS, archive=[folder])
+            run(out, WIKITEXT_2, archive=[folder])
         (folder / "wiki.valid.tokens").write_text(" \n = Short = \n \n")
         with pytest.raises(BadInput, match=r"valid\.tokens: 3 lines; WikiText-2 has 3760"):
-            run(out, self.SETTINGS, archive=[folder])
+            run(out, WIKITEXT_2, archive=[folder])
         assert list(out.iterdir()) == []
 
     def test_mirrors_are_tried_in_turn(self, tmp_path, archive, server, monkeypatch, capsys):
         mirrors = tuple(f"{server}/{path}" for path in ("gone", "half", "other", "whole"))
         monkeypatch.setattr(corpus, "WIKITEXT_MIRRORS", mirrors)
-        run(tmp_path / "download", self.SETTINGS)
+        run(tmp_path / "download", WIKITEXT_2)
         printed = capsys.readouterr().out
         assert [printed.count(mirror) for mirror in mirrors] == [1, 1, 1, 1]
-        run(tmp_path / "local", self.SETTINGS, archive=[archive])
+        run(tmp_path / "local", WIKITEXT_2, archive=[archive])
         assert_same_files(tmp_path / "download", tmp_path / "local")
 
     def test_failed_downloads_leave_nothing_and_say_why(
@@ -252,7 +254,7 @@ class TestWikiText2:
         monkeypatch.setattr(corpus, "WIKITEXT_MIRRORS", mirrors)
         out = tmp_path / "out"
         with pytest.raises(BadInput) as raised:
-            run(out, self.SETTINGS)
+            run(out, WIKITEXT_2)
         message = str(raised.value)
         size = archive.stat().st_size
         assert "/gone: HTTP Error 403" in message
