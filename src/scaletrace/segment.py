@@ -152,6 +152,7 @@ class Segment:
         self.training.put_state(tensors, facts["step"])
         rows = [CurveRow(**row) for row in facts["rows"]]
         self.training.put_curve_state(rows, facts["row_loss"], facts["row_steps"])
+        self.training.diverged = facts["status"] == "diverged"
         self.processes = facts["processes"]
         print(f"resuming after step {facts['step']} of {self.recipe.to_step}", flush=True)
         return True

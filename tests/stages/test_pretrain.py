@@ -91,7 +91,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def stop_at(folder: Folder, monkeypatch, step: int, number: int, save_seconds: float) -> None:
+def stop_at(folder: Folder, monkeypatch, step: int, number: int, **changes: Any) -> None:
     """Start the run "parts" and send it a signal after `step` steps."""
     advance = Training.advance
 
@@ -103,7 +103,7 @@ def stop_at(folder: Folder, monkeypatch, step: int, number: int, save_seconds: f
     with monkeypatch.context() as patched:
         patched.setattr(Training, "advance", interrupted)
         with pytest.raises(SystemExit) as stopped:
-            folder.run("parts", save_seconds=save_seconds)
+            folder.run("parts", **changes)
     assert stopped.value.code == 128 + number
     assert not folder.outputs("parts")["state"].exists()
 
@@ -137,7 +137,7 @@ def test_two_segments_equal_one(folder: Folder):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_signal_saves_and_the_rest_changes_no_bit(folder: Folder, monkeypatch, number):
     folder.run("whole")
-    stop_at(folder, monkeypatch, 77, number, save_seconds=1000)
+    stop_at(folder, monkeypatch, 77, number)
     measured = folder.run("parts")
     assert measured["resumed_from"] == [[0, 77], [77, 150]]
     assert measured["tokens"] == (150 - 77) * 64
@@ -206,6 +206,15 @@ def test_divergence_is_a_status_and_passes_on(folder: Folder):
     assert measured["tokens"] == 0
     assert folder.curve("second") == []
     assert read_checkpoint(folder.outputs("second")["state"])[1] == stopped
+
+
+def test_a_run_stopped_in_the_moment_it_diverges_stays_diverged(folder: Folder, monkeypatch):
+    diverging = {"learning_rate": 1e30}
+    folder.run("whole", **diverging)
+    _, facts = read_checkpoint(folder.outputs("whole")["state"])
+    stop_at(folder, monkeypatch, facts["step"], signal.SIGTERM, **diverging)
+    folder.run("parts", **diverging)
+    assert folder.sha256("parts") == folder.sha256("whole")
 
 
 def test_progress_is_told(folder: Folder, capsys):
