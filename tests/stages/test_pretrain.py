@@ -209,7 +209,7 @@ def test_divergence_is_a_status_and_passes_on(folder: Folder):
 
 
 def test_a_run_stopped_in_the_moment_it_diverges_stays_diverged(folder: Folder, monkeypatch):
-    diverging = {"learning_rate": 1e30}
+    diverging: dict[str, Any] = {"learning_rate": 1e30}
     folder.run("whole", **diverging)
     _, facts = read_checkpoint(folder.outputs("whole")["state"])
     stop_at(folder, monkeypatch, facts["step"], signal.SIGTERM, **diverging)
