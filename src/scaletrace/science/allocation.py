@@ -78,14 +78,16 @@ def needed(law: Law, loss: float) -> dict[str, Quantity]:
         both = np.logaddexp(log_a - alpha * g, log_b + beta * g)
         return (both - _log_excess(law, loss, params)) * (alpha + beta) / (alpha * beta)
 
-    def log_n(params: Array) -> Array:
+    def share(params: Array) -> Array:
         _, _, alpha, _, beta, _ = _two_powers(law, params)
-        return _log_g(law, params) + beta / (alpha + beta) * log_area(params)
+        return beta / (alpha + beta)
 
     return {
         "C": lambda params: FLOPS_PER_PARAMETER_AND_TOKEN * np.exp(log_area(params)),
-        "N_opt": lambda params: np.exp(log_n(params)),
-        "D_opt": lambda params: np.exp(log_area(params) - log_n(params)),
+        "N_opt": lambda params: np.exp(_log_g(law, params) + share(params) * log_area(params)),
+        "D_opt": lambda params: np.exp(
+            (1.0 - share(params)) * log_area(params) - _log_g(law, params)
+        ),
     }
 
 

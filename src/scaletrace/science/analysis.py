@@ -45,7 +45,7 @@ def analyse(
 
     Raises:
         NotConvergedError: the fit, or every resample of it, has no minimum.
-        ValueError: what is resampled does not vary.
+        DesignError: what is resampled does not vary.
     """
     fixed = dict(method.fixed)
     fitted = fit(observations, law, method.objective, fixed)

@@ -7,11 +7,16 @@ import numpy as np
 
 from scaletrace.science.law import VARIABLES, Array, Law
 
+
 NARROW = 3.0  # below this factor of range no exponent can be told from a constant
 MODEST = 10.0  # below this factor a power law is hardly distinguished from others
 FEW = 5  # distinct values of a variable
 ONE_CURVE = np.log(1.25)  # D varies by less than this, at given N, on a design that is a curve
 ALIKE = 1e-3  # values this close (relative) count as one
+
+
+class DesignError(ValueError):
+    """The runs cannot carry the analysis that was asked for: the message says what is missing."""
 
 
 def distinct(values: Array) -> int:

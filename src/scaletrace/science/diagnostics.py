@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from scaletrace.science.allocation import optimal, trades_off
 from scaletrace.science.fitting import Fit, Observations
@@ -76,7 +76,7 @@ def shared_noise(
     within = float(((residuals - means[labels]) ** 2).sum() / (count - groups))
     typical = (count - (sizes**2).sum() / count) / (groups - 1)
     correlation = (between - within) / max(between + (typical - 1.0) * within, 1e-300)
-    p = float(f_distribution.sf(between / max(within, 1e-300), groups - 1, count - groups))
+    p = float(fdtrc(groups - 1, count - groups, between / max(within, 1e-300)))
     figures = {"intraclass_correlation": correlation, "p": p}
     if p >= UNLIKELY:
         return figures, []

@@ -16,14 +16,14 @@ STEPS = 3  # the largest scales held out in turn
 def rolling(
     observations: Observations, law: Law, objective: Objective, fixed: dict[str, float]
 ) -> dict[str, Any]:
-    """Fit below each of the largest values of N (or of the law's variable), predict at it.
+    """Fit below each of the largest values of N (of D or C where N is not known), predict at it.
 
     Each fit starts afresh from the law's own starts. Returns {"variable", "steps": [{"at",
     "fitted_on", "largest_fitted", "observed", "predicted", "relative_error"}, …], largest scale
     first, "rms_relative_error", "largest_relative_error"}; steps is empty where too few scales
     remain. Errors are means over the runs at that scale of predicted / observed - 1, by logs.
     """
-    variable = "n" if "n" in law.variables else law.variables[0]
+    variable = next(v for v in ("n", "d", "c") if v in observations.variables)
     x = observations.variables[variable]
     scales = _scales(x)
     problem = prepare(law, observations.variables, observations.loss, objective, fixed)

@@ -19,6 +19,9 @@ from scaletrace.science.solver import (
 )
 
 
+MOVED = 1e-8  # a smaller move from the start, in logs and exponents, is none
+
+
 @dataclass(frozen=True)
 class Observations:
     """What is fitted, one entry per run.
@@ -104,7 +107,7 @@ def fit(
     best = candidates[np.argmin(minimum.value[candidates])]
     theta = minimum.theta[best]
     moved = np.abs(theta - np.clip(starts[best], problem.low, problem.high)).max()
-    if moved == 0.0 and problem.free.any():
+    if moved < MOVED and problem.free.any():
         raise NotConvergedError(f"{law.name}: the optimiser did not move from its start")
     at = surface(problem, objective, theta[None], weights[None], problem.log_loss[None])
     free = problem.free

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scaletrace.science.designs import DesignError
 from scaletrace.science.fitting import Fit, Observations, fit
 from scaletrace.science.law import Array, Jet, Law, Logs, Parameter, Term, log_sum_exp
 from scaletrace.science.objectives import Objective
@@ -41,14 +42,14 @@ def analyse(
     out of the power laws. Resamples draw runs within each budget.
 
     Raises:
-        ValueError: fewer than three budgets with five runs, or with an interior minimum.
+        DesignError: fewer than three budgets with five runs, or with an interior minimum.
         NotConvergedError: no start reached a minimum.
     """
     codes = budgets(observations.variables["c"])
     data, codes = observations.take(codes >= 0), codes[codes >= 0]
     count = int(codes.max(initial=-1)) + 1
     if count < 3:
-        raise ValueError(
+        raise DesignError(
             f"an IsoFLOP analysis needs at least 3 budgets with {FEWEST} runs each; found {count}"
         )
     law = _shape(codes, count)
@@ -61,7 +62,7 @@ def analyse(
     high = np.array([log_n[codes == k].max() for k in range(count)])
     inside = (minima > low) & (minima < high)
     if inside.sum() < 3:
-        raise ValueError("fewer than 3 budgets have their minimum inside the measured range of N")
+        raise DesignError("fewer than 3 budgets have their minimum inside the measured range of N")
     random = np.random.default_rng(seed)
     weights = np.ones((resamples, len(data)))
     for k in range(count):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f as f_distribution
+from scipy.special import fdtri
 
 from scaletrace.science.fitting import Fit
 from scaletrace.science.law import Array
@@ -63,7 +63,7 @@ def threshold(fitted: Fit, level: float, least_noise: float = 0.0) -> float:
     """
     spare = max(1, len(fitted.problem.log_loss) - int(fitted.problem.free.sum()))
     _, slope_squared, curvature = _moments(fitted, max(noise_scale(fitted), least_noise))
-    return 0.5 * float(f_distribution.ppf(level, 1, spare)) * slope_squared / curvature
+    return 0.5 * float(fdtri(1, spare, level)) * slope_squared / curvature
 
 
 def profile(fitted: Fit, quantity: Callable[[Array], Array], rise: float) -> Profile:
@@ -83,7 +83,7 @@ def _search(
     centre = float(quantity(fitted.theta[None])[0])
     reach = _reach(fitted, quantity, rise)
     targets: Array = centre + side * reach * 2.0 ** np.arange(-2.0, REACHES - 2)
-    inner, outer = (centre, 0.0, fitted.theta), None
+    inner, outer = (centre, 0.0, fitted.theta), (side * np.inf, np.inf)
     for _ in range(ROUNDS + 1):
         # Springs that yield little compared with what is left to search.
         stiffness = 2.0 * STIFF * rise / np.minimum(np.abs(targets - centre), reach) ** 2
@@ -91,19 +91,19 @@ def _search(
         for value, height, theta in sorted(zip(*found, strict=True), key=lambda p: side * p[0]):
             if side * value <= side * inner[0]:
                 continue
-            if outer is not None and side * value >= side * outer[0]:
+            if side * value >= side * outer[0]:
                 break
             if height >= rise:
                 outer = (float(value), float(height))
                 break
             inner = (float(value), float(height), theta)
-        if outer is None:
+        if np.isinf(outer[0]):
             return inner[0], True
         targets = np.linspace(inner[0], outer[0], POINTS + 2)[1:-1]
     # The root of the rise is nearly linear in the quantity.
     low, high, goal = (np.sqrt(max(x, 0.0)) for x in (inner[1], outer[1], rise))
     part = (goal - low) / (high - low) if high > low else 1.0
-    return inner[0] + part * (outer[0] - inner[0]), False
+    return float(inner[0] + part * (outer[0] - inner[0])), False
 
 
 def _rest(fitted: Fit, spring: Spring, start: Array) -> tuple[Array, Array, Array]:

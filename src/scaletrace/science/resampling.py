@@ -7,6 +7,7 @@ What is resampled says what is assumed to be independent: single observations, w
 import numpy as np
 from numpy.typing import NDArray
 
+from scaletrace.science.designs import DesignError
 from scaletrace.science.fitting import Fit, Observations
 from scaletrace.science.law import Array
 from scaletrace.science.solver import minimise
@@ -22,7 +23,7 @@ def counts(observations: Observations, unit: str, resamples: int, seed: int) -> 
     """Draw how often each observation occurs in each resample: (resamples, n).
 
     Raises:
-        ValueError: unit is `seed` and no size has two seeds.
+        DesignError: unit is `seed` and no size has two seeds.
     """
     random = np.random.default_rng(seed)
     if unit == "observation":
@@ -39,7 +40,7 @@ def counts(observations: Observations, unit: str, resamples: int, seed: int) -> 
         several |= members.max() > 0
         result[:, inside] = _draw(random, members.max() + 1, resamples)[:, members]
     if not several:
-        raise ValueError("resampling seeds needs a size with two or more seeds")
+        raise DesignError("resampling seeds needs a size with two or more seeds")
     return result
 
 

@@ -16,7 +16,8 @@ DELTAS = (1e-4, 1e-3, 1e-2, 1e-1)
 
 
 def table(
-    observations: Observations,
+    every: Observations,
+    dropped: int,
     law: Law,
     objective: Objective,
     fixed: Mapping[str, float],
@@ -24,8 +25,9 @@ def table(
 ) -> list[dict[str, Any]]:
     """Rows {"choice", "setting", "n_observations", "params", "derived"}, one refit each.
 
-    observations: with no point dropped for its loss. conventions: choice (N, FLOPs) -> setting
-    (column) -> values (n,) to use in place of the fit's own.
+    every: all runs; the fit's own choice leaves out the `dropped` highest losses, and so does
+    every row that varies something else. conventions: choice (N, FLOPs) -> setting (column) ->
+    values (n,) to use in place of the fit's own.
     """
     rows = []
 
@@ -40,11 +42,13 @@ def table(
         follows = {name: float(q(vector)[0]) for name, q in derived(law).items()}
         rows.append({**row, "params": refit.params, "derived": follows})
 
-    ascending = np.argsort(observations.loss, kind="stable")
+    ascending = np.argsort(every.loss, kind="stable")
     least = len(law.names) - len(fixed) + 2
-    for dropped in (k for k in DROPPED if len(observations) - k >= least):
-        keep = np.sort(ascending[: len(observations) - dropped])
-        add("highest losses dropped", dropped, observations.take(keep), objective, None)
+    for count in (k for k in DROPPED if len(every) - k >= least):
+        rest = every.take(np.sort(ascending[: len(every) - count]))
+        add("highest losses dropped", count, rest, objective, None)
+    keep = np.sort(ascending[: len(every) - dropped])
+    observations = every.take(keep)
     for delta in DELTAS:
         add("delta", delta, observations, Objective("huber", delta), None)
     for name in NAMES:
@@ -52,7 +56,7 @@ def table(
     for choice, columns in conventions.items():
         variable = {"N convention": "n", "FLOP convention": "c"}[choice]
         for column, values in columns.items():
-            changed = {**observations.variables, variable: values}
+            changed = {**observations.variables, variable: values[keep]}
             data = Observations(
                 changed,
                 *(observations.loss, observations.cluster, observations.seed),

@@ -271,4 +271,4 @@ def _step(at: Surface, damping: Array, moves: NDArray[np.bool_]) -> Array:
     right = np.where(moves, -at.gradient, 0.0) * unit
     inner = np.einsum("bij,bi->bj", vectors, right)
     inner /= np.maximum(np.abs(values), 1e-14) + damping[:, None]
-    return np.einsum("bij,bj->bi", vectors, inner) * unit
+    return np.where(moves, np.einsum("bij,bj->bi", vectors, inner) * unit, 0.0)

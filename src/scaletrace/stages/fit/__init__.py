@@ -8,6 +8,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.runs_table import RunsTable, read_runs
 from scaletrace.science import comparison, isoflop, sensitivity
 from scaletrace.science.analysis import Method, analyse
+from scaletrace.science.designs import DesignError
 from scaletrace.science.diagnostics import warning
 from scaletrace.science.fitting import Observations
 from scaletrace.science.laws import LAWS
@@ -34,7 +35,7 @@ def run(
     prepared = prepare(table, chosen)
     try:
         result = _analyse(table, prepared, chosen)
-    except (NotConvergedError, ValueError) as error:
+    except (NotConvergedError, DesignError) as error:
         raise BadInput(f"{path}: {error}") from error
     write_json(outputs["fit"], result)
     return {}
@@ -67,7 +68,7 @@ def _analyse(table: RunsTable, prepared: Prepared, chosen: Settings) -> dict[str
         )
     if chosen.sensitivity:
         result["sensitivity"] = sensitivity.table(
-            every, law, objective, chosen.fixed, conventions(table, law)
+            every, chosen.drop_highest, law, objective, chosen.fixed, conventions(table, law)
         )
     if chosen.isoflop:
         result["isoflop"] = _isoflop(observations, objective, method, result)

@@ -1,0 +1,165 @@
+"""`scaletrace fit`: a law, its parameters and how far to trust them, from any table of runs."""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+
+ABOUT = "fit a scaling law to a CSV of training runs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments; a column left out is the table's default."""
+    parser.add_argument("table", type=Path, help="CSV with a header line, one run a row")
+    parser.add_argument("--law", required=True, help="power_n, chinchilla, kaplan, …")
+    columns = parser.add_argument_group("columns")
+    for name, what in (
+        ("n", "model parameters"),
+        ("d", "training tokens"),
+        ("flops", "training FLOPs"),
+        ("unique", "unique tokens"),
+        ("loss", "loss, in nats unless the column says otherwise"),
+        ("loss-se", "standard error of the loss: weights"),
+        ("cluster", "what shares noise (default: size, else equal N)"),
+        ("seed-column", "random seed"),
+    ):
+        columns.add_argument(f"--{name}", metavar="COLUMN", help=what)
+    parser.add_argument("--budget", help="use only the rows with this label in column budget")
+    parser.add_argument("--unweighted", action="store_true", help="ignore standard errors of loss")
+    parser.add_argument(
+        "--objective", default="huber", help="huber (default), squared_log, squared, asymmetric"
+    )
+    parser.add_argument("--delta", type=float, default=1e-3, help="Huber threshold (default 1e-3)")
+    parser.add_argument(
+        "--above",
+        type=float,
+        default=0.2,
+        help="asymmetric: weight of losses above the law (default 0.2)",
+    )
+    parser.add_argument("--drop-highest", type=int, default=0, metavar="K", help="losses to drop")
+    parser.add_argument(
+        "--fix", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="hold parameters"
+    )
+    parser.add_argument(
+        "--unit", default="cluster", help="what to resample: cluster (default), observation, seed"
+    )
+    parser.add_argument("--bootstrap", type=int, default=1000, metavar="B", help="resamples")
+    parser.add_argument("--seed", type=int, default=0, help="of the resamples")
+    parser.add_argument("--level", type=float, default=0.95, help="of the intervals")
+    parser.add_argument(
+        "--compare", nargs="+", default=[], metavar="LAW", help="compare with these laws"
+    )
+    parser.add_argument(
+        "--sensitivity", action="store_true", help="refit under other choices, one at a time"
+    )
+    parser.add_argument(
+        "--isoflop", action="store_true", help="also find each budget's best N, and its growth"
+    )
+    parser.add_argument("--out", type=Path, metavar="FIT.json", help="write the whole result here")
+    parser.add_argument("--json", action="store_true", help="print the whole result as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fit, write `--out` if given, and print a summary, or everything with `--json`.
+
+    Raises:
+        BadInput: the table or an argument cannot be used, or the fit has no minimum.
+    """
+    from scaletrace.stages import fit
+    from scaletrace.study.files import write_text
+
+    settings = {
+        **{"law": arguments.law, "budget": arguments.budget, "n": arguments.n, "d": arguments.d},
+        **{"flops": arguments.flops, "unique": arguments.unique, "loss": arguments.loss},
+        **{"loss_se": arguments.loss_se, "weighted": not arguments.unweighted},
+        **{"cluster": arguments.cluster, "seed_column": arguments.seed_column},
+        **{"objective": arguments.objective, "delta": arguments.delta, "above": arguments.above},
+        **{"fixed": _fixed(arguments.fix), "drop_highest": arguments.drop_highest},
+        **{"unit": arguments.unit, "resamples": arguments.bootstrap, "seed": arguments.seed},
+        **{"level": arguments.level, "compare": arguments.compare},
+        **{"sensitivity": arguments.sensitivity, "isoflop": arguments.isoflop},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "fit.json"
+        fit.run({"observations": [arguments.table]}, {"fit": written}, settings, Path(folder))
+        text = written.read_text(encoding="utf-8")
+    if arguments.out:
+        try:
+            write_text(arguments.out, text)
+        except OSError as error:
+            raise BadInput(f"--out {arguments.out}: cannot be written ({error.strerror})") from error
+    if arguments.json:
+        print(text, end="")
+        return 0
+    print("\n".join(summary(json.loads(text))))
+    if arguments.out:
+        print(f"written: {arguments.out}")
+    return 0
+
+
+def _fixed(pairs: list[str]) -> dict[str, float]:
+    fixed = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            fixed[name] = float(value)
+        except ValueError:
+            raise BadInput(f"--fix {pair!r}: NAME=VALUE is needed, such as E=1.7") from None
+    return fixed
+
+
+def summary(fit: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines that a person reads first."""
+    yield f"{fit['law']}: loss = {fit['formula']}"
+    yield f"{fit['n_observations']} runs in {fit['n_clusters']} clusters; objective " + (
+        f"{fit['objective']['name']} = {fit['objective']['value']:.6g} (sum)"
+    )
+    for name in [*fit["draws"]["names"], *fit["derived"]]:
+        yield _line(name, fit)
+    ahead = fit["extrapolation"]
+    for step in ahead["steps"][:1]:
+        yield (
+            f"the law of the smaller scales predicts {ahead['variable'].upper()} = "
+            f"{step['at']:.4g} with an error of {100 * step['relative_error']:+.2f} %"
+        )
+    yield from _tables(fit)
+    for warning in fit["warnings"]:
+        yield f"warning: {warning['message']} [{warning['code']}]"
+
+
+def _line(name: str, fit: dict[str, Any]) -> str:
+    interval = fit["intervals"].get(name)
+    if interval is None:
+        return f"  {name:<8} {fit['params'][name]:<12.6g} held"
+    ends = [
+        "open" if interval[end] is None else f"{interval[end]:.5g}" for end in ("low", "high")
+    ]
+    error = "weakly identified" if interval["se"] is None else f"standard error {interval['se']:.3g}"
+    return f"  {name:<8} {interval['estimate']:<12.6g} [{ends[0]}, {ends[1]}]  {error}"
+
+
+def _tables(fit: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of what was asked for beyond the fit."""
+    for row in fit.get("comparison", []):
+        if "failed" in row:
+            yield f"  {row['law']:<16} {row['failed']}"
+            continue
+        error = row["rms_relative_error"]
+        ahead = "none" if error is None else f"{100 * error:.3f} %"
+        yield f"  {row['law']:<16} error ahead {ahead:<9} AIC {row['aic']:.1f}  BIC {row['bic']:.1f}"
+    for row in fit.get("sensitivity", []):
+        values = row.get("params", {}) | row.get("derived", {})
+        order = [*fit["draws"]["names"], *fit["derived"]]
+        numbers = "  ".join(f"{name} {values[name]:.5g}" for name in order if name in values)
+        yield f"  {row['choice']} {row['setting']}: {numbers or row['failed']}"
+    if "isoflop" in fit:
+        a = fit["isoflop"]["a"]
+        yield f"  IsoFLOP: a = {a['estimate']:.4f} [{a['low']:.4f}, {a['high']:.4f}]" + (
+            f", {fit['isoflop']['disagreement']['a']:+.4f} from the law's"
+            if "disagreement" in fit["isoflop"]
+            else ""
+        )

@@ -1,0 +1,225 @@
+"""`scaletrace predict`: losses, optimal sizes and what a target needs, from a written fit."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+
+ABOUT = "predict losses, compute-optimal N and D, or what a target loss needs, from a fit"
+FAR = 10.0  # beyond this factor outside the measured range a warning says so
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments: a budget, a point, or a target."""
+    parser.add_argument("fit", type=Path, help="FIT.json as `scaletrace fit --out` writes it")
+    for name, what in (
+        ("flops", "training FLOPs, counted as 6 N D"),
+        ("n", "model parameters, counted as in the fit"),
+        ("d", "training tokens"),
+        ("unique", "unique tokens (default: all are)"),
+        ("loss", "target loss, in the fit's unit"),
+        ("perplexity", "target perplexity"),
+    ):
+        parser.add_argument(f"--{name}", type=float, metavar="X", help=what)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the prediction. Exit code 1 where a target is unreachable.
+
+    Raises:
+        BadInput: the file is no fit, or the law cannot answer this question.
+    """
+    fit = _read(arguments.fit)
+    given = {
+        name: getattr(arguments, name)
+        for name in ("flops", "n", "d", "unique", "loss", "perplexity")
+        if getattr(arguments, name) is not None
+    }
+    answer = predict(fit, given)
+    if arguments.json:
+        print(json.dumps(answer, indent=2, sort_keys=True, allow_nan=False))
+    else:
+        _tell(answer)
+    return 1 if answer["reachable"] == "unreachable" else 0
+
+
+def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
+    """Answer one question, with intervals from the fit's own resamples.
+
+    given: flops; n and d (and unique); or loss or perplexity, with n or d or neither. Intervals
+    are those of the law's loss, not of one run's. None stands for infinite.
+
+    Raises:
+        BadInput: not one of these questions, or not one that this law can answer.
+    """
+    import numpy as np
+
+    from scaletrace.science.laws import LAWS
+
+    law = LAWS[fit["law"]]
+    for name, value in given.items():
+        if not (math.isfinite(value) and value > 0.0):
+            raise BadInput(f"--{name} {value}: a positive finite number is needed")
+    quantities = _quantities(law, fit, given)
+    estimate = np.array([[fit["params"][name] for name in law.names]])
+    draws = np.array(fit["draws"]["values"])
+    level = fit["settings"]["level"]
+    predictions = {}
+    with np.errstate(all="ignore"):
+        for name, quantity in quantities.items():
+            sample = quantity(draws)
+            ends = (
+                np.quantile(sample, (1.0 - level) / 2.0, method="lower"),
+                np.quantile(sample, (1.0 + level) / 2.0, method="higher"),
+            )
+            predictions[name] = {
+                **{"estimate": _finite(quantity(estimate)[0]), "low": _finite(ends[0])},
+                **{"high": _finite(ends[1]), "level": level},
+            }
+    reachable = _reachable(fit, given, predictions)
+    return {
+        "law": law.name,
+        "given": given,
+        "predictions": {} if reachable == "unreachable" else predictions,
+        "reachable": reachable,
+        "warnings": _warnings(fit, given, predictions, reachable),
+    }
+
+
+def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
+    """Return the functions of the parameters that answer the question."""
+    from scaletrace.science import allocation
+
+    asked, variables = set(given), set(law.variables)
+    both = allocation.trades_off(law)
+    target = given.get("loss")
+    if "perplexity" in given:
+        if fit["data"]["columns"]["loss"] in ("bits_per_byte", "perplexity"):
+            raise BadInput("--perplexity needs a fit to a loss in nats per token; use --loss")
+        target = math.log(given["perplexity"])
+        if target <= 0.0:
+            raise BadInput(f"--perplexity {given['perplexity']}: a number above 1 is needed")
+    if target is not None:
+        held = sorted(asked - {"loss", "perplexity"})
+        if not held:
+            return allocation.needed(law, target)
+        if both and held in (["n"], ["d"]):
+            other = "D" if held == ["n"] else "N"
+            return {other: allocation.needed_beside(law, target, held[0], given[held[0]])}
+    elif asked == {"flops"}:
+        if both:
+            return allocation.optimal(law, given["flops"])
+        if variables == {"c"}:
+            return {"loss": allocation.loss_at(law, {"c": given["flops"]})}
+    else:
+        point = {"c" if k == "flops" else "u" if k == "unique" else k: v for k, v in given.items()}
+        if "u" in variables and "d" in point:
+            point.setdefault("u", point["d"])
+        if "c" in variables and {"n", "d"} <= set(point):
+            point.setdefault("c", allocation.FLOPS_PER_PARAMETER_AND_TOKEN * point["n"] * point["d"])
+        if variables == set(point):
+            return {"loss": allocation.loss_at(law, point)}
+    options = ["--loss L", "--perplexity P", *(["--flops C", "--n N --d D"] if both else [])]
+    if not both:
+        options.append({"n": "--n N", "d": "--d D", "c": "--flops C"}[law.variables[0]])
+    raise BadInput(
+        f"{law.name} cannot answer {' '.join(f'--{name}' for name in given) or 'nothing'}; "
+        f"ask with one of {', '.join(options)}"
+    )
+
+
+def _reachable(fit: dict[str, Any], given: dict[str, float], predictions: dict[str, Any]) -> str:
+    """Return yes, uncertain, or unreachable: below E's interval, or with what is held never."""
+    if not {"loss", "perplexity"} & set(given):
+        return "yes"
+    target = given["loss"] if "loss" in given else math.log(given["perplexity"])
+    floor = "a" if fit["law"] == "broken" else "E"
+    held = {"low": fit["params"].get(floor, 0.0)}
+    if target < (fit["intervals"].get(floor, held)["low"] or 0.0):
+        return "unreachable"
+    if all(prediction["low"] is None for prediction in predictions.values()):
+        return "unreachable"
+    infinite = any(p["high"] is None or p["estimate"] is None for p in predictions.values())
+    return "uncertain" if infinite else "yes"
+
+
+def _warnings(
+    fit: dict[str, Any], given: dict[str, float], predictions: dict[str, Any], reachable: str
+) -> list[dict[str, str]]:
+    found = []
+    if reachable == "unreachable":
+        found.append(
+            {
+                "code": "unreachable",
+                "message": "unreachable: the target lies below the interval of the loss that "
+                "remains at any scale, or at the N or D that is held; choose a higher target",
+            }
+        )
+        return found
+    if reachable == "uncertain":
+        found.append(
+            {
+                "code": "perhaps_unreachable",
+                "message": "the target lies within the interval of the loss that remains at any "
+                "scale, or at the N or D that is held: it may be unreachable, and what it needs "
+                "has no upper end",
+            }
+        )
+    point = {k: v for k, v in given.items() if k in ("n", "d")}
+    for name, key in (("n", "N_opt"), ("d", "D_opt"), ("n", "N"), ("d", "D"), ("n", "n"), ("d", "d")):
+        if key in predictions and predictions[key]["estimate"]:
+            point[name] = predictions[key]["estimate"]
+    for name, value in point.items():
+        measured = fit["diagnostics"]["design"].get(name)
+        if not measured:
+            continue
+        factor = max(value / measured["largest"], measured["smallest"] / value)
+        if factor > FAR:
+            found.append(
+                {
+                    "code": "extrapolation",
+                    "message": f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} outside "
+                    "the measured range: the interval holds only if the law does",
+                }
+            )
+    weak = [name for name, i in fit["intervals"].items() if i["verdict"] != "identified"]
+    if weak:
+        found.append(
+            {
+                "code": "weakly_identified",
+                "message": f"{', '.join(sorted(weak))} weakly identified in this fit: intervals of "
+                "predictions outside the measured range are too narrow",
+            }
+        )
+    return found
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    for name, prediction in answer["predictions"].items():
+        low, high, estimate = (
+            "no limit" if prediction[key] is None else f"{prediction[key]:.5g}"
+            for key in ("low", "high", "estimate")
+        )
+        print(f"{name:<6} {estimate:<12} [{low}, {high}]  ({100 * prediction['level']:g} %)")
+    for warning in answer["warnings"]:
+        print(f"warning: {warning['message']} [{warning['code']}]")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        fit = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("law", "params", "intervals", "draws", "settings", "diagnostics", "data"):
+            fit[key]
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: not a fit that scaletrace wrote ({error!r})") from error
+    return fit
