@@ -27,13 +27,13 @@ $(BIN)/ready: requirements.lock pyproject.toml
 
 # Resolve the dependencies of pyproject.toml anew; requirements.lock is the only list of pins.
 lock:
-	rm -rf .venv-lock
+	rm -rf .venv-lock build
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade setuptools
 	.venv-lock/bin/python -m pip install --quiet '.[test]'
 	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude scaletrace \
 		| sed 's/+cpu$$//' > requirements.lock
-	rm -rf .venv-lock
+	rm -rf .venv-lock build
 
 schema: $(BIN)/ready
 	python -m scaletrace.study.schema
