@@ -1,0 +1,23 @@
+"""Say whether study files are sound, or what is wrong where."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("config", type=Path, nargs="+", help="study files")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line per sound study; the first unsound one ends the command."""
+    from scaletrace.workflow import open_plan
+
+    for path in arguments.config:
+        plan, _, raw = open_plan(path)
+        text = f"{len(raw)} files" if raw else plan.study.corpus.source
+        print(
+            f"{path}: study {plan.study.study} is sound: {len(plan.sizes)} sizes, "
+            f"{len(plan.runs)} runs, text from {text}"
+        )
+    return 0
