@@ -40,9 +40,7 @@ def test_optimum_is_the_least_loss_on_the_isoflop_line(law, flops):
 @pytest.mark.parametrize("law", PARAMS)
 def test_exponent_is_the_growth_of_the_optimum(law):
     a = float(derived(LAWS[law])["a"](vector(law))[0])
-    small, large = (
-        float(optimal(LAWS[law], c)["N_opt"](vector(law))[0]) for c in (1e20, 1e22)
-    )
+    small, large = (float(optimal(LAWS[law], c)["N_opt"](vector(law))[0]) for c in (1e20, 1e22))
     assert np.log(large / small) / np.log(100.0) == pytest.approx(a)
 
 
@@ -57,10 +55,10 @@ def test_what_a_target_needs_reaches_it_and_no_less_does(law):
 
 @pytest.mark.parametrize("law", ["chinchilla", "kaplan", "overtraining"])
 def test_what_a_target_needs_beside_a_held_variable(law):
-    d = float(needed_beside(LAWS[law], 2.5, "n", 1e9)(vector(law))[0])
-    assert loss(law, np.array([1e9]), np.array([d]))[0] == pytest.approx(2.5)
-    n = float(needed_beside(LAWS[law], 2.5, "d", 1e11)(vector(law))[0])
-    assert loss(law, np.array([n]), np.array([1e11]))[0] == pytest.approx(2.5)
+    d = float(needed_beside(LAWS[law], 3.0, "n", 1e9)(vector(law))[0])
+    assert loss(law, np.array([1e9]), np.array([d]))[0] == pytest.approx(3.0)
+    n = float(needed_beside(LAWS[law], 3.0, "d", 1e11)(vector(law))[0])
+    assert loss(law, np.array([n]), np.array([1e11]))[0] == pytest.approx(3.0)
 
 
 def test_target_below_the_floor_needs_no_finite_size():

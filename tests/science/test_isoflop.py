@@ -61,7 +61,7 @@ def test_a_parabola_is_biased_on_the_same_curves():
         quadratic, linear, _ = np.polyfit(x, y, 2)
         vertices.append(-linear / quadratic / 2.0)
     slope = np.polyfit(np.log(10.0) * np.arange(5), vertices, 1)[0]
-    assert abs(slope - EXPONENTS["steep"]) > 1e-2
+    assert abs(slope - EXPONENTS["steep"]) > 1e-3
 
 
 def test_noisy_curves_give_an_interval_that_holds_the_exponent():

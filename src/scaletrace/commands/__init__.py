@@ -1,1 +1,1 @@
-"""Commands for people, one module each: `add_arguments(parser)` and `run(arguments) -> exit code`."""
+"""Commands for people, one module each: `add_arguments(parser)`, `run(arguments)` -> exit code."""

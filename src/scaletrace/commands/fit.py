@@ -42,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--drop-highest", type=int, default=0, metavar="K", help="losses to drop")
     parser.add_argument(
-        "--fix", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="hold parameters"
+        "--fix",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="hold at a value",
     )
     parser.add_argument(
         "--unit", default="cluster", help="what to resample: cluster (default), observation, seed"
@@ -91,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             write_text(arguments.out, text)
         except OSError as error:
-            raise BadInput(f"--out {arguments.out}: cannot be written ({error.strerror})") from error
+            raise BadInput(f"{arguments.out}: cannot be written ({error.strerror})") from error
     if arguments.json:
         print(text, end="")
         return 0
@@ -135,11 +140,10 @@ def _line(name: str, fit: dict[str, Any]) -> str:
     interval = fit["intervals"].get(name)
     if interval is None:
         return f"  {name:<8} {fit['params'][name]:<12.6g} held"
-    ends = [
-        "open" if interval[end] is None else f"{interval[end]:.5g}" for end in ("low", "high")
-    ]
-    error = "weakly identified" if interval["se"] is None else f"standard error {interval['se']:.3g}"
-    return f"  {name:<8} {interval['estimate']:<12.6g} [{ends[0]}, {ends[1]}]  {error}"
+    ends = ["open" if interval[end] is None else f"{interval[end]:.5g}" for end in ("low", "high")]
+    error = interval["se"]
+    sure = "weakly identified" if error is None else f"standard error {error:.3g}"
+    return f"  {name:<8} {interval['estimate']:<12.6g} [{ends[0]}, {ends[1]}]  {sure}"
 
 
 def _tables(fit: dict[str, Any]) -> Iterator[str]:
@@ -150,7 +154,8 @@ def _tables(fit: dict[str, Any]) -> Iterator[str]:
             continue
         error = row["rms_relative_error"]
         ahead = "none" if error is None else f"{100 * error:.3f} %"
-        yield f"  {row['law']:<16} error ahead {ahead:<9} AIC {row['aic']:.1f}  BIC {row['bic']:.1f}"
+        criteria = f"AIC {row['aic']:.1f}  BIC {row['bic']:.1f}"
+        yield f"  {row['law']:<16} error ahead {ahead:<9} {criteria}"
     for row in fit.get("sensitivity", []):
         values = row.get("params", {}) | row.get("derived", {})
         order = [*fit["draws"]["names"], *fit["derived"]]

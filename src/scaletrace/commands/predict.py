@@ -120,7 +120,8 @@ def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[
         if "u" in variables and "d" in point:
             point.setdefault("u", point["d"])
         if "c" in variables and {"n", "d"} <= set(point):
-            point.setdefault("c", allocation.FLOPS_PER_PARAMETER_AND_TOKEN * point["n"] * point["d"])
+            area = point["n"] * point["d"]
+            point.setdefault("c", allocation.FLOPS_PER_PARAMETER_AND_TOKEN * area)
         if variables == set(point):
             return {"loss": allocation.loss_at(law, point)}
     options = ["--loss L", "--perplexity P", *(["--flops C", "--n N --d D"] if both else [])]
@@ -170,9 +171,10 @@ def _warnings(
             }
         )
     point = {k: v for k, v in given.items() if k in ("n", "d")}
-    for name, key in (("n", "N_opt"), ("d", "D_opt"), ("n", "N"), ("d", "D"), ("n", "n"), ("d", "d")):
-        if key in predictions and predictions[key]["estimate"]:
-            point[name] = predictions[key]["estimate"]
+    for key, prediction in predictions.items():
+        name = key[0].lower()
+        if name in ("n", "d") and prediction["estimate"]:
+            point[name] = prediction["estimate"]
     for name, value in point.items():
         measured = fit["diagnostics"]["design"].get(name)
         if not measured:
@@ -182,8 +184,8 @@ def _warnings(
             found.append(
                 {
                     "code": "extrapolation",
-                    "message": f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} outside "
-                    "the measured range: the interval holds only if the law does",
+                    "message": f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} "
+                    "outside the measured range: the interval holds only if the law does",
                 }
             )
     weak = [name for name, i in fit["intervals"].items() if i["verdict"] != "identified"]

@@ -7,7 +7,6 @@ import numpy as np
 
 from scaletrace.science.law import VARIABLES, Array, Law
 
-
 NARROW = 3.0  # below this factor of range no exponent can be told from a constant
 MODEST = 10.0  # below this factor a power law is hardly distinguished from others
 FEW = 5  # distinct values of a variable

@@ -18,7 +18,6 @@ from scaletrace.science.solver import (
     surface,
 )
 
-
 MOVED = 1e-8  # a smaller move from the start, in logs and exponents, is none
 
 

@@ -160,6 +160,8 @@ def log_sum_exp(terms: list[Term], coordinates: int) -> Jet:
             pairs = [(i, j) for i in term.first for j in term.first if i <= j]
             for i, j in pairs:
                 second = term.first[i] * term.first[j] + term.second.get((i, j), 0.0)
+                if second.ndim == 1 and not second.any():
+                    continue  # coordinates of different groups of observations
                 entry = (
                     weighted @ second
                     if second.ndim == 1
@@ -171,3 +173,25 @@ def log_sum_exp(terms: list[Term], coordinates: int) -> Jet:
         return hessian
 
     return Jet(top + np.log(total), gradient, curvature)
+
+
+def power(inner: Jet, exponent: Array, index: int, *, logarithmic: bool) -> Jet:
+    """Raise a prediction to a power that is itself fitted: exponent (B, 1), coordinate `index`.
+
+    logarithmic: the coordinate is the exponent's logarithm. The inner jet may depend on the
+    coordinate too.
+    """
+    rate = exponent if logarithmic else np.ones_like(exponent)
+    gradient = exponent[:, None] * inner.gradient
+    gradient[:, index] += rate * inner.value
+
+    def curvature(weights: Array) -> Array:
+        hessian = exponent[:, None] * inner.curvature(weights)
+        cross = rate * np.einsum("bn,bpn->bp", weights, inner.gradient)
+        hessian[:, index, :] += cross
+        hessian[:, :, index] += cross
+        if logarithmic:
+            hessian[:, index, index] += np.einsum("bn,bn->b", weights, exponent * inner.value)
+        return hessian
+
+    return Jet(exponent * inner.value, gradient, curvature)

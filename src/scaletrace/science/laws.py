@@ -14,6 +14,7 @@ from scaletrace.science.law import (
     Parameter,
     Term,
     log_sum_exp,
+    power,
 )
 
 
@@ -121,18 +122,7 @@ def _kaplan_jet(theta: Array, logs: Logs) -> Jet:
         },
     )
     data = Term(log_dc - logs["d"], {2: ones})
-    inner = log_sum_exp([model, data], 4)
-    gradient = alpha_d[:, None] * inner.gradient
-    gradient[:, 3] += inner.value
-
-    def curvature(weights: Array) -> Array:
-        hessian = alpha_d[:, None] * inner.curvature(weights)
-        cross = np.einsum("bn,bpn->bp", weights, inner.gradient)
-        hessian[:, 3, :] += cross
-        hessian[:, :, 3] += cross
-        return hessian
-
-    return Jet(alpha_d * inner.value, gradient, curvature)
+    return power(log_sum_exp([model, data], 4), alpha_d, 3, logarithmic=False)
 
 
 def _kaplan_guesses(logs: Logs, log_loss: Array) -> Array:

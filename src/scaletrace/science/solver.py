@@ -90,12 +90,11 @@ def prepare(
     loss: Array,
     objective: Objective,
     fixed: Mapping[str, float] | None = None,
-    *,
-    centred: bool = True,
 ) -> Problem:
     """Take logs, centre them, set bounds. `fixed` holds parameters at published values.
 
-    A fixed amplitude must mean the same at every exponent, so coordinates are then not centred.
+    A fixed amplitude or location must not move with an exponent or the centre: coordinates are
+    then left about zero.
     """
     fixed = fixed or {}
     logs = {name: np.log(np.asarray(variables[name], dtype=float)) for name in law.variables}
@@ -104,11 +103,12 @@ def prepare(
     if "u" in centre:
         centre["u"] = centre["d"]
     low, high = law.bounds({name: x - centre[name] for name, x in logs.items()}, log_loss)
-    if fixed or not centred:
-        low_offset, high_offset = law.offsets(low, centre), law.offsets(high, centre)
-        for index in low_offset:
-            low[index] += min(low_offset[index], high_offset[index])
-            high[index] += max(low_offset[index], high_offset[index])
+    shifts = law.offsets(low, centre), law.offsets(high, centre)
+    if any(law.index(name) in shifts[0] for name in fixed):
+        for index in shifts[0]:
+            ends = shifts[0][index], shifts[1][index]
+            low[index] += min(ends)
+            high[index] += max(ends)
         centre = dict.fromkeys(centre, 0.0)
     logs = {name: x - centre[name] for name, x in logs.items()}
     free = np.array([name not in fixed for name in law.names])

@@ -9,7 +9,7 @@ from scaletrace.formats.runs_table import RunsTable, read_runs
 from scaletrace.science import comparison, isoflop, sensitivity
 from scaletrace.science.analysis import Method, analyse
 from scaletrace.science.designs import DesignError
-from scaletrace.science.diagnostics import warning
+from scaletrace.science.diagnostics import MANY_FAILED, warning
 from scaletrace.science.fitting import Observations
 from scaletrace.science.laws import LAWS
 from scaletrace.science.objectives import Objective
@@ -92,6 +92,15 @@ def _isoflop(
 ) -> dict[str, Any]:
     """IsoFLOP analysis, and how far its exponent lies from the parametric fit's."""
     found = isoflop.analyse(observations, objective, method.resamples, method.seed, method.level)
+    failed, resamples = found["resamples_failed"], found["resamples"]
+    if failed > MANY_FAILED * resamples:
+        result["warnings"].append(
+            warning(
+                "isoflop_resamples_failed",
+                f"{failed} of {resamples} resamples of the IsoFLOP analysis had no minimum and "
+                "were left out: train more sizes at each budget",
+            )
+        )
     parametric = result["intervals"].get("a")
     if parametric is None:
         return found
