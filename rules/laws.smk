@@ -10,7 +10,7 @@ rule fit:
     log:
         f"{RESULTS}/logs/fit/{{fit}}.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("fit"),
         job=job,
@@ -35,7 +35,7 @@ rule figures:
     log:
         f"{RESULTS}/logs/figures/{{figure}}.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("figures"),
         job=job,

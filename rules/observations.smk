@@ -13,7 +13,7 @@ rule evaluate:
     log:
         f"{RESULTS}/logs/evaluate/{{run}}.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("evaluate"),
         job=job,
@@ -35,7 +35,7 @@ rule observe:
     log:
         f"{RESULTS}/logs/observe.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("observe"),
         job=job,
@@ -53,7 +53,7 @@ rule timings:
     log:
         f"{RESULTS}/logs/timings.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         study=STUDY,
     shell:

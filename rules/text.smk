@@ -9,7 +9,7 @@ rule corpus:
     log:
         f"{RESULTS}/logs/corpus.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("corpus"),
         job=job,
@@ -26,7 +26,7 @@ rule vocab:
     log:
         f"{RESULTS}/logs/vocab.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("vocab"),
         job=job,
@@ -51,7 +51,7 @@ rule tokenize:
     log:
         f"{RESULTS}/logs/tokenize.log",
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("tokenize"),
         job=job,

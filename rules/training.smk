@@ -10,7 +10,7 @@ rule pretrain:
         f"{RESULTS}/logs/pretrain/{{size}}-s{{seed}}-{{tokens}}.log",
     priority: urgency
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("pretrain"),
         job=job,
@@ -32,7 +32,7 @@ rule anneal:
         f"{RESULTS}/logs/anneal/{{run}}.log",
     priority: urgency
     conda:
-        "scaletrace"
+        "../environment.yml"
     params:
         stage=stage("anneal"),
         job=job,
