@@ -77,9 +77,20 @@ def _describe(files_by_name: dict[str, list[str]]) -> list[dict[str, Any]]:
     ]
 
 
+def _attempts(work: Path, start: float, surroundings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Add this process to those that began the job before it, and return them all."""
+    path = work / "attempts.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    me = {"host": surroundings["host"], "pid": os.getpid(), "slurm_job": surroundings["slurm_job"]}
+    attempts = [*before, {**me, "start": start}]
+    files.write_json(path, attempts)
+    return attempts
+
+
 def _run(arguments: argparse.Namespace) -> None:
-    started, clock = time.time(), time.perf_counter()
+    start, clock = time.time(), time.perf_counter()
     _require_code(arguments.stage, arguments.code)
+    surroundings = records.surroundings()
     stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
     inputs = _describe(arguments.job["inputs"])
     for entry in inputs:
@@ -87,6 +98,7 @@ def _run(arguments: argparse.Namespace) -> None:
     outputs = {name: Path(path) for name, path in arguments.job["outputs"].items()}
     work = _work_folder(arguments, inputs)
     with lease(work):
+        attempts = _attempts(work, start, surroundings)
         # Beside the outputs, so that putting them in place is a rename and never a copy.
         first = next(iter(outputs.values()))
         first.parent.mkdir(parents=True, exist_ok=True)
@@ -128,11 +140,12 @@ def _run(arguments: argparse.Namespace) -> None:
                 "outputs": _describe({name: [str(path)] for name, path in outputs.items()}),
             },
             circumstances={
-                **records.surroundings(),
-                "start": started,
+                **surroundings,
+                "start": start,
                 "end": time.time(),
                 "seconds": time.perf_counter() - clock,
                 "threads": arguments.threads,
+                "attempts": attempts,
                 "measured": measured,
             },
         )

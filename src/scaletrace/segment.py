@@ -1,8 +1,10 @@
 """One segment of training on disk: begin or resume, save as it goes, stop when told to."""
 
 import csv
+import os
 import resource
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +41,7 @@ class Segment:
         self.recipe = Recipe(**{k: v for k, v in settings.items() if k not in rest})
         self.save_seconds = settings["save_seconds"]
         self.generations = Generations(work)
-        self.processes: list[list[int]] = []
+        self.processes: list[dict[str, Any]] = []
         tokens, _ = open_tokens(
             inputs["tokens"][0], inputs["header"][0], self.shape.vocabulary_size
         )
@@ -64,13 +66,15 @@ class Segment:
     def train(self) -> dict[str, Any]:
         """Train to the end of the segment and return this execution's measurements.
 
+        Among them `processes`: every process whose steps are in the result, oldest first.
+
         Raises:
             SystemExit: a stop signal came; the state has been saved.
             BadInput: the state cannot be saved.
         """
         training, began, first = self.training, time.perf_counter(), self.training.step
         saved = reported = began
-        self.processes.append([first, first])
+        self.processes.append(_this_process() | {"from_step": first, "to_step": first})
         with _stop_requests() as requests:
             while not training.finished:
                 training.advance()
@@ -85,7 +89,7 @@ class Segment:
                 if now - reported >= REPORT_SECONDS or training.finished:
                     self._report(training.step - first, now - began)
                     reported = now
-        self.processes[-1][1] = training.step
+        self.processes[-1]["to_step"] = training.step
         seconds = time.perf_counter() - began
         tokens = (training.step - first) * self.recipe.batch_tokens
         per_second = tokens / seconds if tokens else None
@@ -95,7 +99,7 @@ class Segment:
             "tokens_per_s": per_second,
             "flops_per_s": per_second and per_second * flops_per_token_exact(self.shape),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "resumed_from": self.processes,
+            "processes": self.processes,
         }
 
     def write_curve(self, path: Path) -> None:
@@ -163,7 +167,7 @@ class Segment:
 
     def _save(self) -> None:
         training = self.training
-        self.processes[-1][1] = training.step
+        self.processes[-1]["to_step"] = training.step
         row_loss, row_steps = training.curve_state()
         curve = {
             "rows": [asdict(row) for row in training.rows],
@@ -183,6 +187,14 @@ class Segment:
             f"{speed:,.0f} tokens/s  {left:.0f} s left",
             flush=True,
         )
+
+
+def _this_process() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
 
 
 @contextmanager

@@ -2,6 +2,7 @@ import csv
 import errno
 import hashlib
 import json
+import os
 import random
 import signal
 import subprocess
@@ -91,6 +92,10 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+def steps(measured: dict[str, Any]) -> list[list[int]]:
+    return [[process["from_step"], process["to_step"]] for process in measured["processes"]]
+
+
 def stop_at(folder: Folder, monkeypatch, step: int, number: int, **changes: Any) -> None:
     """Start the run "parts" and send it a signal after `step` steps."""
     advance = Training.advance
@@ -119,7 +124,7 @@ def test_a_segment_learns_and_writes_the_same_bytes_again(folder: Folder):
     _, facts = read_checkpoint(folder.outputs("one")["state"])
     assert facts == {"model": MODEL, "status": "ok", "step": 150}
     assert measured["tokens"] == 9600
-    assert measured["resumed_from"] == [[0, 150]]
+    assert steps(measured) == [[0, 150]]
     assert measured["tokens_per_s"] == pytest.approx(9600 / measured["seconds"])
     assert measured["peak_memory_mb"] < 2000
 
@@ -139,7 +144,7 @@ def test_a_stop_signal_saves_and_the_rest_changes_no_bit(folder: Folder, monkeyp
     folder.run("whole")
     stop_at(folder, monkeypatch, 77, number)
     measured = folder.run("parts")
-    assert measured["resumed_from"] == [[0, 77], [77, 150]]
+    assert steps(measured) == [[0, 77], [77, 150]]
     assert measured["tokens"] == (150 - 77) * 64
     assert folder.sha256("parts") == folder.sha256("whole")
 
@@ -150,7 +155,7 @@ def test_killed_at_random_moments_and_resumed_changes_no_bit(folder: Folder):
     paths = {name: [str(path) for path in paths] for name, paths in folder.inputs.items()}
     outputs = {name: str(path) for name, path in folder.outputs("parts").items()}
     argument = json.dumps([paths, outputs, SETTINGS | changes, str(folder.work("parts"))])
-    moments = random.Random(0)
+    moments, killed = random.Random(0), []
     for _ in range(2):
         before = {path.stat().st_mtime_ns for path in folder.work("parts").glob("state-*")}
         child = subprocess.Popen([sys.executable, "-c", ALONE, argument], stdout=subprocess.DEVNULL)
@@ -160,9 +165,12 @@ def test_killed_at_random_moments_and_resumed_changes_no_bit(folder: Folder):
         time.sleep(moments.random() * 0.2)
         child.kill()
         assert child.wait() == -signal.SIGKILL, "finished before it could be killed"
+        killed.append(child.pid)
     measured = folder.run("parts", **changes)
-    chain = measured["resumed_from"]
+    chain = steps(measured)
     assert len(chain) == 3
+    pids = [process["pid"] for process in measured["processes"]]
+    assert pids == [*killed, os.getpid()]
     assert [start for start, _ in chain] == [0, *(end for _, end in chain[:-1])]
     assert folder.sha256("parts") == folder.sha256("whole")
 
@@ -173,7 +181,7 @@ def test_a_corrupt_state_falls_back_to_the_older_one(folder: Folder, monkeypatch
     newest = max(folder.work("parts").iterdir(), key=lambda p: read_checkpoint(p)[1]["step"])
     newest.write_bytes(b"\0" * newest.stat().st_size)
     measured = folder.run("parts")
-    assert measured["resumed_from"] == [[0, 89], [89, 150]]
+    assert steps(measured) == [[0, 89], [89, 150]]
     assert f"{newest} is damaged" in capsys.readouterr().out
     assert folder.sha256("parts") == folder.sha256("whole")
 
