@@ -4,17 +4,19 @@ import hashlib
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.study import files
 
 PROVENANCE = Path("provenance")
+RESULTS = Path("results")
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
 
@@ -30,17 +32,84 @@ def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:
     return PROVENANCE / "jobs" / study / rule / f"{name}.json"
 
 
+def seal(record: dict[str, Any]) -> str:
+    """Return the sha256 over a record's id and circumstances.
+
+    A rerun changes both together; an edit of the circumstances leaves the seal behind.
+    """
+    return identifier({"id": record["id"], "circumstances": record["circumstances"]})
+
+
+def inside(path: str) -> bool:
+    """Tell whether a name from a record or a lock stays within the repository."""
+    plain = PurePosixPath(path)
+    return (
+        bool(plain.parts)
+        and str(plain) == path
+        and not plain.is_absolute()
+        and ".." not in plain.parts
+        and path.isprintable()
+        and "\\" not in path
+    )
+
+
+def _is_hash(value: Any, digits: int) -> bool:
+    return isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{digits}}}", value) is not None
+
+
+def _require_form(record: Any) -> None:
+    """Raise ValueError where a record is not of the form that jobs write: it may be hostile."""
+    identity = record["identity"]
+    for value, kinds in (
+        (record["circumstances"], dict),
+        (identity["rule"], str),
+        (identity["wildcards"], dict),
+        (identity["settings"], dict),
+        (identity["code"]["fingerprint"], str),
+        (identity["code"]["modules"], dict),
+        (identity["inputs"], list),
+        (identity["outputs"], list),
+    ):
+        if not isinstance(value, kinds):
+            raise ValueError(f"found {str(value)[:80]!r} where a {kinds.__name__} belongs")
+    words = {**identity["wildcards"], "rule": identity["rule"], **identity["code"]["modules"]}
+    if not all(isinstance(word, str) for word in words.values()):
+        raise ValueError("wildcards and modules are text")
+    for entry in [*identity["inputs"], *identity["outputs"]]:
+        sound = isinstance(entry["path"], str) and isinstance(entry["name"], str)
+        sound = sound and isinstance(entry["size"], int)
+        if not (sound and _is_hash(entry["sha256"], 64) and _is_hash(entry["md5"], 32)):
+            raise ValueError(f"found {str(entry)[:80]!r} where a file with its hashes belongs")
+    for entry in identity["inputs"]:
+        if entry["record"] is not None and not _is_hash(entry["record"], 64):
+            raise ValueError(f"{entry['path']!r}: record: found {str(entry['record'])[:80]!r}")
+    for entry in identity["outputs"]:
+        if not inside(entry["path"]) or PurePosixPath(entry["path"]).parts[0] != RESULTS.name:
+            raise ValueError(f"outputs: found {entry['path'][:80]!r}, which is not in results/")
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Return a job record of sound form, whatever its id.
+
+    Raises:
+        BadInput: the file is no job record.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        _require_form(record)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInput(f"{path}: no readable job record ({error})") from None
+    return record
+
+
 def read(path: Path) -> dict[str, Any]:
     """Return a job record.
 
     Raises:
         BadInput: the file is no job record, or its id is not that of its identity.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        stated, actual = record["id"], identifier(record["identity"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: no readable job record ({error})") from None
+    record = parse(path)
+    stated, actual = record.get("id"), identifier(record["identity"])
     if stated != actual:
         raise BadInput(f"{path}: id: found {stated}; its identity hashes to {actual}")
     return record
@@ -89,7 +158,7 @@ def write(study: str, identity: dict[str, Any], circumstances: dict[str, Any]) -
     """Write the record of a job that has put its outputs in place."""
     path = path_of(study, identity["rule"], identity["wildcards"])
     record = {"id": identifier(identity), "identity": identity, "circumstances": circumstances}
-    files.write_json(path, record)
+    files.write_json(path, {**record, "seal": seal(record)})
     for output in identity["outputs"]:
         files.write_text(_pointer(study, output["path"]), str(path))
 
