@@ -60,6 +60,8 @@ def _is_hash(value: Any, digits: int) -> bool:
 def _require_form(record: Any) -> None:
     """Raise ValueError where a record is not of the form that jobs write: it may be hostile."""
     identity = record["identity"]
+    if not _is_hash(record["id"], 64):
+        raise ValueError(f"id: found {str(record['id'])[:80]!r}")
     for value, kinds in (
         (record["circumstances"], dict),
         (identity["rule"], str),
@@ -109,7 +111,7 @@ def read(path: Path) -> dict[str, Any]:
         BadInput: the file is no job record, or its id is not that of its identity.
     """
     record = parse(path)
-    stated, actual = record.get("id"), identifier(record["identity"])
+    stated, actual = record["id"], identifier(record["identity"])
     if stated != actual:
         raise BadInput(f"{path}: id: found {stated}; its identity hashes to {actual}")
     return record
