@@ -28,7 +28,7 @@ def rows(study: str) -> Iterator[dict[str, Any]]:
 
 def main(study: str) -> None:
     """Print the timings of a study as CSV."""
-    writer = csv.DictWriter[str](sys.stdout, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows(study))
 
