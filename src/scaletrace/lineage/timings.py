@@ -11,7 +11,7 @@ from typing import Any
 
 from scaletrace.lineage import records
 
-COLUMNS = ("rule", "job", "seconds", "tokens_per_s", "peak_memory_mb", "threads", "host", "cpu")
+COLUMNS: tuple[str, ...] = ("rule", "job", "seconds", "tokens_per_s", "peak_memory_mb", "threads", "host", "cpu")
 
 
 def rows(study: str) -> Iterator[dict[str, Any]]:
