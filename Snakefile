@@ -2,7 +2,8 @@ from functools import partial
 
 from snakemake.utils import min_version
 
-from scaletrace.workflow import argument, describe, open_plan_or_exit, stage
+from scaletrace.lineage.command import argument, describe
+from scaletrace.workflow import open_plan_or_exit, stage
 
 min_version("9.0")
 

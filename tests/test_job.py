@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.lineage import records
+from scaletrace.lineage import command, records
 from scaletrace.lineage.fingerprint import fingerprint
 
 
@@ -145,9 +145,7 @@ def test_an_edited_record_is_refused(folder):
 
 
 def test_a_description_too_long_for_a_command_line_comes_from_a_file(folder, monkeypatch):
-    from scaletrace import workflow
-
-    monkeypatch.setattr(workflow, "LONGEST_ARGUMENT", 10)
-    word = workflow.argument("s", {"runs": ["x" * 100]})
+    monkeypatch.setattr(command, "LONGEST_ARGUMENT", 10)
+    word = command.argument("s", {"runs": ["x" * 100]})
     assert word.startswith("@work/s/arguments/")
     assert json.loads(Path(word[1:]).read_text()) == {"runs": ["x" * 100]}

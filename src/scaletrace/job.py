@@ -22,24 +22,20 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
-from scaletrace.lineage import fingerprint, records
+from scaletrace.lineage import command, fingerprint, records
 from scaletrace.study import files
 
 WORK = Path("work")
-
-
-def _json(text: str) -> Any:
-    if text.startswith("@"):
-        text = Path(text[1:]).read_text(encoding="utf-8")
-    return json.loads(text)
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scaletrace.job", description=__doc__)
     parser.add_argument("stage", metavar="STAGE@FINGERPRINT")
     parser.add_argument("--study", required=True)
-    parser.add_argument("--job", type=_json, required=True, help="wildcards, inputs, outputs")
-    parser.add_argument("--settings", type=_json, required=True)
+    parser.add_argument(
+        "--job", type=command.value, required=True, help="wildcards, inputs, outputs"
+    )
+    parser.add_argument("--settings", type=command.value, required=True)
     parser.add_argument("--threads", type=int, required=True)
     arguments = parser.parse_args(argv)
     arguments.stage, _, arguments.code = arguments.stage.partition("@")

@@ -1,21 +1,16 @@
 """What the Snakefile asks of the package: the plan of the study, and the words of a job."""
 
-import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage.fingerprint import fingerprint
-from scaletrace.study import files
 from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
 from scaletrace.study.plan import Plan
 
 DEFAULT = Path("config/demo.yaml")
-# Linux takes 131,072 bytes in one word of a command, and the shell gets a job's in one.
-LONGEST_ARGUMENT = 50_000
 
 
 def open_plan(path: Path) -> tuple[Plan, dict[str, str], list[str]]:
@@ -67,31 +62,3 @@ def open_plan_or_exit(
 def stage(name: str) -> str:
     """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter."""
     return f"{name}@{fingerprint(name)}"
-
-
-def argument(study: str, value: Any) -> str:
-    """Return a value as JSON for a job's command line, or @FILE where that is too long."""
-    text = json.dumps(value, sort_keys=True)
-    if len(text) <= LONGEST_ARGUMENT:
-        return text
-    name = hashlib.sha256(text.encode()).hexdigest()
-    path = Path("work") / study / "arguments" / f"{name}.json"
-    if not path.exists():
-        files.write_text(path, text)
-    return f"@{path}"
-
-
-def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
-    """Return a job's wildcards, inputs and outputs by name, as an argument."""
-
-    def paths(value: Any) -> list[str]:
-        return [value] if isinstance(value, str) else [str(path) for path in value]
-
-    return argument(
-        study,
-        {
-            "wildcards": {name: str(value) for name, value in wildcards.items()},
-            "inputs": {name: paths(value) for name, value in inputs.items()},
-            "outputs": {name: str(value) for name, value in outputs.items()},
-        },
-    )

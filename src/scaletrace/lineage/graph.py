@@ -10,6 +10,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records
+from scaletrace.lineage.command import Job, parse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,17 +23,34 @@ class Output:
     plan: str
 
 
+def _snakemake(study_file: Path, *options: str) -> str:
+    words = [sys.executable, "-m", "snakemake", "--configfile", str(study_file), *options]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode:
+        raise BadInput(done.stderr.strip() or done.stdout.strip())
+    return done.stdout
+
+
+def jobs(study_file: Path) -> dict[Path, Job]:
+    """Return every job of a study's graph by its record's path, as it would run now.
+
+    Timings are no such job: they are printed from the records.
+
+    Raises:
+        BadInput: Snakemake cannot read the workflow.
+    """
+    said = _snakemake(study_file, "--dry-run", "--forceall", "--printshellcmds")
+    found = (parse(line) for line in said.splitlines())
+    return {job.record: job for job in found if job}
+
+
 def outputs(study_file: Path) -> list[Output]:
     """Return every output of a study's graph, with Snakemake's verdict on it.
 
     Raises:
         BadInput: Snakemake cannot read the workflow.
     """
-    command = [sys.executable, "-m", "snakemake", "--configfile", str(study_file), "--summary"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise BadInput(done.stderr.strip() or done.stdout.strip())
-    table = csv.DictReader(io.StringIO(done.stdout), delimiter="\t")
+    table = csv.DictReader(io.StringIO(_snakemake(study_file, "--summary")), delimiter="\t")
     return [Output(row["output_file"], row["rule"], row["status"], row["plan"]) for row in table]
 
 

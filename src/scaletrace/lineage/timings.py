@@ -11,7 +11,16 @@ from typing import Any
 
 from scaletrace.lineage import records
 
-COLUMNS: tuple[str, ...] = ("rule", "job", "seconds", "tokens_per_s", "peak_memory_mb", "threads", "host", "cpu")
+COLUMNS: tuple[str, ...] = (
+    "rule",
+    "job",
+    "seconds",
+    "tokens_per_s",
+    "peak_memory_mb",
+    "threads",
+    "host",
+    "cpu",
+)
 
 
 def rows(study: str) -> Iterator[dict[str, Any]]:
