@@ -1,0 +1,103 @@
+"""The job records of a study as a graph: what made a file, from what, and what came of it."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import records
+from scaletrace.study.config import NAME
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """One job record and where it lies."""
+
+    path: Path
+    record: dict[str, Any]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the job's outcome, and its outputs."""
+        return self.record["identity"]
+
+    @property
+    def rule(self) -> str:
+        """Name of the rule, which is also its stage's."""
+        return self.identity["rule"]
+
+    @property
+    def name(self) -> str:
+        """The rule with its wildcards, as people name a job."""
+        wildcards = self.identity["wildcards"]
+        if len(wildcards) == 1:
+            return " ".join([self.rule, *wildcards.values()])
+        return " ".join([self.rule, *(f"{key}={wildcards[key]}" for key in sorted(wildcards))])
+
+    @property
+    def run(self) -> str | None:
+        """Name of the run that the job belongs to, if it belongs to one."""
+        return self.identity["wildcards"].get("run")
+
+
+class Ancestry:
+    """Every readable job record of a study, joined by the paths of the files between them.
+
+    `unreadable` holds one message per file that is no job record. Ids are not checked here.
+    """
+
+    def __init__(self, study: str) -> None:
+        if not re.fullmatch(NAME, study):
+            raise BadInput(f"study: found {study[:80]!r}; a study's name is like {NAME}")
+        self.study = study
+        self.jobs: list[Job] = []
+        self.unreadable: dict[Path, str] = {}
+        for path in sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json")):
+            try:
+                self.jobs.append(Job(path, records.parse(path)))
+            except BadInput as problem:
+                self.unreadable[path] = str(problem)
+        self.makers: dict[str, Job] = {
+            entry["path"]: job for job in self.jobs for entry in job.identity["outputs"]
+        }
+
+    @cached_property
+    def readers(self) -> dict[str, list[Job]]:
+        """The jobs that read each file."""
+        found: dict[str, list[Job]] = {}
+        for job in self.jobs:
+            for path in {entry["path"] for entry in job.identity["inputs"]}:
+                found.setdefault(path, []).append(job)
+        return found
+
+    def parents(self, job: Job) -> list[Job]:
+        """Return the jobs that made a job's inputs, each once."""
+        made = (self.makers.get(entry["path"]) for entry in job.identity["inputs"])
+        return list(dict.fromkeys(maker for maker in made if maker is not None))
+
+    def children(self, job: Job) -> list[Job]:
+        """Return the jobs that read a job's outputs, each once."""
+        outputs = (entry["path"] for entry in job.identity["outputs"])
+        return list(dict.fromkeys(r for path in outputs for r in self.readers.get(path, [])))
+
+    def upstream(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return the jobs and all that they rest on."""
+        return _reached(jobs, self.parents)
+
+    def downstream(self, paths: Iterable[str]) -> list[Job]:
+        """Return the jobs that rest on any of the files."""
+        return _reached((r for path in paths for r in self.readers.get(path, [])), self.children)
+
+
+def _reached(start: Iterable[Job], step: Any) -> list[Job]:
+    waiting = list(start)
+    found: dict[Job, None] = {}
+    while waiting:
+        job = waiting.pop()
+        if job not in found:
+            found[job] = None
+            waiting.extend(step(job))
+    return list(found)
