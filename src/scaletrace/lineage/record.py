@@ -1,40 +1,14 @@
 """`scaletrace record`: hand a finished study to DVC and to git."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
-from scaletrace.lineage import graph, records
+from scaletrace.lineage import drift, graph, persistence, pipeline, records, root, store
 from scaletrace.study import files
 from scaletrace.study.config import load
-
-DVC_YAML, DVC_LOCK = Path("dvc.yaml"), Path("dvc.lock")
-HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
-
-
-def stage_name(identity: dict[str, Any], study: str) -> str:
-    """Return a job's name in dvc.yaml, of the characters that DVC allows."""
-    parts = [study, identity["rule"], *identity["wildcards"].values()]
-    return "-".join(part.replace(".", "_") for part in parts)
-
-
-def _stage(job: dict[str, Any], study_file: Path, in_git: set[str]) -> dict[str, Any]:
-    """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
-    identity = job["identity"]
-    return {
-        "cmd": f"echo 'not run by dvc: use snakemake --configfile {study_file}' >&2; exit 1",
-        "deps": sorted([job["path"], *{entry["path"] for entry in identity["inputs"]}]),
-        "outs": [
-            {path: {"persist": True, **({"cache": False} if path in in_git else {})}}
-            for path in sorted(entry["path"] for entry in identity["outputs"])
-        ],
-        "meta": {"study": job["study"], "record": job["id"]},
-    }
 
 
 def _git(*words: str) -> str:
@@ -45,52 +19,42 @@ def _git(*words: str) -> str:
         raise BadInput(f"git {words[0]}: {str(stderr).strip()}; record works in a clone") from None
 
 
-def _compile(jobs: list[dict[str, Any]], study: str, study_file: Path) -> dict[str, Any]:
-    """Return dvc.yaml's stages with this study's replaced; other studies' stay."""
-    content = yaml.safe_load(DVC_YAML.read_text(encoding="utf-8")) if DVC_YAML.exists() else None
-    stages = {
-        name: stage
-        for name, stage in ((content or {}).get("stages") or {}).items()
-        if stage["meta"]["study"] != study
-    }
-    in_git = set(_git("ls-files", "-z", "--", f"results/{study}").split("\0"))
-    for job in jobs:
-        name = stage_name(job["identity"], study)
-        if name in stages:
-            raise BadInput(f"dvc.yaml: stages.{name}: belongs to another study; rename {study}")
-        stages[name] = _stage({**job, "study": study}, study_file, in_git)
-    return dict(sorted(stages.items()))
+def _in_git(study: str) -> set[str]:
+    return set(_git("ls-files", "-z", "--", f"results/{study}").split("\0"))
 
 
-def _prune_lock(stages: dict[str, Any]) -> None:
-    """Drop from dvc.lock what dvc.yaml no longer has; DVC itself keeps it for ever."""
-    if not DVC_LOCK.exists():
-        return
-    content = yaml.safe_load(DVC_LOCK.read_text(encoding="utf-8"))
-    kept = {name: stage for name, stage in content["stages"].items() if name in stages}
-    if kept.keys() != content["stages"].keys():
-        content["stages"] = kept
-        files.write_text(DVC_LOCK, yaml.safe_dump(content, sort_keys=False))
-
-
-def _commit(names: list[str]) -> None:
-    """Let DVC hash, store and lock the named stages; outputs keep their times."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "commit", "--force", "--no-relink", "--quiet", *names],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise BadInput(f"dvc commit: {(done.stderr or done.stdout).strip()}")
-
-
-def _disagreements(jobs: list[dict[str, Any]], study: str) -> list[str]:
-    """Compare every md5 in dvc.lock with the job records'."""
-    locked = yaml.safe_load(DVC_LOCK.read_text(encoding="utf-8"))["stages"]
+def changed_files(jobs: list[dict[str, Any]]) -> list[str]:
+    """Return the outputs that are not what their records say."""
     wrong = []
     for job in jobs:
+        for entry in job["identity"]["outputs"]:
+            path = Path(entry["path"])
+            if not path.is_file():
+                wrong.append(f"{path}: missing ({job['path']}); snakemake makes it again: {path}")
+            elif files.hashes(path)["sha256"] != entry["sha256"]:
+                wrong.append(
+                    f"{path}: changed since its job wrote it ({job['path']}); delete it and "
+                    "snakemake makes it again"
+                )
+    return wrong
+
+
+def _laundered(study_file: Path, jobs: list[dict[str, Any]]) -> list[str]:
+    """Return the jobs that Snakemake takes for done, but with settings or code of another time."""
+    recorded = {Path(job["path"]): job for job in jobs}
+    return [
+        f"{drift.job_name(job)}: {difference}; delete its outputs and snakemake makes them again"
+        for path, job in graph.jobs(study_file).items()
+        for difference in drift.differences(job, recorded.get(path))
+    ]
+
+
+def disagreements(jobs: list[dict[str, Any]], study: str) -> list[str]:
+    """Compare every md5 in dvc.lock with the job records'."""
+    locked, wrong = store.locked(), []
+    for job in jobs:
         identity = job["identity"]
-        stage = locked.get(stage_name(identity, study), {})
+        stage = locked.get(pipeline.stage_name(identity, study), {})
         for kind, side in (("deps", "inputs"), ("outs", "outputs")):
             found = {entry["path"]: entry["md5"] for entry in stage.get(kind, [])}
             for entry in identity[side]:
@@ -102,15 +66,14 @@ def _disagreements(jobs: list[dict[str, Any]], study: str) -> list[str]:
     return sorted(set(wrong))
 
 
-def _changed(jobs: list[dict[str, Any]]) -> list[str]:
-    """Return the outputs that are not what their records say."""
-    return [
-        f"{entry['path']}: changed since its job wrote it ({job['path']}); delete it and "
-        "snakemake makes it again"
-        for job in jobs
-        for entry in job["identity"]["outputs"]
-        if files.hashes(Path(entry["path"]))["sha256"] != entry["sha256"]
-    ]
+def _unfinished(found: list[graph.Output]) -> list[str]:
+    return [f"{output.path}: {output.status}" for output in graph.unfinished(found)]
+
+
+def _root(study: str, study_file: Path, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    example = {job["identity"]["rule"]: job["identity"]["outputs"][0]["path"] for job in jobs}
+    rules = {rule: persistence.rule_code(path) for rule, path in example.items()}
+    return root.build(study, study_file, jobs, rules)
 
 
 def record(study_file: Path) -> int:
@@ -125,26 +88,57 @@ def record(study_file: Path) -> int:
     study = load(study_file).study
     with lease(Path("work") / "record"):
         found = graph.outputs(study_file)
-        if waiting := graph.unfinished(found):
+        if waiting := _unfinished(found):
             raise BadInput(
-                f"{study}: {len(waiting)} files are not up to date ({waiting[0].path}: "
-                f"{waiting[0].status}); run snakemake --configfile {study_file} first"
+                f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
+                f"snakemake --configfile {study_file} first"
             )
         jobs = graph.recorded_jobs(study, found)
-        if wrong := _changed(jobs):
+        if wrong := [*changed_files(jobs), *_laundered(study_file, jobs)]:
             raise BadInput("\n".join(wrong))
-        stages = _compile(jobs, study, study_file)
-        text = HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False, width=100)
-        if not DVC_YAML.exists() or DVC_YAML.read_text(encoding="utf-8") != text:
-            files.write_text(DVC_YAML, text)
-        _prune_lock(stages)
-        _commit([stage_name(job["identity"], study) for job in jobs])
-        if wrong := _disagreements(jobs, study):
+        text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
+        if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_text(encoding="utf-8") != text:
+            files.write_text(pipeline.DVC_YAML, text)
+        store.prune(stages)
+        store.commit({pipeline.stage_name(job["identity"], study) for job in jobs})
+        if wrong := disagreements(jobs, study):
             raise BadInput("\n".join(wrong))
+        root.write(_root(study, study_file, jobs))
         environments = {job["circumstances"]["environment"] for job in jobs}
         _git(
-            *("add", "--force", "--", str(DVC_YAML), str(DVC_LOCK)),
+            *("add", "--force", "--", str(pipeline.DVC_YAML), str(store.DVC_LOCK)),
+            *(str(root.path_of(study)), str(study_file)),
             *(job["path"] for job in jobs),
             *(str(records.PROVENANCE / "env" / f"{digest}.json") for digest in environments),
         )
     return len(jobs)
+
+
+def moved(study_file: Path) -> list[str]:
+    """Return what has moved since the study was recorded: graph, files, records, DVC's files.
+
+    Nothing is changed.
+
+    Raises:
+        BadInput: the study cannot be read, or a record is damaged.
+    """
+    study = load(study_file).study
+    if not root.path_of(study).exists():
+        return [f"{study}: never recorded"]
+    found = graph.outputs(study_file)
+    if waiting := _unfinished(found):
+        return [f"{line}; snakemake would make it again" for line in waiting]
+    jobs = graph.recorded_jobs(study, found)
+    wrong = [*changed_files(jobs), *_laundered(study_file, jobs)]
+    recorded = root.read(study)
+    wrong += root.differences(recorded)
+    wrong += [
+        f"{path}: not recorded yet"
+        for path in sorted({job["path"] for job in jobs} - recorded["records"].keys())
+    ]
+    text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
+    if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_text(encoding="utf-8") != text:
+        wrong.append("dvc.yaml: not what the workflow compiles to")
+    if stale := sorted(store.locked().keys() - stages):
+        wrong.append(f"dvc.lock: holds {', '.join(stale)}, which the workflow has not")
+    return [*wrong, *disagreements(jobs, study)]

@@ -17,6 +17,8 @@ from scaletrace.study import files
 
 PROVENANCE = Path("provenance")
 RESULTS = Path("results")
+# What is too large for git, and what a light copy of a study leaves out.
+LARGE = (".safetensors", ".bin", ".jsonl")
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
 
