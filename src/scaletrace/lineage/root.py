@@ -16,51 +16,88 @@ def path_of(study: str) -> Path:
     return records.PROVENANCE / "roots" / f"{study}.json"
 
 
-def compute(study: str, paths: list[Path]) -> dict[str, Any]:
-    """Return the root over job records: each one's id and the sha256 of its file.
+def build(
+    study: str, study_file: Path, jobs: list[dict[str, Any]], rules: dict[str, str]
+) -> dict[str, Any]:
+    """Return the root of a study: its configuration, its rules' commands, and every record.
 
     Environments need no place of their own: records name them by hash.
+
+    Args:
+        study: its name.
+        study_file: its configuration.
+        jobs: the study's job records, each with its `path`.
+        rules: the shell command of each rule.
     """
-    held = {
-        str(path): {"id": records.parse(path)["id"], "sha256": files.hashes(path)["sha256"]}
-        for path in sorted(paths)
+    content = {
+        "study": study,
+        "study_file": {"path": str(study_file), "sha256": files.hashes(study_file)["sha256"]},
+        "rules": rules,
+        "records": {
+            job["path"]: {"id": job["id"], "sha256": files.hashes(Path(job["path"]))["sha256"]}
+            for job in jobs
+        },
     }
-    return {"study": study, "records": held, "root": _hash(study, held)}
+    return {**content, "root": _hash(content)}
 
 
-def _hash(study: str, held: dict[str, Any]) -> str:
-    text = json.dumps([study, held], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _hash(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write(study: str, paths: list[Path]) -> Path:
-    """Write the root of a study over its job records; return where it lies."""
-    path, text = path_of(study), files.to_json(compute(study, paths))
+def write(root: dict[str, Any]) -> None:
+    """Write the root of a study in its place, unless it is there already."""
+    path, text = path_of(root["study"]), files.to_json(root)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         files.write_text(path, text)
-    return path
 
 
-def read(study: str) -> dict[str, Any] | None:
-    """Return the root of a study, or None where it has none.
+def read(study: str) -> dict[str, Any]:
+    """Return the root of a study.
 
     Raises:
-        BadInput: the file is not what `write` writes.
+        BadInput: there is none, or the file is not what `write` writes.
     """
     path = path_of(study)
-    if not path.is_file():
-        return None
     try:
         text = path.read_text(encoding="utf-8")
         root = json.loads(text)
-        held = root["records"]
-        sound = all(
-            records.inside(name) and all(re.fullmatch("[0-9a-f]{64}", v) for v in entry.values())
-            for name, entry in held.items()
-        ) and all(set(entry) == {"id", "sha256"} for entry in held.values())
-        whole = {"study": study, "records": held, "root": _hash(study, held)}
-        if not sound or files.to_json(whole) != text:
-            raise ValueError("it is not as `scaletrace record` wrote it")
+        stated = root.pop("root")
+        _require_form(root)
+        if root["study"] != study or stated != _hash(root):
+            raise ValueError(f"root: found {stated}; the rest hashes to {_hash(root)}")
+        root["root"] = stated
+        if files.to_json(root) != text:
+            raise ValueError("not in the form that `scaletrace record` writes")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path}: no readable study root ({error})") from None
     return root
+
+
+def _require_form(root: dict[str, Any]) -> None:
+    """Raise ValueError where a root is not of the form that `build` gives: it may be hostile."""
+    hashes = [root["study_file"]["sha256"]]
+    names = [root["study_file"]["path"], *root["records"]]
+    for entry in root["records"].values():
+        hashes += [entry["id"], entry["sha256"]]
+    if not all(isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) for value in hashes):
+        raise ValueError("a hash is not one")
+    if not all(records.inside(name) for name in names):
+        raise ValueError("a path leads out of the repository")
+    if not all(isinstance(code, str) for code in root["rules"].values()):
+        raise ValueError("a rule is not a command")
+
+
+def differences(root: dict[str, Any]) -> list[str]:
+    """Return in which files the configuration and the records are not those of the root."""
+    expected = {name: entry["sha256"] for name, entry in root["records"].items()}
+    expected[root["study_file"]["path"]] = root["study_file"]["sha256"]
+    found = []
+    for name, sha256 in sorted(expected.items()):
+        path = Path(name)
+        if not path.is_file():
+            found.append(f"{name}: missing since the study was recorded")
+        elif files.hashes(path)["sha256"] != sha256:
+            found.append(f"{name}: changed since the study was recorded")
+    return found
