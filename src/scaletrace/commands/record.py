@@ -7,13 +7,23 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--study", default="demo", help="name of a study: config/NAME.yaml")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; say whether graph, files or records have moved since the last record",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record the study and say what comes next."""
-    from scaletrace.lineage.record import record
+    """Record the study and say what comes next, or say what has moved since."""
+    from scaletrace.lineage.record import moved, record
 
-    jobs = record(Path("config") / f"{arguments.study}.yaml")
+    study_file = Path("config") / f"{arguments.study}.yaml"
+    if arguments.check:
+        wrong = moved(study_file)
+        print("\n".join(wrong or [f"{arguments.study}: as recorded"]))
+        return 1 if wrong else 0
+    jobs = record(study_file)
     print(f"{arguments.study}: {jobs} jobs recorded in dvc.yaml, dvc.lock and provenance/")
     print("next: git commit, dvc push")
     return 0

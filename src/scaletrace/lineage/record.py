@@ -97,8 +97,10 @@ def record(study_file: Path) -> int:
         if wrong := [*changed_files(jobs), *_laundered(study_file, jobs)]:
             raise BadInput("\n".join(wrong))
         text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
-        if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_text(encoding="utf-8") != text:
-            files.write_text(pipeline.DVC_YAML, text)
+        files.write_text(pipeline.DVC_YAML, text)
+        fitted = pipeline.fitted(jobs, study)
+        for path, parameters in fitted.items():
+            files.write_json(path, parameters)
         store.prune(stages)
         store.commit({pipeline.stage_name(job["identity"], study) for job in jobs})
         if wrong := disagreements(jobs, study):
@@ -107,7 +109,7 @@ def record(study_file: Path) -> int:
         environments = {job["circumstances"]["environment"] for job in jobs}
         _git(
             *("add", "--force", "--", str(pipeline.DVC_YAML), str(store.DVC_LOCK)),
-            *(str(root.path_of(study)), str(study_file)),
+            *(str(root.path_of(study)), str(study_file), *map(str, fitted)),
             *(job["path"] for job in jobs),
             *(str(records.PROVENANCE / "env" / f"{digest}.json") for digest in environments),
         )

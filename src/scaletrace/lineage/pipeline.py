@@ -1,0 +1,114 @@
+"""dvc.yaml: the workflow's jobs as DVC stages, with metrics and plots for people."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import records
+
+DVC_YAML = Path("dvc.yaml")
+HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
+
+
+def stage_name(identity: dict[str, Any], study: str) -> str:
+    """Return a job's name in dvc.yaml, of the characters that DVC allows."""
+    parts = [study, identity["rule"], *(text for _, text in sorted(identity["wildcards"].items()))]
+    return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join(parts))
+
+
+def _stage(job: dict[str, Any], study: str, study_file: Path, in_git: set[str]) -> dict[str, Any]:
+    """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
+    identity = job["identity"]
+    return {
+        "cmd": f"echo 'not run by dvc: use snakemake --configfile {study_file}' >&2; exit 1",
+        "deps": sorted([job["path"], *{entry["path"] for entry in identity["inputs"]}]),
+        "outs": [
+            {path: {"persist": True, **({"cache": False} if path in in_git else {})}}
+            for path in sorted(entry["path"] for entry in identity["outputs"])
+        ],
+        "meta": {"study": study, "record": job["id"]},
+    }
+
+
+def _outputs(jobs: list[dict[str, Any]], rules: set[str], suffix: str) -> list[str]:
+    return sorted(
+        entry["path"]
+        for job in jobs
+        if job["identity"]["rule"] in rules
+        for entry in job["identity"]["outputs"]
+        if entry["path"].endswith(suffix)
+    )
+
+
+def _plots(jobs: list[dict[str, Any]], study: str) -> list[Any]:
+    """Return the figures as they are, and the loss curves of all runs as one plot."""
+    curves = _outputs(jobs, {"pretrain", "anneal"}, "curve.csv")
+    training = {"x": dict.fromkeys(curves, "tokens"), "y": dict.fromkeys(curves, "loss")}
+    return [
+        *_outputs(jobs, {"figures"}, ".svg"),
+        {f"{study} training": {**training, "title": f"{study}: training loss (nats per token)"}},
+    ]
+
+
+def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]:
+    """Return the parameters of each fit by the file that shows them to `dvc metrics`.
+
+    A whole fit has over a hundred values, which make no table that a person can read.
+    """
+    folder = records.PROVENANCE / "metrics" / study
+    paths = [Path(path) for path in _outputs(jobs, {"fit"}, ".json")]
+    fits = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    return {folder / name: fit["params"] for name, fit in fits.items()}
+
+
+def _metrics(jobs: list[dict[str, Any]], study: str) -> list[Any]:
+    return [*map(str, fitted(jobs, study)), *_outputs(jobs, {"evaluate"}, ".json")]
+
+
+def _belongs(entry: Any, study: str) -> bool:
+    name = entry if isinstance(entry, str) else next(iter(entry))
+    folders = (f"results/{study}/", f"{records.PROVENANCE}/metrics/{study}/")
+    return name.startswith(folders) or name == f"{study} training"
+
+
+def compiled(
+    jobs: list[dict[str, Any]], study: str, study_file: Path, in_git: set[str]
+) -> tuple[str, set[str]]:
+    """Return the text of dvc.yaml with this study's part made anew, and the names of all stages.
+
+    What belongs to other studies, or was added by hand, stays.
+
+    Args:
+        jobs: the study's job records, each with its `path`.
+        study: its name.
+        study_file: its configuration.
+        in_git: outputs that git holds, and DVC only hashes.
+
+    Raises:
+        BadInput: two jobs would have one name.
+    """
+    before = yaml.safe_load(DVC_YAML.read_text(encoding="utf-8")) if DVC_YAML.exists() else None
+    content = before or {}
+    stages = {
+        name: stage
+        for name, stage in (content.get("stages") or {}).items()
+        if (stage.get("meta") or {}).get("study") != study
+    }
+    for job in jobs:
+        name = stage_name(job["identity"], study)
+        if name in stages:
+            raise BadInput(f"dvc.yaml: stages.{name}: {job['path']} would need the same name")
+        stages[name] = _stage(job, study, study_file, in_git)
+    content["stages"] = dict(sorted(stages.items()))
+    for section, mine in (
+        ("metrics", _metrics(jobs, study)),
+        ("plots", _plots(jobs, study)),
+    ):
+        others = [entry for entry in content.get(section) or [] if not _belongs(entry, study)]
+        content[section] = sorted([*others, *mine], key=str)
+    text = HEADER + yaml.safe_dump(content, sort_keys=False, width=100)
+    return text, set(stages)

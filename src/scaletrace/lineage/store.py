@@ -1,0 +1,69 @@
+"""DVC through its Python interface: fill dvc.lock in one write, read it, fetch what it names."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaletrace.errors import BadInput
+from scaletrace.study import files
+
+DVC_LOCK = Path("dvc.lock")
+
+
+@contextlib.contextmanager
+def _repository() -> Iterator[Any]:
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    try:
+        with Repo() as repo:
+            yield repo
+    except DvcException as error:
+        raise BadInput(f"dvc: {error}") from None
+
+
+def locked() -> dict[str, Any]:
+    """Return the stages of dvc.lock by name.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    if not DVC_LOCK.exists():
+        return {}
+    try:
+        stages = yaml.safe_load(DVC_LOCK.read_text(encoding="utf-8"))["stages"]
+        if not all(isinstance(stage, dict) for stage in stages.values()):
+            raise ValueError("a stage is no mapping")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise BadInput(f"{DVC_LOCK}: not readable ({str(error)[:200]})") from None
+    return stages
+
+
+def prune(stages: set[str]) -> None:
+    """Drop from dvc.lock what dvc.yaml no longer has; DVC itself keeps it for ever."""
+    before = locked()
+    kept = {name: stage for name, stage in before.items() if name in stages}
+    if kept.keys() != before.keys():
+        content = {"schema": "2.0", "stages": kept}
+        files.write_text(DVC_LOCK, yaml.safe_dump(content, sort_keys=False))
+
+
+def commit(names: set[str]) -> None:
+    """Let DVC hash, store and lock the named stages in one write; outputs keep their times.
+
+    Raises:
+        BadInput: DVC says what is wrong.
+    """
+    with _repository() as repo, repo.lock:
+        stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in names]
+        for stage in stages:
+            stage.save()
+            # Linking anew would give outputs new times, in no order.
+            stage.commit(relink=False)
+        if stages:
+            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
