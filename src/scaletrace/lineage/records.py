@@ -163,6 +163,11 @@ def write(study: str, identity: dict[str, Any], circumstances: dict[str, Any]) -
     path = path_of(study, identity["rule"], identity["wildcards"])
     record = {"id": identifier(identity), "identity": identity, "circumstances": circumstances}
     files.write_json(path, {**record, "seal": seal(record)})
+    point(study, path, identity)
+
+
+def point(study: str, path: Path, identity: dict[str, Any]) -> None:
+    """Note for each output of a job where its record lies."""
     for output in identity["outputs"]:
         files.write_text(_pointer(study, output["path"]), str(path))
 
