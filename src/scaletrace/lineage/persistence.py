@@ -5,6 +5,7 @@ It decides what runs again. Kept by Snakemake 9 in .snakemake/metadata, one JSON
 
 import json
 import os
+import zlib
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
@@ -41,39 +42,59 @@ def rule_code(output: str) -> str:
         ) from None
 
 
-def metadata(record: dict[str, Any], study: str, code: str) -> dict[str, Any]:
-    """Return what Snakemake remembers of a recorded job's outputs.
-
-    Nothing is taken from the present configuration or code, so that a change since then is seen.
+def remember(
+    rule: str,
+    code: str,
+    outputs: list[str],
+    inputs: list[dict[str, Any]],
+    params: list[Any],
+    start: float | None = None,
+    end: float | None = None,
+) -> None:
+    """Make Snakemake remember a job as if it had run here.
 
     Args:
-        record: the job record.
-        study: name of the study.
-        code: the shell command of the rule when the job was recorded.
+        rule: name of the rule.
+        code: the rule's shell command when the study was recorded.
+        outputs: what the job made.
+        inputs: its inputs with path, sha256 and size.
+        params: its parameters then, so that a change since then is seen.
+        start: when it began, seconds since the epoch.
+        end: when it ended.
     """
-    identity, circumstances = record["identity"], record["circumstances"]
-    stage = f"{identity['rule']}@{identity['code']['fingerprint']}"
-    return {
-        "rule": identity["rule"],
-        "input": sorted(entry["path"] for entry in identity["inputs"]),
+    content = {
+        "rule": rule,
+        "input": sorted(entry["path"] for entry in inputs),
         "log": [],
-        "params": sorted([repr(stage), repr(word(study, identity["settings"])[0])]),
+        "params": sorted(map(repr, params)),
         "code": code,
         "record_format_version": FORMAT,
-        "job_hash": int(record["id"][:12], 16),
-        "starttime": circumstances["start"],
-        "endtime": circumstances["end"],
+        "job_hash": zlib.crc32(outputs[0].encode()),
+        "starttime": start,
+        "endtime": end,
         "incomplete": False,
         "input_checksums": {
             entry["path"]: f"sha256:{entry['sha256']}"
-            for entry in identity["inputs"]
+            for entry in inputs
             if entry["size"] <= LARGEST_CHECKSUM
         },
     }
+    for output in outputs:
+        files.write_text(_file(output), json.dumps(content))
 
 
-def put(record: dict[str, Any], study: str, code: str) -> None:
-    """Make Snakemake remember a recorded job as if it had run here."""
-    content = json.dumps(metadata(record, study, code))
-    for entry in record["identity"]["outputs"]:
-        files.write_text(_file(entry["path"]), content)
+def remember_record(record: dict[str, Any], study: str, code: str) -> None:
+    """Make Snakemake remember the job of a record; `code` is as for `remember`."""
+    identity, circumstances = record["identity"], record["circumstances"]
+    remember(
+        identity["rule"],
+        code,
+        [entry["path"] for entry in identity["outputs"]],
+        identity["inputs"],
+        [
+            f"{identity['rule']}@{identity['code']['fingerprint']}",
+            word(study, identity["settings"])[0],
+        ],
+        circumstances.get("start"),
+        circumstances.get("end"),
+    )

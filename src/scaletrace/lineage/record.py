@@ -70,8 +70,10 @@ def _unfinished(found: list[graph.Output]) -> list[str]:
     return [f"{output.path}: {output.status}" for output in graph.unfinished(found)]
 
 
-def _root(study: str, study_file: Path, jobs: list[dict[str, Any]]) -> dict[str, Any]:
-    example = {job["identity"]["rule"]: job["identity"]["outputs"][0]["path"] for job in jobs}
+def _root(
+    study: str, study_file: Path, jobs: list[dict[str, Any]], found: list[graph.Output]
+) -> dict[str, Any]:
+    example = {output.rule: output.path for output in found}
     rules = {rule: persistence.rule_code(path) for rule, path in example.items()}
     return root.build(study, study_file, jobs, rules)
 
@@ -105,7 +107,7 @@ def record(study_file: Path) -> int:
         store.commit({pipeline.stage_name(job["identity"], study) for job in jobs})
         if wrong := disagreements(jobs, study):
             raise BadInput("\n".join(wrong))
-        root.write(_root(study, study_file, jobs))
+        root.write(_root(study, study_file, jobs, found))
         environments = {job["circumstances"]["environment"] for job in jobs}
         _git(
             *("add", "--force", "--", str(pipeline.DVC_YAML), str(store.DVC_LOCK)),

@@ -67,3 +67,33 @@ def commit(names: set[str]) -> None:
             stage.commit(relink=False)
         if stages:
             stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+
+
+def pull(names: list[str]) -> str | None:
+    """Fetch files from DVC's remote where its cache has them not, and put them in place.
+
+    Returns:
+        Why some may be missing, or None. Nothing is verified here.
+    """
+    from dvc.config import NoRemoteError
+    from dvc.exceptions import DvcException
+
+    reason = None
+    with _repository() as repo, repo.lock:
+        wanted = {str(Path(name).absolute()) for name in names}
+        # Not `repo.pull(names)`, which reads dvc.yaml and dvc.lock once for every name.
+        outs = [out for out in repo.index.outs if out.fs_path in wanted and out.use_cache]
+        cache = repo.cache.local
+        hashes = {out.hash_info for out in outs if out.hash_info.value}
+        absent = {found for found in hashes if not cache.exists(found.value)}
+        try:
+            if absent:
+                repo.cloud.pull(absent)
+        except NoRemoteError:
+            reason = "no DVC remote is set up: dvc remote add --default NAME FOLDER"
+        except DvcException as error:
+            reason = f"dvc: {error}"
+        for out in outs:
+            if out.hash_info.value and cache.exists(out.hash_info.value):
+                out.checkout()
+    return reason

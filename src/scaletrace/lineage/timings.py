@@ -7,7 +7,7 @@ reads them.
 import csv
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from scaletrace.lineage import records
 
@@ -30,17 +30,17 @@ def rows(study: str) -> Iterator[dict[str, Any]]:
         yield {
             "rule": path.parent.name,
             "job": path.stem,
-            **{name: circumstances[name] for name in ("seconds", "threads", "host", "cpu")},
-            **{name: circumstances["measured"].get(name) for name in COLUMNS[3:5]},
+            **{name: circumstances.get(name) for name in ("seconds", "threads", "host", "cpu")},
+            **{name: circumstances.get("measured", {}).get(name) for name in COLUMNS[3:5]},
         }
 
 
-def main(study: str) -> None:
-    """Print the timings of a study as CSV."""
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+def write(study: str, stream: TextIO) -> None:
+    """Write the timings of a study as CSV."""
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows(study))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    write(sys.argv[1], sys.stdout)

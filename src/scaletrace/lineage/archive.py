@@ -1,0 +1,89 @@
+"""A copy of a study outside the repository: a folder or a zip of repository-relative paths."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import records
+
+# Records, roots and locks are read whole (bytes).
+LARGEST_TEXT = 1 << 26
+
+
+class Archive:
+    """Reads files by their repository-relative names; refuses names and links that lead elsewhere.
+
+    Nothing is ever unpacked as a whole: only files that the caller names are read.
+
+    Raises:
+        BadInput: the path is no folder and no zip, or a name in the zip is not a plain file's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.folder, self.entries = path, None, {}
+        if path.is_dir():
+            self.folder = path.resolve()
+            return
+        try:
+            self.zip = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise BadInput(f"{path}: no folder and no readable zip ({error})") from None
+        for entry in self.zip.infolist():
+            self._require_plain(entry)
+            if not entry.is_dir():
+                self.entries[entry.filename] = entry
+
+    def _require_plain(self, entry: zipfile.ZipInfo) -> None:
+        name, kind = entry.filename.removesuffix("/"), stat.S_IFMT(entry.external_attr >> 16)
+        if not records.inside(name):
+            raise BadInput(f"{self.path}: {name[:200]!r} leads out of the repository; refused")
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise BadInput(f"{self.path}: {name} is a link or no plain file; refused")
+        if entry.filename in self.entries:
+            raise BadInput(f"{self.path}: {name} stands in it twice; refused")
+        if entry.flag_bits & 1:
+            raise BadInput(f"{self.path}: {name} is encrypted; give an archive that is not")
+
+    def size(self, name: str) -> int | None:
+        """Return the size of a file in bytes; None where the archive has it not."""
+        if not records.inside(name):
+            raise BadInput(f"{name[:200]!r} leads out of the repository; refused")
+        if self.folder is None:
+            return self.entries[name].file_size if name in self.entries else None
+        file = self.folder / name
+        if file.resolve() != file:
+            raise BadInput(f"{file}: a link; only plain files are read")
+        return file.stat().st_size if file.is_file() else None
+
+    def copy(self, name: str, target: Path) -> None:
+        """Copy a file of the archive.
+
+        Raises:
+            BadInput: the archive is damaged there.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if self.folder is not None:
+            shutil.copyfile(self.folder / name, target)
+            return
+        try:
+            with self.zip.open(self.entries[name]) as stream, target.open("wb") as written:
+                shutil.copyfileobj(stream, written, 1 << 20)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise BadInput(f"{self.path}: {name}: damaged ({error})") from None
+
+    def copy_text(self, name: str) -> Path | None:
+        """Put a small file in its place in the repository; None where it is there or not here.
+
+        Raises:
+            BadInput: it is too large for what it should be.
+        """
+        size, target = self.size(name), Path(name)
+        if size is None or target.exists():
+            return None
+        if size > LARGEST_TEXT:
+            raise BadInput(f"{self.path}: {name}: {size} bytes; at most {LARGEST_TEXT} are read")
+        self.copy(name, target)
+        return target

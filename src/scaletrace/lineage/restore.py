@@ -1,0 +1,304 @@
+"""`scaletrace restore`: put a recorded study back, so that Snakemake has nothing to do."""
+
+import contextlib
+import dataclasses
+import io
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import drift, graph, persistence, pipeline, records, root, store, timings
+from scaletrace.lineage.archive import Archive
+from scaletrace.lineage.command import Job
+from scaletrace.study import files
+
+# Between a file and what was made from it (seconds): Snakemake compares times.
+STEP = 1e-3
+
+
+@dataclasses.dataclass
+class Finding:
+    """One difference between what made the results and what is here."""
+
+    where: str
+    what: str
+    jobs: list[str]
+    dependents: list[str]
+
+
+@dataclasses.dataclass
+class Report:
+    """What `restore` found and did; `waiting` is what Snakemake would still make, and why."""
+
+    study: str
+    findings: list[Finding]
+    files: int = 0
+    left_out: int = 0
+    waiting: list[str] = dataclasses.field(default_factory=list)
+
+
+class _Findings:
+    """Collects differences by job; equal ones of several jobs become one."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[tuple[str, str], set[Path]] = defaultdict(set)
+
+    def add(self, record: Path, where: str, what: str) -> None:
+        self.jobs[where, what].add(record)
+
+    def listed(self, jobs: dict[Path, Job]) -> list[Finding]:
+        found = []
+        for (where, what), paths in sorted(self.jobs.items()):
+            known = paths & jobs.keys()
+            resting = sorted(drift.job_name(jobs[p]) for p in drift.dependents(jobs, known))
+            names = sorted(drift.job_name(jobs[p]) if p in jobs else str(p) for p in paths)
+            found.append(Finding(where, what, names, resting))
+        return found
+
+
+def _bring_records(study: str, archive: Archive) -> list[Path]:
+    """Put the records of an archive in place where the repository has none of the study."""
+    if root.path_of(study).exists():
+        return []
+    brought: list[Path | None] = [archive.copy_text(str(root.path_of(study)))]
+    try:
+        if brought == [None]:
+            raise BadInput(f"{archive.path}: has no {root.path_of(study)}: not a study {study}")
+        content = root.read(study)
+        brought += [archive.copy_text(name) for name in content["records"]]
+        brought += [archive.copy_text(f"config/{study}.yaml")]
+        for name in content["records"]:
+            digest = records.parse(Path(name))["circumstances"].get("environment")
+            brought += [archive.copy_text(str(records.PROVENANCE / "env" / f"{digest}.json"))]
+        if not pipeline.DVC_YAML.exists() and not store.DVC_LOCK.exists():
+            brought += [archive.copy_text(str(p)) for p in (pipeline.DVC_YAML, store.DVC_LOCK)]
+    except BaseException:
+        _remove(brought)
+        raise
+    return [path for path in brought if path]
+
+
+def _remove(paths: Iterable[Path | None]) -> None:
+    for path in paths:
+        if path:
+            path.unlink(missing_ok=True)
+
+
+def _sound_records(study: str, content: dict[str, Any], findings: _Findings) -> dict[Path, Any]:
+    """Return the records that are as the root says."""
+    wrong = {line.partition(": ")[0]: line.partition(": ")[2] for line in root.differences(content)}
+    sound = {}
+    for name, entry in content["records"].items():
+        path = Path(name)
+        try:
+            if name in wrong:
+                raise BadInput(wrong[name])
+            record = records.read(path)
+            identity = record["identity"]
+            if record["id"] != entry["id"]:
+                raise BadInput(f"id: the root has {entry['id']}, found {record['id']}")
+            if records.path_of(study, identity["rule"], identity["wildcards"]) != path:
+                raise BadInput("holds the record of another job")
+            if identity["rule"] not in content["rules"]:
+                raise BadInput(f"the root has no command of rule {identity['rule']}")
+            sound[path] = record
+        except BadInput as problem:
+            findings.add(path, name, str(problem).removeprefix(f"{name}: "))
+    return sound
+
+
+def _compare_raw(sound: dict[Path, Any], findings: _Findings) -> None:
+    """Compare the raw text, which no job made, with what the records say was read."""
+    for path, record in sound.items():
+        for entry in record["identity"]["inputs"]:
+            if entry["record"] is None:
+                file = Path(entry["path"])
+                if not file.is_file():
+                    findings.add(path, entry["path"], "missing; no job makes it")
+                elif files.hashes(file)["sha256"] != entry["sha256"]:
+                    findings.add(path, entry["path"], "not the text that was read then")
+
+
+def _compare_lock(study: str, sound: dict[Path, Any], findings: _Findings) -> None:
+    if not (locked := store.locked()):
+        return
+    for path, record in sound.items():
+        stage = locked.get(pipeline.stage_name(record["identity"], study), {})
+        with contextlib.suppress(KeyError, TypeError, AttributeError):
+            md5 = {entry["path"]: entry["md5"] for entry in stage.get("outs", [])}
+            for entry in record["identity"]["outputs"]:
+                if md5.get(entry["path"]) != entry["md5"]:
+                    what = f"dvc.lock has md5 {md5.get(entry['path'])}, its record {entry['md5']}"
+                    findings.add(path, entry["path"], what)
+            continue
+        findings.add(path, str(store.DVC_LOCK), f"stage of {path} not readable")
+
+
+def _hashes(names: list[str]) -> dict[str, str | None]:
+    """Return the sha256 of each file; None where there is none."""
+
+    def sha256(name: str) -> str | None:
+        path = Path(name)
+        return str(files.hashes(path)["sha256"]) if path.is_file() else None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(names, pool.map(sha256, names), strict=True))
+
+
+def _copy_verified(archive: Archive, entry: dict[str, Any]) -> str | None:
+    """Put a file of the archive in its place if it is the recorded one; else say what it is."""
+    name = entry["path"]
+    size = archive.size(name)
+    if size is None:
+        return f"missing from {archive.path}"
+    if size != entry["size"]:
+        return f"{size} bytes in {archive.path}, its record says {entry['size']}"
+    target = Path(name)
+    draft = target.with_name(f".{target.name}.restored")
+    try:
+        archive.copy(name, draft)
+        if (found := files.hashes(draft)["sha256"]) != entry["sha256"]:
+            return f"sha256 {found} in {archive.path}, its record says {entry['sha256']}"
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return None
+
+
+def _put_back(
+    wanted: dict[str, tuple[Path, dict[str, Any]]], archive: Archive | None, findings: _Findings
+) -> int:
+    """Put every file in its place that is not there, and verify it."""
+    absent = [name for name, found in _hashes(list(wanted)).items() if found is None]
+    if archive is not None:
+        for name in absent:
+            if problem := _copy_verified(archive, wanted[name][1]):
+                findings.add(wanted[name][0], name, problem)
+        return len(absent)
+    reason = store.pull(absent) if absent else None
+    for name, found in _hashes(absent).items():
+        path, entry = wanted[name]
+        if found is None:
+            findings.add(path, name, f"missing; {reason or 'neither git nor DVC has it'}")
+        elif found != entry["sha256"]:
+            Path(name).unlink()
+            what = f"sha256 {found} in DVC's cache or remote, its record says {entry['sha256']}"
+            findings.add(path, name, what)
+    return len(absent)
+
+
+def settle(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
+    """Make Snakemake remember the recorded jobs, and set the times of their files in graph order.
+
+    Args:
+        study: name of the study.
+        sound: job records by path.
+        rules: the shell command of each rule when the study was recorded.
+    """
+    makers = {e["path"]: p for p, record in sound.items() for e in record["identity"]["outputs"]}
+    depths: dict[Path, int] = {}
+
+    def depth(path: Path) -> int:
+        if path not in depths:
+            depths[path] = 0
+            above = {
+                makers[e["path"]] for e in sound[path]["identity"]["inputs"] if e["path"] in makers
+            }
+            depths[path] = 1 + max(map(depth, above), default=0)
+        return depths[path]
+
+    raw = {e["path"] for record in sound.values() for e in record["identity"]["inputs"]}
+    times = [Path(name).stat().st_mtime for name in raw - makers.keys() if Path(name).exists()]
+    start = max([time.time(), *times])
+    for path, record in sound.items():
+        persistence.remember_record(record, study, rules[record["identity"]["rule"]])
+        records.point(study, path, record["identity"])
+        when = start + STEP * depth(path)
+        for entry in record["identity"]["outputs"]:
+            if Path(entry["path"]).exists():
+                os.utime(entry["path"], (when, when))
+
+
+def _print_timings(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
+    """Print timings.csv, which has no record: it is printed from the records."""
+    text, path = io.StringIO(), records.RESULTS / study / "timings.csv"
+    timings.write(study, text)
+    files.write_text(path, text.getvalue())
+    observations = [
+        entry
+        for record in sound.values()
+        if record["identity"]["rule"] == "observe"
+        for entry in record["identity"]["outputs"]
+    ]
+    persistence.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
+
+
+def restore(
+    study: str, source: Path | None = None, partial: bool = False, checkpoints: bool = True
+) -> Report:
+    """Put a recorded study's files back from DVC, a folder or a zip, and verify every hash.
+
+    Without `partial`, nothing is touched where something differs from what made the results;
+    with it, everything that verifies is put back, and Snakemake remembers what made it, so that
+    it makes again what differs.
+
+    Args:
+        study: name of the study.
+        source: an export; None for what DVC holds.
+        partial: put back what can be.
+        checkpoints: also put back checkpoints, tokens and text, which only further jobs need.
+
+    Raises:
+        BadInput: there is no such study here, or the source cannot be used.
+    """
+    archive = Archive(source) if source else None
+    brought = _bring_records(study, archive) if archive else []
+    try:
+        report = _restore(study, archive, partial, checkpoints)
+    except BaseException:
+        _remove(brought)
+        raise
+    if report.findings and not partial:
+        _remove(brought)
+    return report
+
+
+def _restore(study: str, archive: Archive | None, partial: bool, checkpoints: bool) -> Report:
+    content, findings = root.read(study), _Findings()
+    study_file = Path("config") / f"{study}.yaml"
+    sound = _sound_records(study, content, findings)
+    jobs = graph.jobs(study_file)
+    for path, job in jobs.items():
+        if path in sound or str(path) not in content["records"]:
+            for difference in drift.differences(job, sound.get(path)):
+                where, _, what = difference.partition(": ")
+                findings.add(path, where, what)
+    _compare_raw(sound, findings)
+    _compare_lock(study, sound, findings)
+    outputs = {
+        entry["path"]: (path, entry)
+        for path, record in sound.items()
+        for entry in record["identity"]["outputs"]
+    }
+    wanted = {n: v for n, v in outputs.items() if checkpoints or not n.endswith(records.LARGE)}
+    for name, found in _hashes(list(wanted)).items():
+        if found not in (None, wanted[name][1]["sha256"]):
+            findings.add(wanted[name][0], name, "in the way: not the file that its job wrote")
+    report = Report(study, findings.listed(jobs), left_out=len(outputs) - len(wanted))
+    if report.findings and not partial:
+        return report
+    report.files = _put_back(wanted, archive, findings)
+    report.findings = findings.listed(jobs)
+    if report.findings and not partial:
+        return report
+    settle(study, sound, content["rules"])
+    _print_timings(study, sound, content["rules"])
+    report.waiting = [
+        f"{out.path}: {out.status}" for out in graph.unfinished(graph.outputs(study_file))
+    ]
+    return report
