@@ -14,11 +14,12 @@ def job_name(job: Job) -> str:
     return " ".join([job.rule, *(text for _, text in sorted(job.wildcards.items()))])
 
 
-def _leaves(value: Any, name: str = "settings") -> dict[str, Any]:
+def leaves(value: Any, name: str = "settings") -> dict[str, Any]:
+    """Return the leaves of plain data by their dotted names."""
     if isinstance(value, dict) and value:
-        parts = [_leaves(item, f"{name}.{key}") for key, item in value.items()]
+        parts = [leaves(item, f"{name}.{key}") for key, item in value.items()]
     elif isinstance(value, list) and value:
-        parts = [_leaves(item, f"{name}[{i}]") for i, item in enumerate(value)]
+        parts = [leaves(item, f"{name}[{i}]") for i, item in enumerate(value)]
     else:
         return {name: value}
     return {key: item for part in parts for key, item in part.items()}
@@ -33,7 +34,7 @@ def differences(job: Job, record: dict[str, Any] | None) -> list[str]:
     if record is None:
         return ["no record: the job is new, or has another name"]
     identity, found = record["identity"], []
-    then, now = _leaves(identity["settings"]), _leaves(job.settings)
+    then, now = leaves(identity["settings"]), leaves(job.settings)
     for name in sorted(then.keys() | now.keys()):
         before, after = then.get(name, MISSING), now.get(name, MISSING)
         if before != after:

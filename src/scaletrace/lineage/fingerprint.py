@@ -76,22 +76,34 @@ def _plain(node: object) -> object:
     return node
 
 
+def meaning(source: str) -> str:
+    """Return the hash of one module's syntax tree, given its text."""
+    text = json.dumps(
+        _plain(ast.parse(source)), ensure_ascii=True, separators=(",", ":"), sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def combined(modules: dict[str, str]) -> str:
+    """Return the fingerprint of code that consists of these modules."""
+    return hashlib.sha256(json.dumps(modules, sort_keys=True).encode()).hexdigest()
+
+
 @functools.cache
 def _module(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
     """Return the hash of one module and the package modules that it imports."""
     path = _module_file(module, root)
     if path is None:
         raise ModuleNotFoundError(f"{module} is no module of the package")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    text = json.dumps(_plain(tree), ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    source = path.read_text(encoding="utf-8")
     found: set[str] = set()
-    for name in _imported(tree, module, path.name == "__init__.py"):
+    for name in _imported(ast.parse(source), module, path.name == "__init__.py"):
         parts = name.split(".")
         if parts[0] == PACKAGE:
             # Importing a.b.c runs a and a.b first.
             found.update(".".join(parts[: n + 1]) for n in range(len(parts)))
     imports = tuple(sorted(name for name in found if _module_file(name, root)))
-    return hashlib.sha256(text.encode()).hexdigest(), imports
+    return meaning(source), imports
 
 
 def modules(stage: str, root: Path = ROOT) -> dict[str, str]:
@@ -118,8 +130,7 @@ def fingerprint(stage: str, root: Path = ROOT) -> str:
     Comments, docstrings and formatting do not count; every module of the package that the stage
     imports, directly or not, does.
     """
-    text = json.dumps(modules(stage, root), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return combined(modules(stage, root))
 
 
 def forget() -> None:

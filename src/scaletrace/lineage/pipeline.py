@@ -20,7 +20,7 @@ def stage_name(identity: dict[str, Any], study: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join(parts))
 
 
-def _stage(job: dict[str, Any], study: str, study_file: Path, in_git: set[str]) -> dict[str, Any]:
+def stage(job: dict[str, Any], study: str, study_file: Path, in_git: set[str]) -> dict[str, Any]:
     """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
     identity = job["identity"]
     return {
@@ -102,7 +102,7 @@ def compiled(
         name = stage_name(job["identity"], study)
         if name in stages:
             raise BadInput(f"dvc.yaml: stages.{name}: {job['path']} would need the same name")
-        stages[name] = _stage(job, study, study_file, in_git)
+        stages[name] = stage(job, study, study_file, in_git)
     content["stages"] = dict(sorted(stages.items()))
     for section, mine in (
         ("metrics", _metrics(jobs, study)),

@@ -101,6 +101,8 @@ def parse(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         _require_form(record)
+        # What cannot be written again (not a number, nested too deep) was not written by a job.
+        files.to_json(record)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path}: no readable job record ({error})") from None
     return record
