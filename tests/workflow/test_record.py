@@ -78,7 +78,7 @@ def test_a_file_changed_after_its_job_is_not_recorded(recorded):
 
 
 def test_an_unfinished_study_is_not_recorded(clone):
-    clone.edit("config/tiny.yaml", "value: 0.024", "value: 0.020")
+    clone.edit("config/tiny.yaml", "value: 0.010", "value: 0.020")
     done = clone.run("scaletrace", "record", "--study", "tiny", check=False)
     assert done.returncode == 2
     assert "run snakemake --configfile config/tiny.yaml first" in done.stderr

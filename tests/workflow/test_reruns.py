@@ -69,7 +69,7 @@ def test_an_excluded_run_is_observed_anew_and_not_trained(clone):
 
 
 def test_an_edited_learning_rate_trains_everything_and_keeps_the_text(clone):
-    clone.edit("config/tiny.yaml", "value: 0.024", "value: 0.020")
+    clone.edit("config/tiny.yaml", "value: 0.010", "value: 0.020")
     trained = {"pretrain": SIZES, "anneal": RUNS, "evaluate": RUNS}
     assert clone.jobs_to_do() == {**trained, **AFTER_TRAINING}
 
