@@ -25,20 +25,43 @@ def leaves(value: Any, name: str = "settings") -> dict[str, Any]:
     return {key: item for part in parts for key, item in part.items()}
 
 
-def _say(value: Any) -> str:
-    return "absent" if value is MISSING else repr(value)
+def _labelled(items: list[Any]) -> dict[str, Any]:
+    """Return the items of a list by what tells them apart: the name of the run, or themselves."""
+    return {
+        str(item["run"] if isinstance(item, dict) and "run" in item else item): item
+        for item in items
+    }
+
+
+def changes(before: Any, after: Any, name: str = "settings") -> list[str]:
+    """Return where two pieces of plain data differ, each place by its dotted name."""
+    if before == after:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        places, form = (before, after), f"{name}.{{}}"
+    elif isinstance(before, list) and isinstance(after, list):
+        places, form = (_labelled(before), _labelled(after)), f"{name}[{{}}]"
+    elif before is MISSING:
+        return [f"{name}: new" if isinstance(after, dict | list) else f"{name}: new, {after!r}"]
+    elif after is MISSING:
+        return [f"{name}: made with it, now absent"]
+    else:
+        return [f"{name}: made with {before!r}, now {after!r}"]
+    then, now = places
+    found = [
+        line
+        for key in sorted(then.keys() | now.keys())
+        for line in changes(then.get(key, MISSING), now.get(key, MISSING), form.format(key))
+    ]
+    return found or [f"{name}: the same in another order"]
 
 
 def differences(job: Job, record: dict[str, Any] | None) -> list[str]:
     """Return in which settings, code and inputs a job of the graph is not the recorded one."""
     if record is None:
         return ["no record: the job is new, or has another name"]
-    identity, found = record["identity"], []
-    then, now = leaves(identity["settings"]), leaves(job.settings)
-    for name in sorted(then.keys() | now.keys()):
-        before, after = then.get(name, MISSING), now.get(name, MISSING)
-        if before != after:
-            found.append(f"{name}: made with {_say(before)}, now {_say(after)}")
+    identity = record["identity"]
+    found = changes(identity["settings"], job.settings)
     if identity["code"]["fingerprint"] != job.fingerprint:
         before, after = identity["code"]["modules"], fingerprint.modules(job.rule)
         names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
@@ -48,8 +71,10 @@ def differences(job: Job, record: dict[str, Any] | None) -> list[str]:
         ("outputs", set(job.outputs.values())),
     ):
         there = {entry["path"] for entry in identity[side]}
-        found += [f"{side}: made with {path}, now absent" for path in sorted(there - here)]
-        found += [f"{side}: {path} is new" for path in sorted(here - there)]
+        if gone := sorted(there - here):
+            found.append(f"{side}: made with {', '.join(gone)}, now absent")
+        if new := sorted(here - there):
+            found.append(f"{side}: new are {', '.join(new)}")
     return found
 
 

@@ -184,7 +184,7 @@ def _put_back(
     for name, found in _hashes(absent).items():
         path, entry = wanted[name]
         if found is None:
-            findings.add(path, name, f"missing; {reason or 'neither git nor DVC has it'}")
+            findings.add(path, name, f"missing; {reason or 'neither git nor DVC has it whole'}")
         elif found != entry["sha256"]:
             Path(name).unlink()
             what = f"sha256 {found} in DVC's cache or remote, its record says {entry['sha256']}"
@@ -269,6 +269,11 @@ def restore(
 
 
 def _restore(study: str, archive: Archive | None, partial: bool, checkpoints: bool) -> Report:
+    if not root.path_of(study).exists():
+        raise BadInput(
+            f"{root.path_of(study)}: not found; study {study} was not recorded in this commit: "
+            "check out one in which it was, or give an export with --from"
+        )
     content, findings = root.read(study), _Findings()
     study_file = Path("config") / f"{study}.yaml"
     sound = _sound_records(study, content, findings)
