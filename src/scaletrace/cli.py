@@ -16,6 +16,7 @@ COMMANDS = (
     "fit",
     "predict",
     "record",
+    "reproduce",
     "restore",
     "trace",
 )

@@ -1,0 +1,148 @@
+"""`scaletrace reproduce`: train one run or trunk segment again and compare it with the record."""
+
+import csv
+import dataclasses
+import importlib
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import fingerprint, records
+from scaletrace.study import files
+from scaletrace.study.config import NAME
+
+# What decides a float besides the processor; everything else installed does not train.
+LIBRARIES = ("torch", "numpy")
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a training that was repeated compares with its record."""
+
+    job: str
+    outputs: dict[str, dict[str, str]]
+    identical: bool
+    same_machine: bool
+    machine: str
+    loss: tuple[float, float] | None
+    tolerance: float
+
+    @property
+    def reproduced(self) -> bool:
+        """Bit for bit on the same kind of machine, within the tolerance elsewhere."""
+        if self.identical or self.same_machine or self.loss is None:
+            return self.identical
+        return abs(self.loss[0] - self.loss[1]) <= self.tolerance
+
+
+def _record_path(name: str, study: str) -> Path:
+    segment = re.fullmatch(r"(?P<size>[a-z0-9_-]+)-s(?P<seed>\d+)/(?P<tokens>\d+)", name)
+    if not re.fullmatch(NAME, study) or not (segment or re.fullmatch(r"[A-Za-z0-9_.-]+", name)):
+        raise BadInput(
+            f"found {study[:80]!r}, {name[:80]!r}; give SIZE-sSEED-BUDGET of a run or "
+            "SIZE-sSEED/TOKENS of a trunk segment, and --study"
+        )
+    rule, wildcards = ("pretrain", segment.groupdict()) if segment else ("anneal", {"run": name})
+    path = records.path_of(study, rule, wildcards)
+    if not path.exists():
+        known = sorted(p.stem.partition("=")[2] for p in path.parents[1].glob("anneal/*.json"))
+        raise BadInput(f"{path}: no such record; runs of {study}: {', '.join(known) or 'none'}")
+    return path
+
+
+def _require_code(path: Path, record: dict[str, Any]) -> None:
+    identity = record["identity"]
+    if fingerprint.fingerprint(identity["rule"]) == identity["code"]["fingerprint"]:
+        return
+    then, now = identity["code"]["modules"], fingerprint.modules(identity["rule"])
+    names = sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n))
+    commit = (record["circumstances"].get("git") or {}).get("commit")
+    raise BadInput(
+        f"{path}: code: {', '.join(names)} changed since; git checkout {commit} to repeat what was "
+        "done then"
+    )
+
+
+def _verified(path: Path, entry: dict[str, Any]) -> Path:
+    file = Path(entry["path"])
+    if not file.is_file():
+        raise BadInput(f"{file}: missing, and the job of {path} needs it: run `scaletrace restore`")
+    if (found := files.hashes(file)["sha256"]) != entry["sha256"]:
+        raise BadInput(f"{file}: sha256: found {found}, the record {path} has {entry['sha256']}")
+    return file
+
+
+def _last_loss(curve: Path) -> float | None:
+    with curve.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return float(rows[-1]["loss"]) if rows else None
+
+
+def _libraries(environment: dict[str, Any]) -> dict[str, Any]:
+    return {name: environment["packages"].get(name) for name in LIBRARIES}
+
+
+def _same_machine(circumstances: dict[str, Any]) -> tuple[bool, str]:
+    """Compare processor and libraries with the recorded ones; say what differs."""
+
+    def environment(digest: Any) -> dict[str, Any]:
+        path = records.PROVENANCE / "env" / f"{digest}.json"
+        return _libraries(json.loads(path.read_text(encoding="utf-8")))
+
+    here = records.surroundings()
+    try:
+        then = {"cpu": circumstances.get("cpu"), **environment(circumstances.get("environment"))}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False, "the recorded environment cannot be read"
+    now = {"cpu": here["cpu"], **environment(here["environment"])}
+    different = [f"{key} then {then[key]}, here {now[key]}" for key in now if then[key] != now[key]]
+    return not different, "; ".join(different) or f"{now['cpu']}, torch {now['torch']}"
+
+
+def reproduce(name: str, study: str, tolerance: float) -> Outcome:
+    """Train a run or trunk segment again, from its recorded inputs, in a scratch folder.
+
+    Args:
+        name: `SIZE-sSEED-BUDGET`, a run, or `SIZE-sSEED/TOKENS`, a segment of a trunk.
+        study: name of the study.
+        tolerance: of the last loss on another kind of machine, nats per token.
+
+    Raises:
+        BadInput: no such record, its inputs are not here, or the code is another.
+    """
+    path = _record_path(name, study)
+    record = records.read(path)
+    identity = record["identity"]
+    if records.path_of(study, identity["rule"], identity["wildcards"]) != path:
+        raise BadInput(f"{path}: holds the record of another job")
+    _require_code(path, record)
+    inputs: dict[str, list[Path]] = {}
+    for entry in identity["inputs"]:
+        inputs.setdefault(entry["name"], []).append(_verified(path, entry))
+    recorded = {entry["name"]: entry for entry in identity["outputs"]}
+    stage = importlib.import_module(f"scaletrace.stages.{identity['rule']}")
+    same_machine, machine = _same_machine(record["circumstances"])
+    with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
+        scratch = Path(folder)
+        made = {n: scratch / f"{n}{Path(e['path']).suffix}" for n, e in recorded.items()}
+        try:
+            stage.run(inputs, made, identity["settings"], scratch / "state")
+        except (TypeError, KeyError) as error:
+            raise BadInput(f"{path}: settings: cannot be trained ({error})") from None
+        outputs = {
+            recorded[n]["path"]: {
+                "recorded": recorded[n]["sha256"],
+                "found": str(files.hashes(file)["sha256"]),
+            }
+            for n, file in made.items()
+        }
+        identical = all(pair["recorded"] == pair["found"] for pair in outputs.values())
+        loss = None
+        if not identical:
+            then, now = _last_loss(_verified(path, recorded["curve"])), _last_loss(made["curve"])
+            loss = None if then is None or now is None else (then, now)
+    job = f"{identity['rule']} {name}"
+    return Outcome(job, outputs, identical, same_machine, machine, loss, tolerance)
