@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
+from scaletrace.lineage import records, store
 
 DVC_YAML = Path("dvc.yaml")
 HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
@@ -20,11 +20,16 @@ def stage_name(identity: dict[str, Any], study: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join(parts))
 
 
+def command(study_file: Path) -> str:
+    """Return what `dvc repro` gets to hear instead of running anything."""
+    return f"echo 'not run by dvc: use snakemake --configfile {study_file}' >&2; exit 1"
+
+
 def stage(job: dict[str, Any], study: str, study_file: Path, in_git: set[str]) -> dict[str, Any]:
     """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
     identity = job["identity"]
     return {
-        "cmd": f"echo 'not run by dvc: use snakemake --configfile {study_file}' >&2; exit 1",
+        "cmd": command(study_file),
         "deps": sorted([job["path"], *{entry["path"] for entry in identity["inputs"]}]),
         "outs": [
             {path: {"persist": True, **({"cache": False} if path in in_git else {})}}
@@ -91,8 +96,11 @@ def compiled(
     Raises:
         BadInput: two jobs would have one name.
     """
-    before = yaml.safe_load(DVC_YAML.read_text(encoding="utf-8")) if DVC_YAML.exists() else None
-    content = before or {}
+    before = DVC_YAML.read_text(encoding="utf-8") if DVC_YAML.exists() else ""
+    try:
+        content = yaml.load(before, store.LOADER) or {}
+    except yaml.YAMLError as error:
+        raise BadInput(f"{DVC_YAML}: not readable ({str(error)[:200]})") from None
     stages = {
         name: stage
         for name, stage in (content.get("stages") or {}).items()
@@ -110,5 +118,5 @@ def compiled(
     ):
         others = [entry for entry in content.get(section) or [] if not _belongs(entry, study)]
         content[section] = sorted([*others, *mine], key=str)
-    text = HEADER + yaml.safe_dump(content, sort_keys=False, width=100)
+    text = HEADER + yaml.dump(content, Dumper=store.DUMPER, sort_keys=False, width=100)
     return text, set(stages)

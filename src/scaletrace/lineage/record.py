@@ -49,21 +49,40 @@ def _laundered(study_file: Path, jobs: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def disagreements(jobs: list[dict[str, Any]], study: str) -> list[str]:
-    """Compare every md5 in dvc.lock with the job records'."""
-    locked, wrong = store.locked(), []
+def disagreements(jobs: list[dict[str, Any]], study: str, study_file: Path) -> dict[str, list[str]]:
+    """Compare every md5 in dvc.lock with the job records'; return what differs, by stage."""
+    locked, wrong = store.locked(), {}
     for job in jobs:
         identity = job["identity"]
-        stage = locked.get(pipeline.stage_name(identity, study), {})
-        for kind, side in (("deps", "inputs"), ("outs", "outputs")):
-            found = {entry["path"]: entry["md5"] for entry in stage.get(kind, [])}
-            for entry in identity[side]:
-                if found.get(entry["path"]) != entry["md5"]:
-                    wrong.append(
-                        f"{entry['path']}: md5: dvc.lock has {found.get(entry['path'])}, the "
-                        f"record {job['path']} has {entry['md5']}"
-                    )
-    return sorted(set(wrong))
+        name = pipeline.stage_name(identity, study)
+        stage = locked.get(name, {})
+        record = {"path": job["path"], "md5": files.hashes(Path(job["path"]))["md5"]}
+        lines = []
+        if stage.get("cmd") != pipeline.command(study_file):
+            lines.append(f"dvc.lock: stages.{name}: cmd: not the command of dvc.yaml")
+        for kind, entries in (
+            ("deps", [record, *identity["inputs"]]),
+            ("outs", identity["outputs"]),
+        ):
+            found = {entry["path"]: entry.get("md5") for entry in stage.get(kind, [])}
+            expected = {entry["path"]: entry["md5"] for entry in entries}
+            lines += [
+                f"{path}: md5: dvc.lock has {found.get(path)}, the record {job['path']} has "
+                f"{expected.get(path)}"
+                for path in sorted(found.keys() | expected.keys())
+                if found.get(path) != expected.get(path)
+            ]
+        if lines:
+            wrong[name] = lines
+    return wrong
+
+
+def _all(wrong: dict[str, list[str]]) -> list[str]:
+    return [line for lines in wrong.values() for line in lines]
+
+
+def _cached(job: dict[str, Any], in_git: set[str]) -> set[str]:
+    return {entry["md5"] for entry in job["identity"]["outputs"] if entry["path"] not in in_git}
 
 
 def _unfinished(found: list[graph.Output]) -> list[str]:
@@ -98,14 +117,18 @@ def record(study_file: Path) -> int:
         jobs = graph.recorded_jobs(study, found)
         if wrong := [*changed_files(jobs), *_laundered(study_file, jobs)]:
             raise BadInput("\n".join(wrong))
-        text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
+        in_git = _in_git(study)
+        text, stages = pipeline.compiled(jobs, study, study_file, in_git)
         files.write_text(pipeline.DVC_YAML, text)
         fitted = pipeline.fitted(jobs, study)
         for path, parameters in fitted.items():
             files.write_json(path, parameters)
         store.prune(stages)
-        store.commit({pipeline.stage_name(job["identity"], study) for job in jobs})
-        if wrong := disagreements(jobs, study):
+        store.commit(
+            set(disagreements(jobs, study, study_file)),
+            {pipeline.stage_name(job["identity"], study): _cached(job, in_git) for job in jobs},
+        )
+        if wrong := _all(disagreements(jobs, study, study_file)):
             raise BadInput("\n".join(wrong))
         root.write(_root(study, study_file, jobs, found))
         environments = {job["circumstances"]["environment"] for job in jobs}
@@ -143,6 +166,11 @@ def moved(study_file: Path) -> list[str]:
     text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
     if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_text(encoding="utf-8") != text:
         wrong.append("dvc.yaml: not what the workflow compiles to")
+    wrong += [
+        f"{path}: not what the fit says"
+        for path, parameters in pipeline.fitted(jobs, study).items()
+        if not path.exists() or path.read_text(encoding="utf-8") != files.to_json(parameters)
+    ]
     if stale := sorted(store.locked().keys() - stages):
         wrong.append(f"dvc.lock: holds {', '.join(stale)}, which the workflow has not")
-    return [*wrong, *disagreements(jobs, study)]
+    return [*wrong, *_all(disagreements(jobs, study, study_file))]

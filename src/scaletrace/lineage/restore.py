@@ -192,8 +192,24 @@ def _put_back(
     return len(absent)
 
 
+def _print_timings(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
+    """Print timings.csv, which has no record: it is printed from the records."""
+    text, path = io.StringIO(), records.RESULTS / study / "timings.csv"
+    timings.write(study, text)
+    files.write_text(path, text.getvalue())
+    observations = [
+        entry
+        for record in sound.values()
+        if record["identity"]["rule"] == "observe"
+        for entry in record["identity"]["outputs"]
+    ]
+    persistence.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
+
+
 def settle(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
-    """Make Snakemake remember the recorded jobs, and set the times of their files in graph order.
+    """Make Snakemake remember the recorded jobs, set the times of their files in graph order.
+
+    Timings, which have no record, are printed from the records.
 
     Args:
         study: name of the study.
@@ -222,20 +238,7 @@ def settle(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
         for entry in record["identity"]["outputs"]:
             if Path(entry["path"]).exists():
                 os.utime(entry["path"], (when, when))
-
-
-def _print_timings(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
-    """Print timings.csv, which has no record: it is printed from the records."""
-    text, path = io.StringIO(), records.RESULTS / study / "timings.csv"
-    timings.write(study, text)
-    files.write_text(path, text.getvalue())
-    observations = [
-        entry
-        for record in sound.values()
-        if record["identity"]["rule"] == "observe"
-        for entry in record["identity"]["outputs"]
-    ]
-    persistence.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
+    _print_timings(study, sound, rules)
 
 
 def restore(
@@ -302,7 +305,6 @@ def _restore(study: str, archive: Archive | None, partial: bool, checkpoints: bo
     if report.findings and not partial:
         return report
     settle(study, sound, content["rules"])
-    _print_timings(study, sound, content["rules"])
     report.waiting = [
         f"{out.path}: {out.status}" for out in graph.unfinished(graph.outputs(study_file))
     ]

@@ -1,0 +1,131 @@
+"""A recorded study of many runs whose artifacts are a few bytes each, to measure the lineage.
+
+    python benchmarks/synthetic_study.py FOLDER [SIZES] [BUDGETS]
+
+FOLDER is a copy of the repository without results (a fresh clone). The jobs are those of the
+workflow's own graph; only their outputs are made up. Prints CPU seconds of each command.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from scaletrace.lineage import graph, records, restore
+from scaletrace.lineage.command import Job
+from scaletrace.study import files
+
+STUDY = "synthetic"
+CONFIG = Path("config") / f"{STUDY}.yaml"
+
+
+def write_config(sizes: int, budgets: int) -> None:
+    lines = [
+        f"study: {STUDY}",
+        "corpus: {source: docstrings, packages: [networkx]}",
+        "vocabulary: {kind: bpe, size: 320}",
+        "model: {context: 32}",
+        "sizes:",
+        *(f"  d{8 * n}-l1: {{width: {8 * n}, layers: 1, heads: 1}}" for n in range(1, sizes + 1)),
+        f"budgets: [{', '.join(str(32_000 * n) for n in range(1, budgets + 1))}]",
+        "training:",
+        "  batch_tokens: 64",
+        "  warmup: 2000",
+        "  learning_rate: {law: inverse_width, at_width: 32, value: 0.01}",
+        "evaluation: {tokens: 8192}",
+        "fits: [power_n]",
+    ]
+    CONFIG.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _content(job: Job, name: str) -> str:
+    if job.rule == "fit":
+        return files.to_json({"params": {"E": 1.0, "A": 2.0, "alpha": 0.3}})
+    if job.rule == "evaluate":
+        return files.to_json({"status": "ok", "loss": 3.0})
+    if name == "curve":
+        return "step,tokens,loss,learning_rate\n1,64,3.0,0.01\n"
+    return json.dumps([job.rule, name, sorted(job.wildcards.items())])
+
+
+def _ordered(jobs: list[Job]) -> list[Job]:
+    made: set[str] = set()
+    waiting, ordered = jobs, []
+    outputs = {path for job in jobs for path in job.outputs.values()}
+    while waiting:
+        ready = [
+            job
+            for job in waiting
+            if all(p in made or p not in outputs for paths in job.inputs.values() for p in paths)
+        ]
+        ordered += ready
+        made.update(path for job in ready for path in job.outputs.values())
+        waiting = [job for job in waiting if job not in ready]
+    return ordered
+
+
+def write_results() -> None:
+    """Write outputs and records for every job, and let Snakemake remember them."""
+    surroundings, rules = records.surroundings(), {}
+    ids: dict[str, str] = {}
+    sound = {}
+    for job in _ordered(list(graph.jobs(CONFIG).values())):
+        for name, path in job.outputs.items():
+            files.write_text(Path(path), _content(job, name))
+        inputs = [
+            {"name": name, "path": path, **files.hashes(Path(path)), "record": ids.get(path)}
+            for name, paths in job.inputs.items()
+            for path in paths
+        ]
+        outputs = [
+            {"name": name, "path": path, **files.hashes(Path(path))}
+            for name, path in job.outputs.items()
+        ]
+        identity = {
+            "rule": job.rule,
+            "wildcards": job.wildcards,
+            "settings": job.settings,
+            "code": {"fingerprint": job.fingerprint, "modules": {}},
+            "inputs": inputs,
+            "outputs": outputs,
+        }
+        times = {"start": time.time(), "end": time.time(), "seconds": 0.0, "threads": 1}
+        records.write(STUDY, identity, {**surroundings, **times, "attempts": [], "measured": {}})
+        sound[job.record] = records.read(job.record)
+        ids.update((path, sound[job.record]["id"]) for path in job.outputs.values())
+        rules[job.rule] = (
+            f"exec python -m scaletrace.job {{params.stage}} --study {STUDY} --job {{params.job:q}}"
+            " --settings {params.settings:q} --threads {threads} > {log} 2>&1"
+        )
+    rules["timings"] = "python -m scaletrace.lineage.timings {params.study} > {output} 2> {log}"
+    restore.settle(STUDY, sound, rules)
+
+
+def measure(*words: str) -> str:
+    """Run a command and return its CPU and wall seconds."""
+    before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(words, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    last = (done.stdout + done.stderr).strip().splitlines()[-1:]
+    return f"{cpu:6.1f} s CPU {time.perf_counter() - clock:6.1f} s  {' '.join(words)}: {last}"
+
+
+def main() -> None:
+    folder, sizes, budgets = Path(sys.argv[1]), *map(int, [*sys.argv[2:], 40, 5][:2])
+    os.chdir(folder)
+    write_config(sizes, budgets)
+    write_results()
+    python = sys.executable
+    cli = (python, "-m", "scaletrace.cli")
+    print(measure(python, "-m", "snakemake", "-n", "--configfile", str(CONFIG)))
+    for words in (["record"], ["record"], ["record", "--check"]):
+        print(measure(*cli, *words, "--study", STUDY))
+    print(measure(python, "-m", "snakemake", "-n", "--configfile", str(CONFIG)))
+
+
+if __name__ == "__main__":
+    main()
