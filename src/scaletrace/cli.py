@@ -19,6 +19,8 @@ COMMANDS = (
     "reproduce",
     "restore",
     "trace",
+    "audit",
+    "sign",
 )
 
 

@@ -82,3 +82,15 @@ def clone(finished):
     """The finished clone, its sources and configuration put back afterwards."""
     yield finished
     finished.git("checkout", "--quiet", "--", "src", "config", "rules", "Snakefile")
+
+
+@pytest.fixture(scope="session")
+def recorded_once(finished, tmp_path_factory):
+    """A copy of the finished clone, recorded and committed; not to be changed."""
+    folder = tmp_path_factory.mktemp("recorded") / "clone"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    clone = Clone.__new__(Clone)
+    clone.folder = folder
+    clone.run("scaletrace", "record", "--study", "tiny")
+    clone.commit("recorded")
+    return clone

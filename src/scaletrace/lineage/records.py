@@ -19,6 +19,7 @@ PROVENANCE = Path("provenance")
 RESULTS = Path("results")
 # What is too large for git, and what a light copy of a study leaves out.
 LARGE = (".safetensors", ".bin", ".jsonl")
+DEEPEST = 20
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
 
@@ -57,6 +58,18 @@ def inside(path: str) -> bool:
 
 def _is_hash(value: Any, digits: int) -> bool:
     return isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{digits}}}", value) is not None
+
+
+def _require_shallow(value: Any) -> None:
+    """Raise ValueError for data nested so deep that a function calling itself would fail on it."""
+    waiting = [(value, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError(f"nested deeper than {DEEPEST} levels")
+        if isinstance(value, dict | list):
+            below = value.values() if isinstance(value, dict) else value
+            waiting += [(item, depth + 1) for item in below]
 
 
 def _require_form(record: Any) -> None:
@@ -100,9 +113,10 @@ def parse(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        _require_shallow(record)
         _require_form(record)
-        # What cannot be written again (not a number, nested too deep) was not written by a job.
-        files.to_json(record)
+        # What cannot be written again, such as not a number, was not written by a job.
+        json.dumps(record, allow_nan=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path}: no readable job record ({error})") from None
     return record

@@ -1,0 +1,209 @@
+"""`scaletrace audit`: is everything that is known of a study still one and the same story?"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.formats.figure_identity import read_identity
+from scaletrace.lineage import graph, records, root, signature
+from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
+from scaletrace.lineage.audit.finding import Finding, Scope, counted
+from scaletrace.lineage.command import Job as Asked
+from scaletrace.study import files
+
+ALIKE = 3  # findings of one kind that are printed in full
+
+
+@dataclasses.dataclass
+class Report:
+    """What an audit found; `proof` says what the answer is worth."""
+
+    study: str
+    jobs: int
+    files: int
+    findings: list[Finding]
+    notes: list[str]
+    signed: str | None
+
+    @property
+    def proof(self) -> str:
+        """What the audit can and cannot prove."""
+        if self.signed:
+            return (
+                f"The root of the study is signed: {self.signed} What the signed records fix was "
+                "not changed since; whether it was true then, the signer vouches for."
+            )
+        return (
+            "Unsigned: this shows that files, records, locks and commits agree with one another. "
+            "Somebody who rewrote all of them alike would not be found; a signature over the "
+            "study's root (scaletrace sign) or training a run again (scaletrace reproduce) would."
+        )
+
+
+def study_of(paths: list[Path]) -> str | None:
+    """Return the one study that paths belong to; None without paths.
+
+    Raises:
+        BadInput: they belong to none, or to several.
+    """
+    found = {_study_of(path) for path in paths}
+    if len(found) > 1:
+        raise BadInput(f"paths of studies {', '.join(sorted(found))}: audit one study at a time")
+    return next(iter(found), None)
+
+
+def _study_of(path: Path) -> str:
+    parts = _within(path).parts
+    if parts[:1] == (records.RESULTS.name,) and len(parts) > 1:
+        return parts[1]
+    if parts[:2] == (records.PROVENANCE.name, "jobs") and len(parts) > 2:
+        return parts[2]
+    return read_identity(path)["study"]
+
+
+def _within(path: Path) -> Path:
+    """Return a path as seen from the repository's root, where it lies in it."""
+    whole = Path(path).absolute()
+    return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path
+
+
+def audit(
+    study: str,
+    paths: list[Path] | None = None,
+    *,
+    large: bool = True,
+    signers: Path | None = None,
+    jobs: dict[Path, Asked] | None = None,
+) -> Report:
+    """Recompute and compare all that is known of a study, or of what some files rest on.
+
+    Args:
+        study: its name.
+        paths: artifacts, folders of them, records, or copies of figures anywhere; none for all.
+        large: whether to read checkpoints, token files and texts.
+        signers: allowed signers of the root, see `signature.verify`.
+        jobs: the workflow's graph, if it is known; Snakemake is asked otherwise.
+
+    Raises:
+        BadInput: there are no records of the study, or a path is not in them.
+    """
+    ancestry = Ancestry(study)
+    if not ancestry.jobs and not ancestry.unreadable:
+        raise BadInput(f"{study}: no job records in {records.PROVENANCE}/jobs/{study}")
+    findings: list[Finding] = []
+    chosen: list[Job] = []
+    for path in paths or ():
+        chosen += _chosen(path, ancestry, findings)
+    within = ancestry.upstream(chosen) if paths else ancestry.jobs
+    scope = Scope(study, ancestry, within, whole=not paths, large=large)
+    study_file = Path("config") / f"{study}.yaml"
+    if jobs is None:
+        jobs = _asked(study_file, findings)
+    text = {path for job in jobs.values() for paths in job.inputs.values() for path in paths}
+    findings += chain.check(scope)
+    findings += content.check(scope, text)
+    findings += locks.check(scope, study_file)
+    findings += drawn.check(scope)
+    findings += code.check(scope)
+    if jobs:
+        findings += asked.check(scope, study_file, jobs)
+    read = sum(len(job.identity["outputs"]) for job in within)
+    notes = list(dict.fromkeys(scope.notes))
+    return Report(study, len(within), read, findings, notes, _signed(scope, signers, findings))
+
+
+def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[Job]:
+    """Return the jobs that made what a path names; a copy of a figure is compared with it."""
+    name = _within(path).as_posix()
+    jobs = [
+        job
+        for job in ancestry.jobs
+        if str(job.path) == name
+        or any(
+            entry["path"] == name or entry["path"].startswith(f"{name}/")
+            for entry in job.identity["outputs"]
+        )
+    ]
+    if jobs:
+        return jobs
+    if not path.exists() and Path(name) in ancestry.unreadable:
+        return []
+    identity = read_identity(path)
+    for job in ancestry.jobs:
+        outputs = {entry["name"]: entry for entry in job.identity["outputs"]}
+        kind = outputs.get(path.suffix.lower()[1:])
+        if kind is None or job.identity["settings"].get("figure") != identity["figure"]:
+            continue
+        if (found := files.hashes(path)["sha256"]) != kind["sha256"]:
+            findings.append(Finding(str(path), "sha256", kind["sha256"], str(found)))
+        if (stated := outputs["csv"]["sha256"]) != identity["csv_sha256"]:
+            said = identity["csv_sha256"]
+            findings.append(Finding(str(path), "identity.csv_sha256", stated, said))
+        return [job]
+    raise BadInput(f"{path}: no record of study {ancestry.study} says how it was made")
+
+
+def _asked(study_file: Path, findings: list[Finding]) -> dict[Path, Asked]:
+    try:
+        if not study_file.is_file():
+            raise BadInput("missing")
+        return graph.jobs(study_file)
+    except BadInput as problem:
+        findings.append(
+            Finding(str(study_file), "", "the configuration of the study", str(problem))
+        )
+        return {}
+
+
+def _signed(scope: Scope, signers: Path | None, findings: list[Finding]) -> str | None:
+    """Return who signed the root, None where nobody has."""
+    file = signature.path_of(scope.study)
+    if not file.exists():
+        if signers is not None:
+            findings.append(Finding(str(file), "file", "a signature of the root", "missing"))
+        return None
+    try:
+        if not root.path_of(scope.study).is_file():
+            raise BadInput("there is no root that it could be of")
+        return signature.verify(scope.study, signers)
+    except BadInput as problem:
+        findings.append(Finding(str(file), "signature", "one of the root's bytes", str(problem)))
+        return None
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return a report as plain data."""
+    verified = not report.findings
+    return {"verified": verified, **dataclasses.asdict(report), "proof": report.proof}
+
+
+def to_text(report: Report) -> str:
+    """Return a report for people: each finding with its file, or the word `verified`."""
+    lines: list[str] = []
+    alike: dict[tuple[str, str], int] = {}
+    for finding in report.findings:
+        kind = (finding.field.partition(":")[0].partition(".d")[0], finding.expected)
+        alike[kind] = alike.get(kind, 0) + 1
+        if alike[kind] > ALIKE:
+            continue
+        lines.append(f"{finding.file}: {finding.field or 'content'}")
+        lines.append(f"  expected {finding.expected}")
+        lines.append(f"  found    {finding.found}")
+        if finding.affects:
+            lines.append(f"  affects  {counted(finding.affects)}")
+    more = sum(count - ALIKE for count in alike.values() if count > ALIKE)
+    if more:
+        lines.append(f"and {more} more that are like these; --json lists them all")
+    lines += [f"note: {note}" for note in report.notes]
+    read = f"{report.jobs} jobs and {report.files} files of study {report.study}"
+    lines.append(
+        f"{len(report.findings)} mismatches in {read}" if report.findings else f"verified: {read}"
+    )
+    lines.append(report.proof)
+    return "\n".join(
+        "".join(letter if letter.isprintable() else "?" for letter in line)
+        for text in lines
+        for line in text.split("\n")
+    )

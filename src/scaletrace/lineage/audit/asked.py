@@ -1,0 +1,68 @@
+"""Were the jobs run with what the configuration asks for now?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from scaletrace.lineage import drift
+from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.lineage.command import Job
+
+PACKAGE = "settings.packages."
+
+
+def check(scope: Scope, study_file: Path, asked: dict[Path, Job]) -> Iterator[Finding]:
+    """Compare each job of the workflow's graph with its record.
+
+    What the graph asks for follows from the configuration and the rules alone: times and
+    Snakemake's metadata, which `snakemake --touch` rewrites, have no part in it.
+
+    Args:
+        scope: what to audit.
+        study_file: the configuration.
+        asked: every job of the graph by its record's path.
+    """
+    recorded = {job.path: job for job in scope.ancestry.jobs}
+    within = {job.path for job in scope.jobs}
+    moved, stale = set(), sorted(recorded.keys() - asked.keys())
+    for path, wanted in asked.items():
+        job = recorded.get(path)
+        if job is None:
+            if scope.whole and path not in scope.ancestry.unreadable:
+                yield Finding(str(path), "file", f"a record of {drift.job_name(wanted)}", "missing")
+            continue
+        if path not in within:
+            continue
+        for field, then, now in _differences(job.identity, wanted):
+            affects = (job.name, *scope.affected(str(path)))
+            if field.startswith(PACKAGE) and then and now:
+                scope.notes.append(
+                    f"{field.removeprefix(PACKAGE)} {then} was read, {now} is installed here"
+                )
+            else:
+                yield Finding(str(study_file), field, str(then), str(now), affects)
+        if job.identity["code"]["fingerprint"] != wanted.fingerprint:
+            moved.add(job.rule)
+    if moved:
+        scope.notes.append(
+            f"the code of {', '.join(sorted(moved))} here is not that which made the results: "
+            "snakemake would run these jobs again"
+        )
+    if stale and scope.whole:
+        scope.notes.append(
+            f"{len(stale)} records are of jobs that the configuration does not ask for: {stale[0]}"
+        )
+
+
+def _differences(identity: dict, wanted: Job) -> Iterator[tuple[str, object, object]]:
+    """Yield field, recorded value and asked value, where they differ."""
+    sides = [(drift.leaves(identity["settings"]), drift.leaves(wanted.settings))]
+    for side, files in (
+        ("inputs", [(n, p) for n, paths in wanted.inputs.items() for p in paths]),
+        ("outputs", list(wanted.outputs.items())),
+    ):
+        made = {f"{side}: {e['path']}": e["name"] for e in identity[side]}
+        sides.append((made, {f"{side}: {path}": name for name, path in files}))
+    for then, now in sides:
+        for field in sorted(then.keys() | now.keys()):
+            if then.get(field) != now.get(field) or (field in then) != (field in now):
+                yield field, then.get(field), now.get(field)

@@ -1,0 +1,122 @@
+"""Is the code that each record names the code that stands in the commit it names?"""
+
+import functools
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from scaletrace.lineage import fingerprint
+from scaletrace.lineage.ancestry import Job
+from scaletrace.lineage.audit.finding import Finding, Scope
+
+SOURCES = PurePosixPath("src")
+
+
+def check(scope: Scope) -> Iterator[Finding]:
+    """Read the modules of every fingerprint at the recorded commit, and hash their meaning."""
+    by_commit: dict[str, dict[str, list[Job]]] = {}
+    unknown, dirty = set(), set()
+    for job in scope.jobs:
+        git = job.record["circumstances"].get("git")
+        commit = git.get("commit") if isinstance(git, dict) else None
+        if not isinstance(commit, str) or not re.fullmatch("[0-9a-f]{40,64}", commit):
+            unknown.add(job.name)
+            continue
+        changed = git.get("changed") if isinstance(git, dict) else None
+        changed = [str(line) for line in changed] if isinstance(changed, list) else []
+        for module, digest in job.identity["code"]["modules"].items():
+            if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", module):
+                yield scope.finding(str(job.path), "code.modules", "names of modules", module)
+            elif any(_touches(line, path) for line in changed for path in _paths(module)):
+                dirty.add(job.name)
+            else:
+                by_commit.setdefault(commit, {}).setdefault(f"{module} {digest}", []).append(job)
+    yield from _compare(scope, by_commit, unknown)
+    for names, why in (
+        (dirty, "ran with uncommitted changes, which no commit shows"),
+        (unknown, "name no commit of this repository"),
+    ):
+        if names:
+            scope.notes.append(
+                f"{len(names)} jobs {why}: of their code only the fingerprint is known "
+                f"({min(names)})"
+            )
+
+
+def _compare(
+    scope: Scope, by_commit: dict[str, dict[str, list[Job]]], unknown: set[str]
+) -> Iterator[Finding]:
+    wanted = [
+        f"{commit}:{path}"
+        for commit, found in by_commit.items()
+        for module in dict.fromkeys(key.partition(" ")[0] for key in found)
+        for path in _paths(module)
+    ]
+    sources = _at_commits([*by_commit, *wanted])
+    for commit, found in by_commit.items():
+        if sources.get(commit) is None:
+            unknown |= {job.name for jobs in found.values() for job in jobs}
+            continue
+        for key, jobs in found.items():
+            module, _, digest = key.partition(" ")
+            texts = (sources.get(f"{commit}:{path}") for path in _paths(module))
+            text = next((text for text in texts if text is not None), None)
+            actual = "no such module" if text is None else _meaning(text)
+            if actual != digest:
+                names = tuple(sorted({n for j in jobs for n in (j.name, *_resting(scope, j))}))
+                yield Finding(
+                    f"{commit[:12]}:{_paths(module)[-1]}",
+                    f"code.modules.{module}",
+                    f"{digest} as in {jobs[0].path}",
+                    actual,
+                    names,
+                )
+
+
+def _resting(scope: Scope, job: Job) -> tuple[str, ...]:
+    return scope.affected(str(job.path))
+
+
+def _paths(module: str) -> tuple[str, str]:
+    base = SOURCES.joinpath(*module.split("."))
+    return str(base / "__init__.py"), f"{base}.py"
+
+
+def _touches(line: str, path: str) -> bool:
+    """Tell whether a line of `git status --porcelain` is about a file or a folder around it."""
+    name = line.strip().split(" ")[-1].strip('"')
+    return path == name or (name.endswith("/") and path.startswith(name))
+
+
+@functools.lru_cache(maxsize=4096)
+def _meaning(source: bytes) -> str:
+    try:
+        return fingerprint.meaning(source.decode("utf-8"))
+    except (ValueError, SyntaxError, RecursionError) as error:
+        return f"no Python ({error})"
+
+
+def _at_commits(names: list[str]) -> dict[str, bytes | None]:
+    """Return the contents of objects of the repository by name; None for those that it lacks."""
+    try:
+        done = subprocess.run(
+            ["git", "cat-file", "--batch"],
+            input="".join(f"{name}\n" for name in names).encode(),
+            capture_output=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    found: dict[str, bytes | None] = {}
+    rest, at = done.stdout, 0
+    for name in names:
+        end = rest.index(b"\n", at)
+        header, at = rest[at:end].split(b" "), end + 1
+        if header[-1] == b"missing" or len(header) != 3:
+            found[name] = None
+            continue
+        size = int(header[2])
+        found[name] = rest[at : at + size]
+        at += size + 1
+    return found

@@ -1,0 +1,142 @@
+"""Do the identities inside the figures agree with the records, and the tables with each other?"""
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.formats.figure_identity import read_identity
+from scaletrace.lineage.ancestry import Job
+from scaletrace.lineage.audit.finding import Finding, Scope
+
+OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": "n_tokens"}
+DRAWN = {"ok", "excluded"}
+# The columns of an observation that are an evaluation's, digit by digit.
+MEASURED = ("loss", "loss_se", "bits_per_byte", "perplexity")
+
+
+def check(scope: Scope) -> Iterator[Finding]:
+    """Compare what figures say of themselves and show with what was observed and evaluated.
+
+    Hashes have no part in it: a forger who rewrites them all is found here where a number was
+    changed on its way from an evaluation to a figure.
+    """
+    for job in scope.jobs:
+        if job.rule == "figures":
+            yield from _identities(scope, job)
+            yield from _points(scope, job)
+        elif job.rule == "observe":
+            yield from _evaluations(scope, job)
+
+
+def _output(job: Job, name: str) -> str | None:
+    return next((e["path"] for e in job.identity["outputs"] if e["name"] == name), None)
+
+
+def _input(job: Job, name: str) -> str | None:
+    return next((e["path"] for e in job.identity["inputs"] if e["name"] == name), None)
+
+
+def _identities(scope: Scope, job: Job) -> Iterator[Finding]:
+    outputs = {entry["name"]: entry for entry in job.identity["outputs"]}
+    inputs = {entry["path"]: entry["sha256"] for entry in job.identity["inputs"]}
+    for entry in outputs.values():
+        path = Path(entry["path"])
+        if not path.is_file():
+            continue
+        try:
+            identity = read_identity(path)
+        except BadInput as problem:
+            said = str(problem).removeprefix(f"{path}: ")
+            yield scope.finding(str(path), "identity", "that of a figure", said)
+            continue
+        digest = outputs["csv"]["sha256"] if "csv" in outputs else None
+        name = job.identity["settings"].get("figure")
+        for field, expected in (("study", scope.study), ("figure", name), ("csv_sha256", digest)):
+            if identity[field] != expected:
+                yield scope.finding(str(path), f"identity.{field}", expected, identity[field])
+        for source, sha256 in identity["sources"].items():
+            if inputs.get(source) != sha256:
+                expected = inputs.get(source, "no input of the figure")
+                yield scope.finding(str(path), f"identity.sources.{source}", expected, sha256)
+
+
+def _table(path: str | None) -> list[dict[str, str]] | None:
+    """Return the rows of a table; None where it is not here or no table, which hashes tell."""
+    try:
+        with Path(path or "").open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, strict=True))
+    except (OSError, ValueError, csv.Error):
+        return None
+    return rows if all(None not in row and None not in row.values() for row in rows) else None
+
+
+def _points(scope: Scope, job: Job) -> Iterator[Finding]:
+    """Every plotted point is an observation, and every usable observation is plotted."""
+    path, settings = _output(job, "csv"), job.identity["settings"]
+    column = OF_LOSSES.get(str(settings.get("figure")))
+    rows, observed = _table(path), _table(_input(job, "observations"))
+    conventions = settings.get("conventions")
+    if column is None or rows is None or observed is None or not isinstance(conventions, dict):
+        return
+    x = column.format(n=conventions.get("n"))
+    by_run = {row.get("run"): row for row in observed}
+    points = [row for row in rows if row.get("kind") == "point"]
+    for row in points:
+        run, seen = row.get("run"), by_run.get(row.get("run"))
+        if seen is None:
+            said = f"({row.get('x')}, {row.get('y')})"
+            yield scope.finding(str(path), f"point of {run}", "an observation", f"none has {said}")
+            continue
+        for axis, name in (("x", x), ("y", "loss")):
+            if _number(row.get(axis)) != _number(seen.get(name)):
+                yield scope.finding(
+                    str(path), f"point of {run}: {axis}", seen.get(name), row.get(axis)
+                )
+    drawn = {row.get("run") for row in points}
+    for run, row in by_run.items():
+        usable = row.get("status") in DRAWN and _number(row.get("loss")) is not None
+        if usable and run not in drawn:
+            said = f"left out, though its status is {row['status']}"
+            yield scope.finding(str(path), f"point of {run}", f"loss {row['loss']}", said)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _evaluations(scope: Scope, job: Job) -> Iterator[Finding]:
+    """Every observation has the numbers of its evaluation, or a reason why it has none."""
+    path = _output(job, "observations")
+    observed = {row.get("run"): row for row in _table(path) or ()}
+    if not observed:
+        return
+    evaluated: dict[str, dict[str, Any]] = {}
+    for entry in job.identity["inputs"]:
+        maker = scope.ancestry.makers.get(entry["path"])
+        if entry["name"] == "evals" and maker is not None and maker.run is not None:
+            try:
+                content = json.loads(Path(entry["path"]).read_text(encoding="utf-8"))
+            except (OSError, ValueError, RecursionError):
+                continue
+            if isinstance(content, dict):
+                evaluated[maker.run] = content
+    for run, content in evaluated.items():
+        row = observed.get(run)
+        if row is None:
+            yield scope.finding(str(path), f"run {run}", "an observation", "none")
+            continue
+        for name in MEASURED:
+            there, here = content.get(name), _number(row.get(name))
+            if isinstance(there, int | float | None) and there != here:
+                yield scope.finding(str(path), f"run {run}: {name}", there, row.get(name))
+    for run, row in observed.items():
+        if row.get("status") != "ok" and not row.get("reason"):
+            yield scope.finding(str(path), f"run {run}: reason", "why it is not ok", "nothing")

@@ -1,0 +1,53 @@
+"""What an audit looks at, and what it finds."""
+
+import dataclasses
+from collections import Counter
+
+from scaletrace.lineage.ancestry import Ancestry, Job
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One mismatch: which field of which file, what it should be, and what it is.
+
+    `affects` names the jobs whose results rest on it.
+    """
+
+    file: str
+    field: str
+    expected: str
+    found: str
+    affects: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass
+class Scope:
+    """What is audited: jobs of a study; `large` files are read, or left to another audit."""
+
+    study: str
+    ancestry: Ancestry
+    jobs: list[Job]
+    whole: bool
+    large: bool
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def affected(self, file: str) -> tuple[str, ...]:
+        """Return the names of the jobs that rest on an artifact or a job record."""
+        if file in self.ancestry.readers:
+            start = [file]
+        else:
+            jobs = [job for job in self.ancestry.jobs if str(job.path) == file]
+            start = [entry["path"] for job in jobs for entry in job.identity["outputs"]]
+        return tuple(sorted(job.name for job in self.ancestry.downstream(start)))
+
+    def finding(self, file: str, field: str, expected: object, found: object) -> Finding:
+        """Return a finding with what rests on its file."""
+        return Finding(file, field, str(expected), str(found), self.affected(file))
+
+
+def counted(names: tuple[str, ...]) -> str:
+    """Return the names of jobs in a few words: each where they are few, else how many by rule."""
+    if len(names) <= 4:
+        return ", ".join(names)
+    rules = Counter(name.partition(" ")[0] for name in names)
+    return ", ".join(f"{count} {rule}" for rule, count in rules.items())

@@ -1,0 +1,222 @@
+"""Do dvc.yaml, dvc.lock, the metrics and the study root say what the job records say?"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import pipeline, records, root, store
+from scaletrace.lineage.ancestry import Job
+from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.lineage.drift import leaves
+from scaletrace.study import files
+
+# The same parser in C, as PyYAML may be built: 20 times as fast.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+ABSENT = "nothing"
+
+
+def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
+    """Compare each stage with the record that it was compiled from, value by value."""
+    try:
+        stages, lock = _stages(pipeline.DVC_YAML), _read(store.DVC_LOCK)
+        held = root.read(scope.study) if root.path_of(scope.study).exists() else None
+    except BadInput as problem:
+        file, _, message = str(problem).partition(": ")
+        yield Finding(file, "", "a file as `scaletrace record` writes it", message)
+        return
+    locked = lock.get("stages") or {}
+    mine = {
+        name
+        for name, stage in stages.items()
+        if (stage.get("meta") or {}).get("study") == scope.study
+    }
+    if not mine and held is None:
+        scope.notes.append(
+            "finished but not recorded: only the job records vouch for the files, and nothing "
+            "vouches for their circumstances; scaletrace record adds dvc.lock and a root"
+        )
+        return
+    if (schema := lock.get("schema")) != "2.0":
+        yield Finding(str(store.DVC_LOCK), "schema", "2.0", str(schema))
+    if held is None:
+        yield Finding(str(root.path_of(scope.study)), "file", "the root of the study", "missing")
+    rerun = yield from _root(scope, held)
+    names = set()
+    for job in scope.jobs:
+        name = pipeline.stage_name(job.identity, scope.study)
+        names.add(name)
+        stage = stages.get(name)
+        expected = _compiled(job, scope.study, study_file, stage)
+        yield from _compare(scope, job, pipeline.DVC_YAML, name, expected, stage)
+        expected = _locked(job, expected, locked.get(name), rerun)
+        found = _by_path(locked.get(name))
+        yield from _compare(scope, job, store.DVC_LOCK, name, expected, found)
+        yield from _metrics(scope, job)
+    for name in sorted((mine | (locked.keys() - stages.keys())) - names) if scope.whole else ():
+        yield Finding(str(store.DVC_LOCK), f"stages.{name}", "a job record", ABSENT)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        _require_plain(text)
+        content = yaml.load(text, LOADER)
+        stages = content.get("stages") or {}
+        if not all(isinstance(stage, dict) for stage in stages.values()):
+            raise ValueError("a stage is no mapping")
+        leaves(content)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:
+        raise BadInput(f"{path}: not readable ({' '.join(str(error).split())[:200]})") from None
+    return content
+
+
+def _require_plain(text: str) -> None:
+    """Raise ValueError for what would crash the parser in C, or swell in memory."""
+    depth = 0
+    for event in yaml.parse(text, LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > records.DEEPEST or isinstance(event, yaml.AliasEvent):
+            raise ValueError("nested deeper than DVC writes, or with aliases")
+
+
+def _stages(path: Path) -> dict[str, Any]:
+    stages = _read(path).get("stages") or {}
+    if not all(isinstance(stage.get("meta") or {}, dict) for stage in stages.values()):
+        raise BadInput(f"{path}: a stage's meta is no mapping")
+    return stages
+
+
+def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
+    """Compare the root with the records; return the records that an identical rerun rewrote.
+
+    A rerun leaves the id and seals its circumstances; an edit breaks the one or the other.
+    """
+    rerun: set[Path] = set()
+    entries = held["records"] if held else {}
+    for job in scope.jobs:
+        entry = entries.get(str(job.path))
+        if entry is None:
+            if held:
+                yield scope.finding(
+                    str(root.path_of(scope.study)), f"records.{job.path}", job.record["id"], ABSENT
+                )
+            continue
+        if entry["id"] != job.record["id"]:
+            yield scope.finding(str(job.path), "id (in the root)", entry["id"], job.record["id"])
+        elif (found := files.hashes(job.path)["sha256"]) != entry["sha256"]:
+            if job.record.get("seal") == records.seal(job.record):
+                rerun.add(job.path)
+            else:
+                yield scope.finding(str(job.path), "sha256 (in the root)", entry["sha256"], found)
+    if rerun:
+        scope.notes.append(
+            f"{len(rerun)} records were written anew since the study was recorded, with the same "
+            f"id and other circumstances, as after an identical rerun ({min(rerun)}); scaletrace "
+            "record takes them up"
+        )
+    if scope.whole:
+        known = {str(job.path) for job in scope.ancestry.jobs}
+        for name in sorted(entries.keys() - known):
+            yield Finding(name, "file", "a job record, which the root names", "missing")
+    if held:
+        config = Path(held["study_file"]["path"])
+        same = config.is_file() and files.hashes(config)["sha256"] == held["study_file"]["sha256"]
+        if not same:
+            scope.notes.append(f"{config}: its bytes are not those that were recorded")
+    return rerun
+
+
+def _compiled(job: Job, study: str, study_file: Path, stage: Any) -> dict[str, Any]:
+    """Return the stage that a record compiles to; which files git holds is left to the stage."""
+    in_git = set()
+    outs = stage.get("outs") if isinstance(stage, dict) else None
+    for out in outs if isinstance(outs, list) else ():
+        if isinstance(out, dict):
+            in_git |= {
+                path
+                for path, flags in out.items()
+                if isinstance(flags, dict) and flags.get("cache") is False
+            }
+    return pipeline.stage({**job.record, "path": str(job.path)}, study, study_file, in_git)
+
+
+def _locked(job: Job, stage: dict[str, Any], found: Any, rerun: set[Path]) -> dict[str, Any]:
+    """Return the entry of dvc.lock that a record calls for, files by their paths."""
+    entries = {entry["path"]: entry for entry in job.identity["inputs"]}
+    deps = {path: _entry(entry) for path, entry in entries.items()}
+    if job.path in rerun:
+        # What the record was then is told by the root alone, and the root has no md5.
+        deps[str(job.path)] = (_by_path(found) or {}).get("deps", {}).get(str(job.path), {})
+    else:
+        deps[str(job.path)] = _entry(files.hashes(job.path))
+    outs = {entry["path"]: _entry(entry) for entry in job.identity["outputs"]}
+    return {"cmd": stage["cmd"], "deps": deps, "outs": outs}
+
+
+def _entry(hashes: dict[str, Any]) -> dict[str, Any]:
+    return {"hash": "md5", "md5": hashes["md5"], "size": hashes["size"]}
+
+
+def _by_path(stage: Any) -> dict[str, Any] | None:
+    """Return a stage of dvc.lock with its files by path; a path that stands twice keeps a mark."""
+    if not isinstance(stage, dict):
+        return None
+    found = dict(stage)
+    for side in ("deps", "outs"):
+        held: dict[str, Any] = {}
+        entries = stage.get(side)
+        for entry in entries if isinstance(entries, list) else ():
+            rest = dict(entry) if isinstance(entry, dict) else {"entry": entry}
+            path = str(rest.pop("path", ABSENT))
+            held[path if path not in held else f"{path} (again)"] = rest
+        found[side] = held
+    return found
+
+
+def _compare(
+    scope: Scope, job: Job, file: Path, name: str, expected: dict[str, Any], found: Any
+) -> Iterator[Finding]:
+    affects = tuple(sorted({job.name, *scope.affected(str(job.path))}))
+    if found is None:
+        yield Finding(str(file), f"stages.{name}", "the stage of a job", ABSENT, affects)
+        return
+    then, now = leaves(expected, f"stages.{name}"), leaves(found, f"stages.{name}")
+    for field in sorted(then.keys() | now.keys()):
+        if then.get(field, ABSENT) != now.get(field, ABSENT) or type(then.get(field)) is not type(
+            now.get(field)
+        ):
+            yield Finding(
+                str(file), field, str(then.get(field, ABSENT)), str(now.get(field, ABSENT)), affects
+            )
+
+
+def _metrics(scope: Scope, job: Job) -> Iterator[Finding]:
+    """Compare what `dvc metrics` shows of a fit with the fit."""
+    if job.rule != "fit":
+        return
+    fit = Path(job.identity["outputs"][0]["path"])
+    path = records.PROVENANCE / "metrics" / scope.study / fit.name
+    try:
+        expected = json.loads(fit.read_text(encoding="utf-8"))["params"]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        then, now = leaves(expected, "params"), leaves(found, "params")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")
+        return
+    for field in sorted(then.keys() | now.keys()):
+        if then.get(field) != now.get(field):
+            yield Finding(str(path), field, str(then.get(field)), str(now.get(field)))

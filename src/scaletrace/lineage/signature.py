@@ -1,0 +1,70 @@
+"""Detached signatures over the root of a study, made and checked by ssh-keygen."""
+
+import subprocess
+from pathlib import Path
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import root
+
+# What the signature is for, so that one made for mail or git is not taken for one of a study.
+NAMESPACE = "scaletrace"
+
+
+def path_of(study: str) -> Path:
+    """Return where the signature of a study lies."""
+    return root.path_of(study).with_suffix(".json.sig")
+
+
+def _keygen(*words: str, message: bytes) -> str:
+    """Run `ssh-keygen -Y`; return what it says.
+
+    Raises:
+        BadInput: it says no, or is not installed.
+    """
+    try:
+        done = subprocess.run(["ssh-keygen", "-Y", *words], input=message, capture_output=True)
+    except OSError as error:
+        raise BadInput(f"ssh-keygen: {error.strerror}; OpenSSH 8.2 or newer signs") from None
+    said = (done.stdout + done.stderr).decode(errors="replace").strip()
+    if done.returncode:
+        raise BadInput(f"ssh-keygen: {said}")
+    return said
+
+
+def sign(study: str, key: Path) -> Path:
+    """Sign the root of a recorded study with an SSH key; return the signature's file.
+
+    Raises:
+        BadInput: the study has no sound root, or the key does not sign.
+    """
+    root.read(study)
+    if not key.is_file():
+        raise BadInput(f"--key: found {key}, which is no file; name an SSH key")
+    message = root.path_of(study)
+    # ssh-keygen asks before it replaces a signature.
+    path_of(study).unlink(missing_ok=True)
+    _keygen("sign", "-f", str(key), "-n", NAMESPACE, str(message), message=b"")
+    return path_of(study)
+
+
+def verify(study: str, signers: Path | None) -> str:
+    """Check the signature of a study's root; return who signed, in words.
+
+    Args:
+        study: its name.
+        signers: allowed signers (ssh-keygen(1), ALLOWED SIGNERS); without, any key will do, and
+            the reader has to compare it with the author's.
+
+    Raises:
+        BadInput: the signature is not one of these bytes by an allowed signer.
+    """
+    message, signature = root.path_of(study).read_bytes(), str(path_of(study))
+    if signers is None:
+        said = _keygen("check-novalidate", "-n", NAMESPACE, "-s", signature, message=message)
+        return f"{said}; whose key that is, --signers can tell"
+    if not signers.is_file():
+        raise BadInput(f"--signers: found {signers}, which is no file of allowed signers")
+    allowed = ("-f", str(signers))
+    found = _keygen("find-principals", "-s", signature, *allowed, message=message).splitlines()
+    who = ("-I", found[0], "-n", NAMESPACE, "-s", signature)
+    return _keygen("verify", *allowed, *who, message=message)

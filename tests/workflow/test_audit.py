@@ -1,0 +1,489 @@
+"""`scaletrace audit` on a recorded study: silent on an untouched one, and every tampering named."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scaletrace import cli
+from scaletrace.errors import BadInput
+from scaletrace.lineage import audit, graph, records, root
+from tests.workflow.conftest import TINY, Clone
+
+RESULTS = Path("results/tiny")
+FIGURES = RESULTS / "figures"
+MODEL = RESULTS / "runs/d8-l1-s0-32k/model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def jobs(recorded_once):
+    """The workflow's graph, which no damage to results or records changes."""
+    before = Path.cwd()
+    os.chdir(recorded_once.folder)
+    try:
+        return graph.jobs(Path(TINY))
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def clone(recorded_once, tmp_path, monkeypatch):
+    """A recorded clone to damage, and the working folder."""
+    copy = Clone.__new__(Clone)
+    copy.folder = tmp_path / "clone"
+    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
+    monkeypatch.chdir(copy.folder)
+    return copy
+
+
+def found(jobs, *paths, **options):
+    """The findings by file."""
+    report = audit.audit("tiny", [Path(path) for path in paths], jobs=jobs, **options)
+    by_file = {}
+    for finding in report.findings:
+        by_file.setdefault(finding.file, []).append(finding)
+    return by_file
+
+
+def flip(path, at=None):
+    """Change one byte; size and time stay."""
+    path, times = Path(path), Path(path).stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if at is None else at] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def edit_record(path, change, *, identify=True, seal=True):
+    """Change a record, and forge what it says of itself."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    change(record)
+    if identify:
+        record["id"] = records.identifier(record["identity"])
+    if seal:
+        record["seal"] = records.seal(record)
+    records.files.write_json(path, record)
+    return record
+
+
+def test_an_untouched_study_is_verified(clone, capsys):
+    assert cli.main(["audit", "--study", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert "verified: " in said
+    assert "note:" not in said
+    assert "Somebody who rewrote all of them alike would not be found" in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("runs/d8-l1-s0-32k/model.safetensors", "trunks/d8-l1-s0/24960/state.safetensors"),
+        *("corpus/train.jsonl", "tokens/valid.bin", "vocab/vocabulary.json"),
+        *("evals/d8-l1-s0-32k.json", "observations.csv", "runs/d8-l1-s0-32k/curve.csv"),
+        *("figures/residuals.pdf", "figures/residuals.png", "figures/residuals.csv"),
+    ],
+)
+def test_one_byte_with_size_and_time_preserved_is_named(clone, jobs, name):
+    flip(RESULTS / name)
+    by_file = found(jobs)
+    (finding,) = (f for f in by_file[f"results/tiny/{name}"] if f.field == "sha256")
+    assert finding.expected != finding.found
+    if not name.startswith("figures"):
+        assert any(job.startswith("figures ") for job in finding.affects)
+
+
+def test_swapped_checkpoints_are_both_named_with_whose_they_are(clone, jobs):
+    other = RESULTS / "runs/d8-l1-s0-48k/model.safetensors"
+    ours, theirs = MODEL.read_bytes(), other.read_bytes()
+    MODEL.write_bytes(theirs)
+    other.write_bytes(ours)
+    by_file = found(jobs)
+    assert by_file.keys() == {str(MODEL), str(other)}
+    assert by_file[str(MODEL)][0].found.endswith(f"which is {other}")
+
+
+def test_a_deleted_intermediate_is_named_with_what_rests_on_it(clone, jobs):
+    MODEL.unlink()
+    ((finding,),) = found(jobs).values()
+    assert (finding.file, finding.field, finding.found) == (str(MODEL), "file", "missing")
+    assert "evaluate d8-l1-s0-32k" in finding.affects
+    assert "evaluate d8-l1-s0-48k" not in finding.affects
+
+
+@pytest.mark.parametrize("side", ["deps", "outs"])
+def test_a_forged_lock_is_named_by_field(clone, jobs, side):
+    path = Path("dvc.lock")
+    lock = yaml.safe_load(path.read_text())
+    entry = lock["stages"]["tiny-anneal-d8-l1-s0-32k"][side][-1]
+    entry["md5"] = "0" * 32
+    path.write_text(yaml.safe_dump(lock))
+    ((finding,),) = found(jobs).values()
+    assert finding.file == "dvc.lock"
+    assert finding.field == f"stages.tiny-anneal-d8-l1-s0-32k.{side}.{entry['path']}.md5"
+    assert finding.found == "0" * 32
+
+
+def test_a_command_slipped_into_dvc_yaml_is_named(clone, jobs):
+    text = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(text.replace("exit 1", "rm -rf results", 1))
+    assert any("cmd" in f.field for f in found(jobs)["dvc.yaml"])
+
+
+def test_metrics_that_are_not_the_fits_are_named(clone, jobs):
+    path = next(Path("provenance/metrics/tiny").glob("*.json"))
+    shown = json.loads(path.read_text())
+    path.write_text(json.dumps({**shown, "E": 1.0}))
+    assert found(jobs)[str(path)][0].field == "params.E"
+
+
+def settings(**values):
+    return lambda record: record["identity"]["settings"].update(values)
+
+
+def test_an_edited_record_is_named(clone, jobs):
+    path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
+    edit_record(path, settings(learning_rate=1.0), identify=False, seal=False)
+    assert "id" in {finding.field for finding in found(jobs)[str(path)]}
+
+
+def test_an_edited_record_with_a_forged_id_no_longer_fits_its_neighbours(clone, jobs):
+    path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
+    edit_record(path, settings(learning_rate=1.0))
+    by_file = found(jobs)
+    evaluation = records.path_of("tiny", "evaluate", {"run": "d8-l1-s0-32k"})
+    assert any(finding.field.endswith(": record") for finding in by_file[str(evaluation)])
+    assert any(finding.field == "id (in the root)" for finding in by_file[str(path)])
+    assert "settings.learning_rate" in {finding.field for finding in by_file[TINY]}
+    assert "dvc.lock" in by_file
+
+
+def test_edited_circumstances_break_the_seal(clone, jobs):
+    path = records.path_of("tiny", "fit", {"fit": next(iter(graph_fits(jobs)))})
+    edit_record(path, lambda r: r["circumstances"].update(host="elsewhere"), seal=False)
+    assert {finding.field for finding in found(jobs)[str(path)]} >= {"seal"}
+
+
+def graph_fits(jobs):
+    return [job.wildcards["fit"] for job in jobs.values() if job.rule == "fit"]
+
+
+def test_swapped_records_are_named(clone, jobs):
+    one = records.path_of("tiny", "evaluate", {"run": "d8-l1-s0-32k"})
+    other = records.path_of("tiny", "evaluate", {"run": "d16-l1-s0-32k"})
+    ours, theirs = one.read_bytes(), other.read_bytes()
+    one.write_bytes(theirs)
+    other.write_bytes(ours)
+    by_file = found(jobs)
+    for path in (one, other):
+        assert "place" in {finding.field for finding in by_file[str(path)]}
+
+
+def test_a_deleted_record_is_named(clone, jobs):
+    path = records.path_of("tiny", "figures", {"figure": "residuals"})
+    path.unlink()
+    assert {finding.found for finding in found(jobs)[str(path)]} == {"missing"}
+
+
+def test_a_config_edited_after_the_fact_is_named_though_touch_laundered_it(clone):
+    clone.edit(TINY, "value: 0.024", "value: 0.020")
+    clone.snakemake("--touch", "--cores", "1")
+    assert clone.jobs_to_do() == {}
+    rates = [f for f in found(None)[TINY] if f.field == "settings.learning_rate"]
+    assert len(rates) == 15
+    assert all(float(f.expected) == pytest.approx(1.2 * float(f.found)) for f in rates)
+
+
+def rewrite(path, change):
+    """Change the rows of a table."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows = change(rows)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def forge(path):
+    """Make the record of a figure's job say what the figure's table is now."""
+
+    def change(record):
+        for entry in record["identity"]["outputs"]:
+            if entry["path"] == str(path):
+                entry |= records.files.hashes(path)
+
+    edit_record(records.path_of("tiny", "figures", {"figure": path.stem}), change)
+
+
+def test_a_plotted_point_that_was_never_observed_is_named(clone, jobs):
+    path = FIGURES / "loss_vs_params.csv"
+    rewrite(path, lambda rows: [{**rows[0], "run": "d8-l1-s9-32k", "y": "3.0"}, *rows])
+    forge(path)
+    by_field = {finding.field: finding for finding in found(jobs)[str(path)]}
+    assert by_field["point of d8-l1-s9-32k"].expected == "an observation"
+
+
+@pytest.mark.parametrize(("axis", "figure"), [("y", "loss_vs_params"), ("x", "loss_vs_tokens")])
+def test_a_plotted_point_that_was_moved_is_named(clone, jobs, axis, figure):
+    path = FIGURES / f"{figure}.csv"
+    rewrite(path, lambda rows: [{**rows[0], axis: repr(0.99 * float(rows[0][axis]))}, *rows[1:]])
+    forge(path)
+    assert any(f.field.endswith(f": {axis}") for f in found(jobs)[str(path)])
+
+
+def test_an_observation_left_out_of_the_figure_is_named(clone, jobs):
+    path = FIGURES / "loss_vs_params.csv"
+    rewrite(path, lambda rows: [row for row in rows if row["run"] != "d16-l1-s0-32k"])
+    forge(path)
+    by_field = {finding.field: finding for finding in found(jobs)[str(path)]}
+    assert "left out" in by_field["point of d16-l1-s0-32k"].found
+
+
+def test_an_observation_that_is_not_its_evaluation_is_named(clone, jobs):
+    path = RESULTS / "observations.csv"
+    rewrite(path, lambda rows: [{**rows[0], "loss": "1.5"}, *rows[1:]])
+    by_field = {finding.field: finding for finding in found(jobs)[str(path)]}
+    assert by_field["run d8-l1-s0-32k: loss"].found == "1.5"
+
+
+def test_code_that_is_not_in_the_recorded_commit_is_named(clone, jobs):
+    model = clone.folder / "src/scaletrace/science/model.py"
+    model.write_text(model.read_text(encoding="utf-8") + "\nEXTRA = 1\n", encoding="utf-8")
+    clone.commit("other code")
+    commit = clone.git("rev-parse", "HEAD").strip()
+    path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
+    edit_record(path, lambda r: r["circumstances"]["git"].update(commit=commit, changed=[]))
+    by_file = found(jobs)
+    ((finding,),) = by_file.values()
+    assert finding.file == f"{commit[:12]}:src/scaletrace/science/model.py"
+    assert finding.field == "code.modules.scaletrace.science.model"
+    assert {"anneal d8-l1-s0-32k", "evaluate d8-l1-s0-32k"} <= set(finding.affects)
+
+
+def test_jobs_of_uncommitted_code_are_said_to_be_unknown(clone, jobs):
+    path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
+    changed = [" M src/scaletrace/science/model.py"]
+    edit_record(path, lambda r: r["circumstances"]["git"].update(changed=changed))
+    report = audit.audit("tiny", jobs=jobs)
+    assert report.findings == []
+    assert any("uncommitted changes" in note for note in report.notes)
+
+
+def test_an_identical_rerun_is_no_mismatch(clone, jobs):
+    path = records.path_of("tiny", "evaluate", {"run": "d8-l1-s0-32k"})
+    before = records.read(path)
+    clone.snakemake("--cores", "1", "--force", str(RESULTS / "evals/d8-l1-s0-32k.json"))
+    assert records.read(path)["id"] == before["id"]
+    assert records.read(path)["seal"] != before["seal"]
+    report = audit.audit("tiny", jobs=jobs)
+    assert report.findings == []
+    assert any("written anew since the study was recorded" in note for note in report.notes)
+
+
+def test_only_what_a_path_rests_on_is_audited(clone, jobs):
+    flip(RESULTS / "evals/d8-l1-s0-32k.json", at=0)
+    path = records.path_of("tiny", "evaluate", {"run": "d8-l1-s0-32k"})
+    assert found(jobs, "results/tiny/runs") == {}
+    assert found(jobs, str(path)).keys() == {"results/tiny/evals/d8-l1-s0-32k.json"}
+    assert found(jobs, FIGURES / "residuals.pdf").keys() == {"results/tiny/evals/d8-l1-s0-32k.json"}
+
+
+def test_a_copy_of_a_figure_is_compared_with_the_recorded_one(clone, jobs, tmp_path, capsys):
+    copy = tmp_path / "paper.svg"
+    shutil.copy(FIGURES / "residuals.svg", copy)
+    assert cli.main(["audit", str(copy)]) == 0
+    copy.write_text(copy.read_text().replace("</svg>", "<!-- more --></svg>"))
+    assert found(jobs, copy)[str(copy)][0].field == "sha256"
+
+
+def test_without_checkpoints_it_says_what_was_not_read(clone, jobs, capsys):
+    for path in RESULTS.rglob("*"):
+        if path.suffix in records.LARGE:
+            path.unlink()
+    assert cli.main(["audit", "--study", "tiny", "--no-checkpoints"]) == 0
+    said = capsys.readouterr().out
+    assert "checkpoints, token files and texts" in said
+    assert "were not read" in said
+    assert all(f[0].found == "missing" for f in found(jobs).values())
+    flip(RESULTS / "observations.csv")
+    assert "results/tiny/observations.csv" in found(jobs, large=False)
+
+
+def test_a_study_that_is_not_recorded_is_audited_as_such(clone, jobs):
+    for name in ("dvc.yaml", "dvc.lock", "provenance/roots/tiny.json"):
+        Path(name).unlink()
+    report = audit.audit("tiny", jobs=jobs)
+    assert report.findings == []
+    assert any("finished but not recorded" in note for note in report.notes)
+    flip(MODEL)
+    assert str(MODEL) in found(jobs)
+
+
+GARBAGE = [b"", b"\x00\xff", b"[" * 50_000, b'{"a": NaN}']
+
+
+@pytest.mark.parametrize("content", GARBAGE, ids=range(len(GARBAGE)))
+def test_garbage_in_any_file_is_a_finding(clone, jobs, content):
+    names = [
+        *("dvc.yaml", "dvc.lock", "provenance/roots/tiny.json"),
+        str(records.path_of("tiny", "corpus", {})),
+        *("results/tiny/observations.csv", "results/tiny/evals/d8-l1-s0-32k.json"),
+        f"results/tiny/fits/{graph_fits(jobs)[0]}.json",
+        *("results/tiny/figures/residuals.csv", "results/tiny/figures/residuals.pdf"),
+        *("results/tiny/figures/loss_vs_params.svg", "results/tiny/figures/loss_vs_params.png"),
+    ]
+    for name in names:
+        before = Path(name).read_bytes()
+        Path(name).write_bytes(content)
+        report = audit.audit("tiny", jobs=jobs)
+        assert report.findings, name
+        assert name in audit.to_text(report)
+        Path(name).write_bytes(before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--study", "none"], ["README.nothing"], ["results/tiny/none.pdf"], ["--study", ".."]],
+)
+def test_what_has_no_record_is_bad_input(clone, capsys, options):
+    assert cli.main(["audit", *options]) == 2
+    assert capsys.readouterr().err.startswith("scaletrace audit: ")
+
+
+def test_raw_text_outside_the_repository_is_not_read_on_a_records_word(clone, jobs):
+    path = records.path_of("tiny", "corpus", {})
+    secret = {"path": "/etc/passwd", "name": "files", "sha256": "0" * 64, "md5": "0" * 32}
+    secret |= {"size": 1, "record": None}
+    edit_record(path, lambda r: r["identity"]["inputs"].append(secret))
+    report = audit.audit("tiny", jobs=jobs)
+    assert not any(finding.file == "/etc/passwd" for finding in report.findings)
+    assert any("files outside the repository were not read" in note for note in report.notes)
+
+
+# Tampering at random.
+
+
+def targets():
+    """Every artifact, record, environment and root."""
+    found = [path for path in RESULTS.rglob("*") if path.is_file()]
+    found = [p for p in found if "logs" not in p.parts and p.name != "timings.csv"]
+    folders = (records.PROVENANCE / name for name in ("jobs", "env", "roots"))
+    return sorted([*found, *(p for folder in folders for p in folder.rglob("*.json"))])
+
+
+def mutated(value, chance):
+    if isinstance(value, int):
+        return value + chance.choice([-1, 1])
+    at = chance.randrange(len(value))
+    return (
+        value[:at]
+        + chance.choice([c for c in "0123456789abcdef/-" if c != value[at]])
+        + value[at + 1 :]
+    )
+
+
+def leaves(value):
+    """Every place in plain data that holds a value, as (container, key)."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        if isinstance(item, dict | list):
+            yield from leaves(item)
+        else:
+            yield value, key
+
+
+def test_every_byte_and_every_value_counts(recorded_once, jobs, monkeypatch):
+    monkeypatch.chdir(recorded_once.folder)
+    chance, paths = random.Random(0), targets()
+    lock = Path("dvc.lock")
+    text = lock.read_bytes()
+    assert found(jobs) == {}
+    for trial in range(320):
+        if trial % 3:
+            path = chance.choice(paths)
+            content = path.read_bytes()
+            at = chance.randrange(len(content))
+            changed = bytearray(content)
+            changed[at] ^= chance.randrange(1, 256)
+        else:
+            path, content = lock, text
+            parsed = yaml.load(content, yaml.CSafeLoader)
+            holder, key = chance.choice(list(leaves(parsed)))
+            holder[key] = mutated(holder[key], chance)
+            changed = yaml.dump(parsed, Dumper=yaml.CSafeDumper).encode()
+            at = key
+        path.write_bytes(changed)
+        try:
+            assert str(path) in found(jobs), (trial, path, at)
+        finally:
+            path.write_bytes(content)
+    assert found(jobs) == {}
+
+
+# Signatures.
+
+
+@pytest.fixture
+def key(tmp_path):
+    path = tmp_path / "key"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+class TestSignature:
+    def test_a_signed_study_says_by_whom(self, clone, jobs, key, tmp_path):
+        assert cli.main(["sign", "--key", str(key), "--study", "tiny"]) == 0
+        report = audit.audit("tiny", jobs=jobs)
+        assert report.findings == []
+        assert "The root of the study is signed" in report.proof
+        assert "whose key that is, --signers can tell" in report.proof
+        signers = tmp_path / "signers"
+        signers.write_text(f"author@example.org {key.with_suffix('.pub').read_text()}")
+        report = audit.audit("tiny", jobs=jobs, signers=signers)
+        assert report.findings == []
+        assert "author@example.org" in report.proof
+
+    def test_a_forger_who_rewrote_everything_is_found_by_the_signature(self, clone, jobs, key):
+        cli.main(["sign", "--key", str(key), "--study", "tiny"])
+        held = root.read("tiny")
+        held.pop("root")
+        held["rules"]["fit"] += " "
+        held["root"] = root._hash(held)
+        root.write(held)
+        (finding,) = audit.audit("tiny", jobs=jobs).findings
+        assert finding.field == "signature"
+
+    def test_a_signature_by_somebody_else_is_found(self, clone, jobs, key, tmp_path):
+        cli.main(["sign", "--key", str(key), "--study", "tiny"])
+        other = tmp_path / "other"
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True
+        )
+        signers = tmp_path / "signers"
+        signers.write_text(f"author@example.org {other.with_suffix('.pub').read_text()}")
+        (finding,) = audit.audit("tiny", jobs=jobs, signers=signers).findings
+        assert finding.field == "signature"
+
+    def test_a_missing_signature_is_found_where_one_is_asked_for(self, clone, jobs, tmp_path):
+        signers = tmp_path / "signers"
+        signers.write_text("")
+        (finding,) = audit.audit("tiny", jobs=jobs, signers=signers).findings
+        assert finding.found == "missing"
+
+    def test_only_a_recorded_study_is_signed(self, clone, key, capsys):
+        root.path_of("tiny").unlink()
+        assert cli.main(["sign", "--key", str(key), "--study", "tiny"]) == 2
+        assert "no readable study root" in capsys.readouterr().err
+
+
+def test_studies_are_audited_one_at_a_time(clone):
+    with pytest.raises(BadInput, match="one study at a time"):
+        audit.study_of([Path("results/tiny/x"), Path("results/demo/y")])
