@@ -1,4 +1,4 @@
-"""`scaletrace fit`: a law, its parameters and how far to trust them, from any table of runs."""
+"""Fit a scaling law to any table of runs, and say how far to trust it."""
 
 import argparse
 import json
@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-
-ABOUT = "fit a scaling law to a CSV of training runs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

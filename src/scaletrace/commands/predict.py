@@ -1,4 +1,4 @@
-"""`scaletrace predict`: losses, optimal sizes and what a target needs, from a written fit."""
+"""Predict losses, compute-optimal N and D, or what a target loss needs, from a fit."""
 
 import argparse
 import json
@@ -8,7 +8,6 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 
-ABOUT = "predict losses, compute-optimal N and D, or what a target loss needs, from a fit"
 FAR = 10.0  # beyond this factor outside the measured range a warning says so
 
 

@@ -1,0 +1,137 @@
+"""`scaletrace predict`: budgets, points and targets from a written fit."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scaletrace import cli
+
+E, A, ALPHA, B, BETA = 1.7, 400.0, 0.34, 410.0, 0.28
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory) -> Path:
+    """Return a folder with one fit per law to the same nearly noise-free runs."""
+    folder = tmp_path_factory.mktemp("fits")
+    random = np.random.default_rng(0)
+    n, d = np.meshgrid(np.geomspace(1e6, 1e10, 10), np.geomspace(1e8, 1e12, 6))
+    n, d = n.ravel(), d.ravel()
+    loss = (E + A / n**ALPHA + B / d**BETA) * np.exp(1e-3 * random.normal(size=60))
+    with (folder / "runs.csv").open("w", encoding="utf-8") as stream:
+        stream.write("n_params,n_tokens,loss\n")
+        stream.writelines(
+            f"{a!r},{b!r},{c!r}\n"
+            for a, b, c in zip(*map(list, (n.tolist(), d.tolist(), loss.tolist())), strict=True)
+        )
+    for law in ("chinchilla", "power_n"):
+        arguments = ["fit", str(folder / "runs.csv"), "--law", law, "--bootstrap", "200"]
+        assert cli.main([*arguments, "--out", str(folder / f"{law}.json")]) == 0
+    return folder
+
+
+def ask(capsys, fits: Path, *arguments: object, law: str = "chinchilla") -> tuple[int, dict]:
+    command = ["predict", str(fits / f"{law}.json"), "--json", *map(str, arguments)]
+    capsys.readouterr()
+    code = cli.main(command)
+    return code, json.loads(capsys.readouterr().out or "{}")
+
+
+def test_budget_gives_the_optimum_with_intervals(capsys, fits):
+    code, answer = ask(capsys, fits, "--flops", 1e20)
+    assert code == 0
+    g = (ALPHA * A / (BETA * B)) ** (1.0 / (ALPHA + BETA))
+    n = g * (1e20 / 6.0) ** (BETA / (ALPHA + BETA))
+    found = answer["predictions"]
+    assert found["N_opt"]["low"] < n < found["N_opt"]["high"]
+    assert found["N_opt"]["estimate"] * found["D_opt"]["estimate"] * 6.0 == pytest.approx(1e20)
+    loss = E + A / n**ALPHA + B / (1e20 / 6.0 / n) ** BETA
+    assert found["loss"]["estimate"] == pytest.approx(loss, rel=2e-3)
+    assert answer["warnings"] == []
+
+
+def test_point_gives_the_loss(capsys, fits):
+    code, answer = ask(capsys, fits, "--n", 1e8, "--d", 1e10)
+    assert code == 0
+    loss = E + A / 1e8**ALPHA + B / 1e10**BETA
+    assert answer["predictions"]["loss"]["estimate"] == pytest.approx(loss, rel=2e-3)
+
+
+def test_target_gives_what_it_needs_and_perplexity_is_its_exponential(capsys, fits):
+    _, by_loss = ask(capsys, fits, "--loss", math.log(10.0))
+    _, by_perplexity = ask(capsys, fits, "--perplexity", 10.0)
+    assert by_loss["predictions"] == by_perplexity["predictions"]
+    flops = by_loss["predictions"]["C"]["estimate"]
+    _, back = ask(capsys, fits, "--flops", flops)
+    assert back["predictions"]["loss"]["estimate"] == pytest.approx(math.log(10.0))
+    _, beside = ask(capsys, fits, "--loss", math.log(10.0), "--n", 1e9)
+    d = beside["predictions"]["D"]["estimate"]
+    _, there = ask(capsys, fits, "--n", 1e9, "--d", d)
+    assert there["predictions"]["loss"]["estimate"] == pytest.approx(math.log(10.0))
+
+
+def test_target_below_e_is_unreachable(capsys, fits):
+    code, answer = ask(capsys, fits, "--loss", 1.5)
+    assert code == 1
+    assert answer["reachable"] == "unreachable"
+    assert answer["predictions"] == {}
+    assert [warning["code"] for warning in answer["warnings"]] == ["unreachable"]
+    code, answer = ask(capsys, fits, "--loss", 2.0, "--n", 1e6)
+    assert (code, answer["reachable"]) == (1, "unreachable")
+
+
+def test_target_within_the_interval_of_e_has_no_upper_end(capsys, fits):
+    fit = json.loads((fits / "chinchilla.json").read_text(encoding="utf-8"))
+    interval = fit["intervals"]["E"]
+    code, answer = ask(capsys, fits, "--loss", 0.5 * (interval["low"] + interval["estimate"]))
+    assert code == 0
+    assert answer["reachable"] == "uncertain"
+    assert answer["predictions"]["C"]["high"] is None
+    assert answer["predictions"]["C"]["low"] > 0.0
+
+
+def test_far_extrapolation_carries_its_factor(capsys, fits):
+    _, answer = ask(capsys, fits, "--n", 1e12, "--d", 1e12)
+    (warning,) = answer["warnings"]
+    assert warning["code"] == "extrapolation"
+    assert "factor of 100" in warning["message"]
+
+
+def test_one_variable_law(capsys, fits):
+    code, answer = ask(capsys, fits, "--n", 1e8, law="power_n")
+    assert code == 0
+    _, back = ask(capsys, fits, "--loss", answer["predictions"]["loss"]["estimate"], law="power_n")
+    assert back["predictions"]["n"]["estimate"] == pytest.approx(1e8)
+
+
+@pytest.mark.parametrize(
+    ("law", "arguments", "message"),
+    [
+        ("power_n", ["--flops", "1e20"], "power_n cannot answer --flops"),
+        ("chinchilla", ["--n", "1e9"], "ask with one of"),
+        ("chinchilla", [], "cannot answer nothing"),
+        ("chinchilla", ["--flops", "-1"], "positive finite"),
+        ("chinchilla", ["--perplexity", "0.5"], "above 1"),
+        ("absent", ["--flops", "1e20"], "cannot be read"),
+        ("../chinchilla_not", ["--flops", "1e20"], "cannot be read"),
+    ],
+)
+def test_questions_that_cannot_be_answered_exit_2(capsys, fits, law, arguments, message):
+    assert cli.main(["predict", str(fits / f"{law}.json"), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_fit_is_refused(capsys, fits):
+    other = fits / "other.json"
+    other.write_text('{"law": "chinchilla"}', encoding="utf-8")
+    assert cli.main(["predict", str(other), "--flops", "1e20"]) == 2
+    assert "not a fit" in capsys.readouterr().err
+
+
+def test_text_for_people(capsys, fits):
+    assert cli.main(["predict", str(fits / "chinchilla.json"), "--flops", "1e20"]) == 0
+    text = capsys.readouterr().out
+    assert "N_opt" in text
+    assert "(95 %)" in text
