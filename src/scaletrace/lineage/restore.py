@@ -70,6 +70,10 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         if brought == [None]:
             raise BadInput(f"{archive.path}: has no {root.path_of(study)}: not a study {study}")
         content = root.read(study)
+        folder = records.PROVENANCE / "jobs" / study
+        for name in content["records"]:
+            if Path(name).parents[1] != folder or Path(name).suffix != ".json":
+                raise BadInput(f"{archive.path}: {name} is no record of {study}; refused")
         brought += [archive.copy_text(name) for name in content["records"]]
         brought += [archive.copy_text(f"config/{study}.yaml")]
         for name in content["records"]:
