@@ -1,0 +1,59 @@
+"""A training job that is killed and started again, through the job wrapper."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+from scaletrace.lineage import records
+
+RECORD = "provenance/jobs/tiny/pretrain/seed=0,size=d8-l1,tokens=24960.json"
+
+
+def test_the_record_names_every_process_that_contributed_steps(finished, tmp_path, monkeypatch):
+    identity = records.read(finished.folder / RECORD)["identity"]
+    for entry in identity["inputs"]:
+        target = tmp_path / entry["path"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(finished.folder / entry["path"], target)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(finished.folder / "src"))
+    job = {
+        "wildcards": identity["wildcards"],
+        "inputs": {entry["name"]: [entry["path"]] for entry in identity["inputs"]},
+        "outputs": {entry["name"]: entry["path"] for entry in identity["outputs"]},
+    }
+    command = [
+        *(sys.executable, "-m", "scaletrace.job"),
+        f"pretrain@{identity['code']['fingerprint']}",
+        *("--study", "tiny", "--threads", "1", "--job", json.dumps(job)),
+        *("--settings", json.dumps(identity["settings"] | {"save_seconds": 0})),
+    ]
+
+    def start(slurm_job):
+        environment = os.environ | {"SLURM_JOB_ID": slurm_job}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    killed = start("71")
+    while not list(tmp_path.glob("work/tiny/*/state-b.safetensors")):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    finishing = start("72")
+    assert finishing.wait() == 0
+    record = records.read(tmp_path / RECORD)
+    circumstances = record["circumstances"]
+    host, pids = socket.gethostname(), [killed.pid, finishing.pid]
+    for listed in (circumstances["attempts"], circumstances["measured"]["processes"]):
+        assert [p["pid"] for p in listed] == pids
+        assert [p["slurm_job"] for p in listed] == ["71", "72"]
+        assert {p["host"] for p in listed} == {host}
+    first, second = circumstances["measured"]["processes"]
+    assert 0 == first["from_step"] < first["to_step"] == second["from_step"]
+    assert second["to_step"] == identity["settings"]["to_step"]
+    # Killed and resumed, the bytes are those of the run that nobody disturbed.
+    assert record["identity"]["outputs"] == identity["outputs"]
