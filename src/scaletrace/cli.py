@@ -21,6 +21,7 @@ COMMANDS = (
     "trace",
     "audit",
     "sign",
+    "export",
 )
 
 

@@ -1,0 +1,110 @@
+"""`scaletrace export`: a recorded study as one zip that others can read, check and restore."""
+
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import crate, pipeline, records, root, signature, store
+from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.study import files
+
+# Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
+EPOCH = (1980, 1, 1, 0, 0, 0)
+CODE = ("Snakefile", "environment.yml", "requirements.lock", "LICENSE")
+
+
+def export(study: str, out: Path, *, large: bool) -> dict[str, dict[str, Any]]:
+    """Write a recorded study with its RO-Crate metadata; return what the zip holds, by path.
+
+    Args:
+        study: its name.
+        out: the zip to write.
+        large: whether checkpoints, token files and texts are put in, or named by hash.
+
+    Raises:
+        BadInput: the study is not recorded, or a file is not what its record says.
+    """
+    held, ancestry = root.read(study), Ancestry(study)
+    jobs = [job for job in ancestry.jobs if str(job.path) in held["records"]]
+    _require_sound(jobs, held)
+    config = held["study_file"]["path"]
+    expected = _expected(study, jobs, config, large)
+    contents: dict[str, dict[str, Any]] = {}
+    with (
+        files.replacing(out) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for path, sha256 in sorted(expected.items()):
+            contents[path] = _add(archive, path)
+            if sha256 not in (None, contents[path]["sha256"]):
+                raise BadInput(
+                    f"{path}: sha256: found {contents[path]['sha256']}, its record has {sha256}; "
+                    f"scaletrace audit --study {study} tells what else differs"
+                )
+        text = files.to_json(crate.metadata(ancestry, jobs, contents, config))
+        archive.writestr(_entry(crate.NAME), text.encode())
+    return contents
+
+
+def _require_sound(jobs: list[Job], held: dict[str, Any]) -> None:
+    """Require every record that the root names, as the root names it."""
+    for job in jobs:
+        if records.identifier(job.identity) != held["records"][str(job.path)]["id"]:
+            raise BadInput(f"{job.path}: id: not what the study's root has; scaletrace audit it")
+    if missing := held["records"].keys() - {str(job.path) for job in jobs}:
+        raise BadInput(f"{min(missing)}: no readable job record, but the study's root names it")
+
+
+def _expected(study: str, jobs: list[Job], config: str, large: bool) -> dict[str, str | None]:
+    """Return what goes into the zip, and the sha256 that a record gives it."""
+    names = [*CODE, config, *map(str, sorted(Path("rules").glob("*.smk")))]
+    names += [str(path) for path in (pipeline.DVC_YAML, store.DVC_LOCK, root.path_of(study))]
+    names += [str(job.path) for job in jobs]
+    metrics = records.PROVENANCE / "metrics" / study
+    optional = [signature.path_of(study), *sorted(metrics.glob("*.json"))]
+    names += [str(path) for path in optional if path.is_file()]
+    found: dict[str, str | None] = dict.fromkeys(names)
+    for job in jobs:
+        digest = str(job.record["circumstances"].get("environment"))
+        found[str(records.PROVENANCE / "env" / f"{digest}.json")] = digest
+        for entry in job.identity["outputs"]:
+            if large or not entry["path"].endswith(records.LARGE):
+                found[entry["path"]] = entry["sha256"]
+    for path in found:
+        if not records.inside(path):
+            raise BadInput(f"{path[:200]!r} leads out of the repository; nothing was exported")
+        if not Path(path).is_file():
+            raise BadInput(f"{path}: missing; scaletrace restore brings it back")
+    return found
+
+
+def _entry(path: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(path, EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = 3  # unix, whatever it is made on
+    entry.external_attr = 0o100644 << 16
+    return entry
+
+
+class _Hashing:
+    """A stream to write to that also hashes and counts what it passes on."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.sha256, self.size = stream, hashlib.sha256(), 0
+
+    def write(self, block: bytes) -> int:
+        self.sha256.update(block)
+        self.size += len(block)
+        return self.stream.write(block)
+
+
+def _add(archive: zipfile.ZipFile, path: str) -> dict[str, Any]:
+    """Copy a file into the zip; return the hash and size of the very bytes that were copied."""
+    entry = _entry(path)
+    with Path(path).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+        hashing = _Hashing(target)
+        shutil.copyfileobj(source, hashing, files.CHUNK)
+    return {"sha256": hashing.sha256.hexdigest(), "size": hashing.size}
