@@ -6,15 +6,20 @@ FOLDER is a copy of the repository without results (a fresh clone). The jobs are
 workflow's own graph; only their outputs are made up. Prints CPU seconds of each command.
 """
 
+import hashlib
 import json
 import os
 import resource
+import struct
 import subprocess
 import sys
 import time
+import zlib
+from html import escape
 from pathlib import Path
 
-from scaletrace.lineage import graph, records, restore
+from scaletrace.formats.figure_identity import PNG_SIGNATURE, identity_text
+from scaletrace.lineage import fingerprint, graph, records, restore
 from scaletrace.lineage.command import Job
 from scaletrace.study import files
 
@@ -41,7 +46,29 @@ def write_config(sizes: int, budgets: int) -> None:
     CONFIG.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _figure(job: Job, name: str) -> str:
+    """Return a figure without a picture: the identity that `trace` reads, and a table."""
+    study, figure = job.settings["study"], job.settings["figure"]
+    (source,) = job.inputs["observations"]
+    sources = {source: str(files.hashes(Path(source))["sha256"])}
+    table = f"study,figure,series,kind,x,y,low,high,run,source,source_sha256\n{study},{figure},"
+    table += f"mean,line,1.0,3.0,,,,{source},{sources[source]}\n"
+    if name == "csv":
+        return table
+    digest = hashlib.sha256(table.encode()).hexdigest()
+    text = identity_text(study, figure, digest, sources)
+    if name == "svg":
+        return f"<dc:description>{escape(text)}</dc:description>"
+    if name == "pdf":
+        return f"/Keywords ({text})"
+    chunk = f"tEXtDescription\0{text}".encode()
+    crc = struct.pack(">I", zlib.crc32(chunk))
+    return (PNG_SIGNATURE + struct.pack(">I", len(chunk) - 4) + chunk + crc).decode("latin-1")
+
+
 def _content(job: Job, name: str) -> str:
+    if job.rule == "figures":
+        return _figure(job, name)
     if job.rule == "fit":
         return files.to_json({"params": {"E": 1.0, "A": 2.0, "alpha": 0.3}})
     if job.rule == "evaluate":
@@ -67,14 +94,16 @@ def _ordered(jobs: list[Job]) -> list[Job]:
     return ordered
 
 
-def write_results() -> None:
+def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
     """Write outputs and records for every job, and let Snakemake remember them."""
     surroundings, rules = records.surroundings(), {}
     ids: dict[str, str] = {}
     sound = {}
-    for job in _ordered(list(graph.jobs(CONFIG).values())):
+    for job in _ordered(list(graph.jobs(config).values())):
         for name, path in job.outputs.items():
-            files.write_text(Path(path), _content(job, name))
+            target, encoding = Path(path), "latin-1" if name == "png" else "utf-8"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(_content(job, name).encode(encoding))
         inputs = [
             {"name": name, "path": path, **files.hashes(Path(path)), "record": ids.get(path)}
             for name, paths in job.inputs.items()
@@ -88,20 +117,20 @@ def write_results() -> None:
             "rule": job.rule,
             "wildcards": job.wildcards,
             "settings": job.settings,
-            "code": {"fingerprint": job.fingerprint, "modules": {}},
+            "code": {"fingerprint": job.fingerprint, "modules": fingerprint.modules(job.rule)},
             "inputs": inputs,
             "outputs": outputs,
         }
         times = {"start": time.time(), "end": time.time(), "seconds": 0.0, "threads": 1}
-        records.write(STUDY, identity, {**surroundings, **times, "attempts": [], "measured": {}})
+        records.write(study, identity, {**surroundings, **times, "attempts": [], "measured": {}})
         sound[job.record] = records.read(job.record)
         ids.update((path, sound[job.record]["id"]) for path in job.outputs.values())
         rules[job.rule] = (
-            f"exec python -m scaletrace.job {{params.stage}} --study {STUDY} --job {{params.job:q}}"
+            f"exec python -m scaletrace.job {{params.stage}} --study {study} --job {{params.job:q}}"
             " --settings {params.settings:q} --threads {threads} > {log} 2>&1"
         )
     rules["timings"] = "python -m scaletrace.lineage.timings {params.study} > {output} 2> {log}"
-    restore.settle(STUDY, sound, rules)
+    restore.settle(study, sound, rules)
 
 
 def measure(*words: str) -> str:
