@@ -1,19 +1,51 @@
 """`scaletrace record` with real DVC and real git."""
 
 import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
+from benchmarks.synthetic_study import write_results
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import graph, records, root
+from scaletrace.lineage.record import moved, record
+from tests.workflow.conftest import TINY, Clone
+
+MODEL = "results/tiny/runs/d8-l1-s0-32k/model.safetensors"
 
 
 @pytest.fixture(scope="module")
-def recorded(finished):
-    finished.run("scaletrace", "record", "--study", "tiny")
-    return finished
+def recorded(recorded_once, tmp_path_factory):
+    copy = Clone.__new__(Clone)
+    copy.folder = tmp_path_factory.mktemp("record") / "clone"
+    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
+    return copy
+
+
+@pytest.fixture
+def inside(recorded_once, tmp_path, monkeypatch):
+    """A recorded clone to change, and the working folder."""
+    copy = Clone.__new__(Clone)
+    copy.folder = tmp_path / "clone"
+    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
+    monkeypatch.chdir(copy.folder)
+    return copy
 
 
 def tree(clone):
-    return {name: (clone.folder / name).read_bytes() for name in ("dvc.yaml", "dvc.lock")}
+    names = ("dvc.yaml", "dvc.lock", *clone.git("ls-files", "provenance").split())
+    return {name: (clone.folder / name).read_bytes() for name in names}
+
+
+def flip(path):
+    """Change the last byte; size and time stay."""
+    times, content = path.stat(), path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def test_dvc_holds_every_artifact_and_is_clean(recorded):
@@ -42,9 +74,9 @@ def test_recording_again_changes_no_byte(recorded):
     assert tree(recorded) == before
 
 
-def test_the_records_are_ready_to_commit(recorded):
-    staged = recorded.git("diff", "--cached", "--name-only").splitlines()
-    assert {"dvc.yaml", "dvc.lock"} <= set(staged)
+def test_the_records_are_in_git(recorded):
+    staged = recorded.git("ls-files").splitlines()
+    assert {"dvc.yaml", "dvc.lock", "provenance/roots/tiny.json"} <= set(staged)
     assert sum(name.startswith("provenance/jobs/tiny/anneal/") for name in staged) == 10
 
 
@@ -65,9 +97,9 @@ def test_dvc_repro_runs_and_deletes_nothing(recorded):
 
 def test_a_file_changed_after_its_job_is_not_recorded(recorded):
     path = recorded.folder / "results/tiny/observations.csv"
-    content = path.read_bytes()
+    content, times = path.read_bytes(), path.stat()
     before = tree(recorded)
-    path.write_bytes(content.replace(b"ok", b"OK", 1))
+    flip(path)
     try:
         done = recorded.run("scaletrace", "record", "--study", "tiny", check=False)
         assert done.returncode == 2
@@ -75,10 +107,92 @@ def test_a_file_changed_after_its_job_is_not_recorded(recorded):
         assert tree(recorded) == before
     finally:
         path.write_bytes(content)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def test_an_unfinished_study_is_not_recorded(clone):
-    clone.edit("config/tiny.yaml", "value: 0.010", "value: 0.020")
-    done = clone.run("scaletrace", "record", "--study", "tiny", check=False)
-    assert done.returncode == 2
-    assert "run snakemake --configfile config/tiny.yaml first" in done.stderr
+def test_an_unfinished_study_is_not_recorded(inside):
+    inside.edit(TINY, "value: 0.010", "value: 0.020")
+    with pytest.raises(BadInput, match=f"run snakemake --configfile {TINY} first"):
+        record(Path(TINY))
+
+
+def test_dvc_shows_metrics_plots_and_the_graph(recorded):
+    metrics = json.loads(recorded.run("dvc", "metrics", "show", "--json").stdout)[""]["data"]
+    fit = json.loads((recorded.folder / "results/tiny/fits/power_n-32k.json").read_text())
+    assert metrics["provenance/metrics/tiny/power_n-32k.json"]["data"] == fit["params"]
+    loss = json.loads((recorded.folder / "results/tiny/evals/d8-l1-s0-32k.json").read_text())[
+        "loss"
+    ]
+    assert metrics["results/tiny/evals/d8-l1-s0-32k.json"]["data"]["loss"] == loss
+    page = recorded.folder / "plots"
+    recorded.run("dvc", "plots", "show", "--out", str(page))
+    text = (page / "index.html").read_text()
+    assert "results_tiny_figures_loss_vs_params.svg" in text
+    assert "tiny: training loss" in text
+    graph = recorded.run("dvc", "dag", "--dot").stdout
+    assert '"tiny-observe" -> "tiny-fit-power_n-32k"' in graph
+
+
+def test_check_says_that_nothing_has_moved_and_changes_nothing(inside):
+    before = tree(inside)
+    assert moved(Path(TINY)) == []
+    assert tree(inside) == before
+    assert inside.git("status", "--porcelain") == ""
+
+
+def test_check_names_what_has_moved(inside):
+    flip(inside.folder / MODEL)
+    path = records.path_of("tiny", "observe", {})
+    path.write_text(path.read_text() + "\n")
+    edited = inside.folder / "provenance/metrics/tiny/power_n-32k.json"
+    edited.write_text("{}\n")
+    wrong = moved(Path(TINY))
+    assert {line.partition(": ")[0] for line in wrong} == {
+        *(MODEL, str(path), "provenance/metrics/tiny/power_n-32k.json"),
+    }
+    done = inside.run("scaletrace", "record", "--check", "--study", "tiny", check=False)
+    assert (done.returncode, done.stdout.splitlines()) == (1, wrong)
+
+
+def test_check_names_outputs_that_are_no_longer_up_to_date(inside):
+    inside.edit(TINY, "value: 0.010", "value: 0.020")
+    assert any(line.startswith(f"{MODEL}: params changed") for line in moved(Path(TINY)))
+
+
+def test_touched_metadata_is_not_recorded(inside):
+    before = tree(inside)
+    inside.edit(TINY, "value: 0.010", "value: 0.020")
+    inside.snakemake("--touch", "--cores", "1")
+    assert inside.jobs_to_do() == {}
+    with pytest.raises(BadInput, match=r"settings.learning_rate: made with 0.04, now 0.08"):
+        record(Path(TINY))
+    assert tree(inside) == before
+
+
+def write_config(study, without):
+    """Write the configuration of a part of the tiny study under another name."""
+    lines = Path(TINY).read_text().replace("study: tiny", f"study: {study}").splitlines(True)
+    path = Path("config") / f"{study}.yaml"
+    path.write_text("".join(ln for ln in lines if not any(size in ln for size in without)))
+    return path
+
+
+def test_studies_side_by_side_and_what_is_gone_is_pruned(inside):
+    other = write_config("tiny-2", without=["d24", "d32", "d48"])
+    write_results(other, "tiny-2")
+    before = yaml.safe_load((inside.folder / "dvc.lock").read_text())["stages"]
+    jobs = record(other)
+    lock = yaml.safe_load((inside.folder / "dvc.lock").read_text())["stages"]
+    assert {name: lock[name] for name in before} == before
+    assert jobs == len(lock) - len(before) == len(graph.jobs(other))
+    assert "up to date" in inside.run("dvc", "status").stdout
+
+    write_config("tiny-2", without=["d16", "d24", "d32", "d48"])
+    write_results(other, "tiny-2")
+    assert record(other) < jobs
+    lock = yaml.safe_load((inside.folder / "dvc.lock").read_text())["stages"]
+    stages = yaml.safe_load((inside.folder / "dvc.yaml").read_text())["stages"]
+    assert lock.keys() == stages.keys()
+    assert not [name for name in lock if name.startswith("tiny-2-") and "d16" in name]
+    assert {name: lock[name] for name in before} == before
+    assert root.differences(root.read("tiny-2")) == []

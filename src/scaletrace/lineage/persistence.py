@@ -12,7 +12,6 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage.command import word
-from scaletrace.study import files
 
 FOLDER = Path(".snakemake/metadata")
 FORMAT = 6
@@ -80,7 +79,9 @@ def remember(
         },
     }
     for output in outputs:
-        files.write_text(_file(output), json.dumps(content))
+        path = _file(output)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def remember_record(record: dict[str, Any], study: str, code: str) -> None:
