@@ -159,3 +159,16 @@ def test_resamples_draw_what_they_say():
         assert (counts[:, data.cluster == size].sum(axis=1) == 4).all()
     with pytest.raises(DesignError, match="two or more seeds"):
         resampling.counts(data, "seed", 50, 0)
+
+
+@pytest.mark.parametrize("slope", [-0.02, 0.0, 0.05])
+def test_losses_without_a_visible_bend_are_fitted_and_called_weak(slope):
+    n = np.geomspace(1e3, 1e5, 7)
+    codes = np.arange(7)
+    for seed in range(3):
+        noise = 0.02 * np.random.default_rng(seed).normal(size=7)
+        loss = (5.0 + slope * np.log(n)) * np.exp(noise)
+        data = Observations({"n": n}, loss, codes, 0 * codes, np.ones(7))
+        found, _ = judged(data, "power_n", resamples=100)
+        assert found["E"]["verdict"] == WEAK
+        assert found["alpha"]["verdict"] == WEAK

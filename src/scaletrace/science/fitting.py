@@ -11,13 +11,16 @@ from scaletrace.science.law import Array, Law
 from scaletrace.science.objectives import Objective
 from scaletrace.science.solver import (
     AGREEMENT,
+    Minimum,
     NotConvergedError,
     Problem,
+    Spring,
     minimise,
     prepare,
     surface,
 )
 
+GRID, NARROWINGS = 17, 10  # values of an exponent, and how often their range is narrowed
 MOVED = 1e-8  # a smaller move from the start, in logs and exponents, is none
 
 
@@ -93,6 +96,9 @@ def fit(
         starts = starting_points(problem, fixed or {})
     weights = observations.weights / observations.weights.mean()
     minimum = minimise(problem, starts, weights[None])
+    if not minimum.converged[minimum.value.argmin()]:
+        minimum = _along_the_valley(problem, minimum, weights)
+        starts = np.resize(starts, minimum.theta.shape)
     order = np.argsort(minimum.value, kind="stable")
     lowest = minimum.value[order[0]]
     near = np.abs(minimum.value - lowest) <= AGREEMENT * lowest + 1e-14 * len(observations)
@@ -124,6 +130,47 @@ def fit(
         "on_bound": [name for name, on in zip(law.names, at_bound, strict=True) if on],
     }
     return Fit(problem, weights, theta, float(minimum.value[best]), certificate)
+
+
+def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Minimum:
+    """Search a flat curved valley by its exponent: hold it on a grid, solve, narrow the grid.
+
+    Where losses hardly bend, E, A and alpha trade against one another over decades, and steps
+    that keep to the valley's curved floor are short. With the exponent held they are not.
+    """
+    exponents = [
+        index
+        for index, parameter in enumerate(problem.law.parameters)
+        if parameter.kind == "exponent" and problem.free[index]
+    ]
+    # Where no level is left above zero its logarithm has no end: start from its bound too.
+    levels = np.array([parameter.kind == "level" for parameter in problem.law.parameters])
+    gone = np.where(levels & problem.free, problem.low, reached.theta)
+    found = [reached, minimise(problem, gone, weights[None])]
+    for index in exponents:
+        best = reached.theta[reached.value.argmin()]
+        targets = np.geomspace(1e-4, problem.high[index], GRID)
+        for _ in range(NARROWINGS):
+            spacing = np.gradient(targets)
+            stiffness = 1e3 * reached.value.min() / spacing**2
+            spring = Spring(lambda theta, i=index: theta[:, i], targets, stiffness)
+            starts = np.repeat(best[None], GRID, axis=0)
+            starts[:, index] = targets
+            resting = minimise(problem, starts, weights[None], None, spring)
+            value = resting.value - 0.5 * stiffness * (resting.theta[:, index] - targets) ** 2
+            lowest = int(value.argmin())
+            best = resting.theta[lowest]
+            around = resting.theta[[max(lowest - 1, 0), min(lowest + 1, GRID - 1)], index]
+            targets = np.linspace(around.min(), around.max(), GRID)
+            if np.ptp(targets) < 1e-9:
+                break
+        found.append(minimise(problem, best[None], weights[None], near=True))
+    return Minimum(
+        *(
+            np.concatenate([getattr(part, name) for part in found])
+            for name in ("theta", "value", "gradient", "converged")
+        )
+    )
 
 
 def starting_points(problem: Problem, fixed: Mapping[str, float]) -> Array:

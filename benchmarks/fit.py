@@ -1,0 +1,67 @@
+"""Measure the solver on the points of figure 4 of Hoffmann et al. 2022, on one core.
+
+OMP_NUM_THREADS=1 python benchmarks/fit.py $SCALETRACE_TEST_DATA/hoffmann2022_figure4.csv
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from scaletrace.formats.runs_table import read_runs
+from scaletrace.science import resampling
+from scaletrace.science.fitting import Observations, fit
+from scaletrace.science.laws import LAWS
+from scaletrace.science.objectives import Objective
+from scaletrace.stages.fit.preparation import prepare, split
+from scaletrace.stages.fit.settings import Settings
+
+LAW = LAWS["chinchilla"]
+PUBLISHED = {"alpha": 0.0154, "beta": 0.0206, "E": 0.0257}
+
+
+def largest_change(data: Observations, params: dict[str, float], **changed) -> float:
+    """Return the largest relative change of a parameter when N or the weights are rescaled."""
+    scale_n, scale_weights = changed.get("n", 1.0), changed.get("weights", 1.0)
+    variables = {**data.variables, "n": data.variables["n"] * scale_n}
+    weights = data.weights * scale_weights
+    other = fit(
+        Observations(variables, data.loss, data.cluster, data.seed, weights), LAW, Objective()
+    ).params
+    other["A"] /= scale_n ** other["alpha"]
+    return max(abs(other[name] / params[name] - 1.0) for name in params)
+
+
+def main() -> None:
+    table = read_runs(Path(sys.argv[1]))
+    whole = prepare(table, Settings(law="chinchilla", drop_highest=5)).observations
+    data = whole.take(split(whole, 5)[0])
+    fit(data, LAW, Objective())  # the first call pays for loading
+    start = time.process_time()
+    fitted = fit(data, LAW, Objective())
+    seconds = time.process_time() - start
+    certificate = fitted.certificate
+    print(f"fit: {seconds:.3f} s CPU, objective {fitted.value:.10e}, {fitted.params}")
+    print(f"  {certificate['starts_agreeing']} of {certificate['starts']} starts agree")
+
+    counts = resampling.counts(data, "observation", 4000, 0)
+    start = time.process_time()
+    draws, failed = resampling.refit(fitted, counts)
+    seconds = time.process_time() - start
+    print(f"4000 resamples: {seconds:.2f} s CPU, {failed} failed")
+    errors = dict(zip(LAW.names, fitted.problem.natural(draws).std(axis=0), strict=True))
+    for name, published in PUBLISHED.items():
+        ratio = errors[name] / published
+        print(f"  standard error of {name}: {errors[name]:.4f}, {ratio:.3f} of the published")
+
+    for scale in np.geomspace(1e-3, 1e3, 4):
+        change = largest_change(data, fitted.params, weights=scale)
+        print(f"objective x {scale:g}: largest relative change {change:.1e}")
+    for scale in (1e-6, 1e6):
+        change = largest_change(data, fitted.params, n=scale)
+        print(f"N x {scale:g}: largest relative change {change:.1e}")
+
+
+if __name__ == "__main__":
+    main()
