@@ -21,8 +21,8 @@ LOOK_SECONDS = 1.0
 REPORT_SECONDS = 15.0
 
 
-def _clock(seconds: float | None) -> str:
-    return "…" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _tell_losses(plan: Plan, finished: list[Job]) -> None:
@@ -40,12 +40,12 @@ def _tell_losses(plan: Plan, finished: list[Job]) -> None:
             print(f"{clear}  {run.name:<20} N {run.n_non_embedding:>9,}   {loss}", flush=True)
 
 
-def _watch(process: subprocess.Popen[bytes], plan: Plan, progress: Progress) -> None:
+def _watch(process: subprocess.Popen[bytes], plan: Plan, progress: Progress, cores: int) -> None:
     reported = 0.0
     while process.poll() is None:
         _tell_losses(plan, progress.refresh())
         gone = _clock(time.time() - progress.began)
-        line = f"{gone} gone, {_clock(progress.seconds_left())} left   {progress.counts()}"
+        line = f"{gone} gone, {_clock(progress.seconds_left(cores))} left   {progress.counts()}"
         if sys.stdout.isatty():
             print(f"\r\033[K{line}", end="", flush=True)
         elif time.time() - reported >= REPORT_SECONDS:
@@ -56,15 +56,19 @@ def _watch(process: subprocess.Popen[bytes], plan: Plan, progress: Progress) -> 
     print("\r\033[K" if sys.stdout.isatty() else "", end="")
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+def _parameter(name: str, value: float, interval: dict[str, Any]) -> str:
+    ends = ["open" if interval[end] is None else f"{interval[end]:.4g}" for end in ("low", "high")]
+    verdict = f"   {interval['verdict']}" if interval["se"] is None else ""
+    return f"  {name:<6} {value:<8.4g} [{', '.join(ends)}]{verdict}"
 
 
-def _interval(fit: dict[str, Any], name: str) -> str:
-    interval = fit["intervals"].get(name, {})
-    if interval.get("low") is None or interval.get("high") is None:
-        return ""
-    return f" [{_number(interval['low'])}, {_number(interval['high'])}]"
+def _prediction(extrapolation: dict[str, Any]) -> str:
+    step = extrapolation["steps"][0]
+    return (
+        f"  the law of the {step['fitted_on']} smaller sizes predicts {step['predicted']:.4f} for "
+        f"N = {step['at']:,.0f}; measured {step['observed']:.4f} "
+        f"({100 * step['relative_error']:+.2f} %)"
+    )
 
 
 def _tell_laws(plan: Plan, results: Path) -> None:
@@ -73,9 +77,13 @@ def _tell_laws(plan: Plan, results: Path) -> None:
         budget = f" at D = {settings['budget']} tokens" if settings["budget"] else ""
         print(f"\n{name}: {fit['formula']}{budget}, N = {settings['n']}")
         for parameter, value in fit["params"].items():
-            print(f"  {parameter:<6} {_number(value)}{_interval(fit, parameter)}")
+            print(_parameter(parameter, value, fit["intervals"][parameter]))
+        print(f"  R² {fit['diagnostics']['r_squared']:.4f} over {fit['n_observations']} sizes")
+        if fit["extrapolation"]["steps"]:
+            print(_prediction(fit["extrapolation"]))
         for warning in fit["warnings"]:
-            print(f"  note: {warning['message']}")
+            if warning["code"] != "weakly_identified":
+                print(f"  note: {warning['message']}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
         try:
-            _watch(process, plan, progress)
+            _watch(process, plan, progress, arguments.cores)
         except KeyboardInterrupt:
             process.wait()
             print(f"\nstopped; the same command goes on where it was. Log: {log}")
@@ -118,8 +126,8 @@ def main(argv: list[str] | None = None) -> int:
     for figure in plan.figures():
         print(f"  {figure}.pdf")
     print("\ntry next, after `source .venv/bin/activate`:")
-    print(f"  snakemake -n --configfile {arguments.study}      # nothing left to do")
-    print(f"  scaletrace record --study {study}                # hand everything to DVC and git")
+    print(f"  scaletrace trace {results}/figures/loss_vs_params.pdf")
+    print(f"  scaletrace record --study {study}")
     print(f"  scaletrace fit {results}/observations.csv --law chinchilla")
     return 0
 
