@@ -5,6 +5,7 @@ declares its arguments, and `run` returns the exit code.
 """
 
 import argparse
+import os
 import sys
 from importlib import import_module, metadata
 
@@ -48,7 +49,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever reads, such as head, has seen enough; nothing is to be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except BadInput as problem:
         print(f"scaletrace {arguments.command}: {problem}", file=sys.stderr)
         return 2

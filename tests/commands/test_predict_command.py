@@ -135,3 +135,34 @@ def test_text_for_people(capsys, fits):
     text = capsys.readouterr().out
     assert "N_opt" in text
     assert "(95 %)" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["draws"], []),
+        (["draws"], {"a": 1}),
+        (["params", "E"], "x"),
+        (["intervals", "alpha"], []),
+        (["settings"], None),
+        (["diagnostics"], []),
+        (["law"], ["chinchilla"]),
+    ],
+)
+def test_a_file_that_only_looks_like_a_fit_is_one_sentence(fits, tmp_path, capsys, path, value):
+    content = json.loads((fits / "chinchilla.json").read_text(encoding="utf-8"))
+    holder = content
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    hostile = tmp_path / "fit.json"
+    hostile.write_text(json.dumps(content), encoding="utf-8")
+    assert cli.main(["predict", str(hostile), "--n", "1e8", "--d", "1e10"]) == 2
+    assert "not a fit that scaletrace wrote" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "null", "[" * 100_000, '{"law": 1}'])
+def test_garbage_is_one_sentence(tmp_path, capsys, content):
+    (tmp_path / "fit.json").write_text(content, encoding="utf-8")
+    assert cli.main(["predict", str(tmp_path / "fit.json"), "--n", "1e8", "--d", "1e10"]) == 2
+    assert "not a fit that scaletrace wrote" in capsys.readouterr().err

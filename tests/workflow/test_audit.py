@@ -369,12 +369,15 @@ def test_raw_text_outside_the_repository_is_not_read_on_a_records_word(clone, jo
 # Tampering at random.
 
 
-def targets():
-    """Every artifact, record, environment and root."""
-    found = [path for path in RESULTS.rglob("*") if path.is_file()]
-    found = [p for p in found if "logs" not in p.parts and p.name != "timings.csv"]
+def artifacts():
+    found = (path for path in RESULTS.rglob("*") if path.is_file())
+    return sorted(p for p in found if "logs" not in p.parts and p.name != "timings.csv")
+
+
+def vouchers():
+    """Every record, environment and root."""
     folders = (records.PROVENANCE / name for name in ("jobs", "env", "roots"))
-    return sorted([*found, *(p for folder in folders for p in folder.rglob("*.json"))])
+    return sorted(path for folder in folders for path in folder.rglob("*.json"))
 
 
 def mutated(value, chance):
@@ -388,41 +391,58 @@ def mutated(value, chance):
     )
 
 
-def leaves(value):
-    """Every place in plain data that holds a value, as (container, key)."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in items:
+def leaves(value, name=""):
+    """Every value in plain data, as (container, key, name of the stage around it)."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        within = f"{name}.{key}" if name in ("", ".stages") else name
         if isinstance(item, dict | list):
-            yield from leaves(item)
+            yield from leaves(item, within)
         else:
-            yield value, key
+            yield value, key, within.lstrip(".")
+
+
+def tampered_bytes(paths, chance):
+    """Change one random byte in each of three random files; return their names and contents."""
+    chosen = {path: path.read_bytes() for path in chance.sample(paths, 3)}
+    for path, content in chosen.items():
+        changed = bytearray(content)
+        changed[chance.randrange(len(content))] ^= chance.randrange(1, 256)
+        path.write_bytes(changed)
+    return chosen
+
+
+def tampered_lock(text, chance):
+    """Change three random values of dvc.lock in different stages; return where they stand."""
+    content = yaml.load(text, yaml.CSafeLoader)
+    chosen = {}
+    while len(chosen) < 3:
+        holder, key, name = chance.choice(list(leaves(content)))
+        if name not in chosen:
+            chosen[name] = holder[key] = mutated(holder[key], chance)
+    Path("dvc.lock").write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
+    return chosen
 
 
 def test_every_byte_and_every_value_counts(recorded_once, jobs, monkeypatch):
+    """300 tamperings, three at a time: each is named, and nothing is when all are undone."""
     monkeypatch.chdir(recorded_once.folder)
-    chance, paths = random.Random(0), targets()
-    lock = Path("dvc.lock")
-    text = lock.read_bytes()
+    chance, lock = random.Random(0), Path("dvc.lock")
+    kinds, text = [artifacts(), vouchers(), None], lock.read_bytes()
     assert found(jobs) == {}
-    for trial in range(320):
-        if trial % 3:
-            path = chance.choice(paths)
-            content = path.read_bytes()
-            at = chance.randrange(len(content))
-            changed = bytearray(content)
-            changed[at] ^= chance.randrange(1, 256)
+    for trial in range(100):
+        paths = kinds[trial % 3]
+        if paths is None:
+            places, undo = tampered_lock(text, chance), {lock: text}
         else:
-            path, content = lock, text
-            parsed = yaml.load(content, yaml.CSafeLoader)
-            holder, key = chance.choice(list(leaves(parsed)))
-            holder[key] = mutated(holder[key], chance)
-            changed = yaml.dump(parsed, Dumper=yaml.CSafeDumper).encode()
-            at = key
-        path.write_bytes(changed)
+            places, undo = {}, tampered_bytes(paths, chance)
         try:
-            assert str(path) in found(jobs), (trial, path, at)
+            by_file = found(jobs)
         finally:
-            path.write_bytes(content)
+            for path, content in undo.items():
+                path.write_bytes(content)
+        assert {str(path) for path in undo} <= by_file.keys(), trial
+        for place in places:
+            assert any(f"{f.field}.".startswith(f"{place}.") for f in by_file["dvc.lock"]), place
     assert found(jobs) == {}
 
 

@@ -193,3 +193,10 @@ def test_names_from_records_do_not_steer_the_terminal(copy):
     text = trace.to_text(trace.trace(FIGURES / "residuals.png"))
     assert "\x1b" not in text
     assert "?[2Jvm" in text
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(finished):
+    command = f"scaletrace trace {FIGURES / 'loss_vs_params.pdf'} | head -n 1"
+    done = finished.run("bash", "-c", f"set -o pipefail; {command}")
+    assert done.stdout == "loss_vs_params of study tiny\n"
+    assert done.stderr == ""

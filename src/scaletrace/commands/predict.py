@@ -38,7 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
         for name in ("flops", "n", "d", "unique", "loss", "perplexity")
         if getattr(arguments, name) is not None
     }
-    answer = predict(fit, given)
+    try:
+        answer = predict(fit, given)
+    except BadInput:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # What a fit holds is used in many places; a file with the wrong kind of thing in any of
+        # them was not written by scaletrace.
+        raise BadInput(f"{arguments.fit}: not a fit that scaletrace wrote ({error!r})") from error
     if arguments.json:
         print(json.dumps(answer, indent=2, sort_keys=True, allow_nan=False))
     else:
@@ -221,6 +228,6 @@ def _read(path: Path) -> dict[str, Any]:
             fit[key]
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"{path}: not a fit that scaletrace wrote ({error!r})") from error
     return fit

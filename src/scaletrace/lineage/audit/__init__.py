@@ -1,6 +1,7 @@
 """`scaletrace audit`: is everything that is known of a study still one and the same story?"""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from scaletrace.lineage.audit.finding import Finding, Scope, counted
 from scaletrace.lineage.command import Job as Asked
 from scaletrace.study import files
 
-ALIKE = 3  # findings of one kind that are printed in full
+ALIKE = 3  # findings about one field of one file, such as a setting of many jobs, to print
 
 
 @dataclasses.dataclass
@@ -184,7 +185,7 @@ def to_text(report: Report) -> str:
     lines: list[str] = []
     alike: dict[tuple[str, str], int] = {}
     for finding in report.findings:
-        kind = (finding.field.partition(":")[0].partition(".d")[0], finding.expected)
+        kind = (finding.file, re.sub(r"\[\d+\]", "", finding.field))
         alike[kind] = alike.get(kind, 0) + 1
         if alike[kind] > ALIKE:
             continue
@@ -195,7 +196,7 @@ def to_text(report: Report) -> str:
             lines.append(f"  affects  {counted(finding.affects)}")
     more = sum(count - ALIKE for count in alike.values() if count > ALIKE)
     if more:
-        lines.append(f"and {more} more that are like these; --json lists them all")
+        lines.append(f"and {more} more about the same fields; --json lists them all")
     lines += [f"note: {note}" for note in report.notes]
     read = f"{report.jobs} jobs and {report.files} files of study {report.study}"
     lines.append(
