@@ -194,10 +194,8 @@ def test_isoflop_design_is_analysed_beside_the_law(tmp_path):
     ],
 )
 def test_bad_settings_are_refused_and_nothing_is_written(tmp_path, settings, message):
-    if settings.get("cluster"):
-        table = [row for row in rows() if row["budget"] != "2M"]
-    else:
-        table = rows()
+    without = "2M" if settings.get("cluster") else None
+    table = [row for row in rows() if row["budget"] != without]
     with pytest.raises(BadInput, match=message):
         result(tmp_path, table, **settings)
     assert not (tmp_path / "fit.json").exists()

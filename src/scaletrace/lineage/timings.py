@@ -4,47 +4,39 @@ These numbers differ between identical executions; they come from the job record
 reads them.
 """
 
-import csv
 import sys
-from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TextIO
+
+import pandas as pd
 
 from scaletrace.lineage import records
 
-COLUMNS: tuple[str, ...] = (
-    "rule",
-    "job",
-    "seconds",
-    "tokens_per_s",
-    "peak_memory_mb",
-    "threads",
-    "host",
-    "cpu",
-)
+CIRCUMSTANCES = ("seconds", "threads", "host", "cpu")
+MEASURED = ("tokens_per_s", "peak_memory_mb")
 
 
-def rows(study: str) -> Iterator[dict[str, Any]]:
-    """Yield one row per recorded job up to the observations, sorted by rule and job.
+def table(study: str) -> pd.DataFrame:
+    """Return one row per recorded job up to the observations, sorted by rule and job.
 
-    Fits and figures may still run when the table is printed.
+    Fits and figures may still run when the table is printed. Seconds are wall-clock time.
     """
+    rows = []
     for path in sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json")):
         if path.parent.name in {"fit", "figures"}:
             continue
         circumstances = records.read(path)["circumstances"]
-        yield {
-            "rule": path.parent.name,
-            "job": path.stem,
-            **{name: circumstances.get(name) for name in ("seconds", "threads", "host", "cpu")},
-            **{name: circumstances.get("measured", {}).get(name) for name in COLUMNS[3:5]},
-        }
+        measured = circumstances.get("measured", {})
+        rows.append(
+            [path.parent.name, path.stem]
+            + [circumstances.get(name) for name in CIRCUMSTANCES]
+            + [measured.get(name) for name in MEASURED]
+        )
+    return pd.DataFrame(rows, columns=pd.Index(["rule", "job", *CIRCUMSTANCES, *MEASURED]))
 
 
 def write(study: str, stream: TextIO) -> None:
     """Write the timings of a study as CSV."""
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows(study))
+    table(study).to_csv(stream, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":
