@@ -76,15 +76,29 @@ def run(arguments: argparse.Namespace) -> int:
     from scaletrace.study.files import write_text
 
     settings = {
-        **{"law": arguments.law, "budget": arguments.budget, "n": arguments.n, "d": arguments.d},
-        **{"flops": arguments.flops, "unique": arguments.unique, "loss": arguments.loss},
-        **{"loss_se": arguments.loss_se, "weighted": not arguments.unweighted},
-        **{"cluster": arguments.cluster, "seed_column": arguments.seed_column},
-        **{"objective": arguments.objective, "delta": arguments.delta, "above": arguments.above},
-        **{"fixed": _fixed(arguments.fix), "drop_highest": arguments.drop_highest},
-        **{"unit": arguments.unit, "resamples": arguments.bootstrap, "seed": arguments.seed},
-        **{"level": arguments.level, "compare": arguments.compare},
-        **{"sensitivity": arguments.sensitivity, "isoflop": arguments.isoflop},
+        "law": arguments.law,
+        "budget": arguments.budget,
+        "n": arguments.n,
+        "d": arguments.d,
+        "flops": arguments.flops,
+        "unique": arguments.unique,
+        "loss": arguments.loss,
+        "loss_se": arguments.loss_se,
+        "weighted": not arguments.unweighted,
+        "cluster": arguments.cluster,
+        "seed_column": arguments.seed_column,
+        "objective": arguments.objective,
+        "delta": arguments.delta,
+        "above": arguments.above,
+        "fixed": _fixed(arguments.fix),
+        "drop_highest": arguments.drop_highest,
+        "unit": arguments.unit,
+        "resamples": arguments.bootstrap,
+        "seed": arguments.seed,
+        "level": arguments.level,
+        "compare": arguments.compare,
+        "sensitivity": arguments.sensitivity,
+        "isoflop": arguments.isoflop,
     }
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "fit.json"
