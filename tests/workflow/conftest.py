@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from scaletrace.lineage import audit, graph
+
 ROOT = Path(__file__).parents[2]
 TINY = "config/tiny.yaml"
 
@@ -94,3 +96,33 @@ def recorded_once(finished, tmp_path_factory):
     clone.run("scaletrace", "record", "--study", "tiny")
     clone.commit("recorded")
     return clone
+
+
+@pytest.fixture(scope="session")
+def recorded_jobs(recorded_once):
+    """The recorded clone's graph, which no damage to its results or records changes."""
+    before = Path.cwd()
+    os.chdir(recorded_once.folder)
+    try:
+        return graph.jobs(Path(TINY))
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def damaged(recorded_once, tmp_path, monkeypatch):
+    """A copy of the recorded clone to damage, and the working folder."""
+    copy = Clone.__new__(Clone)
+    copy.folder = tmp_path / "clone"
+    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
+    monkeypatch.chdir(copy.folder)
+    return copy
+
+
+def findings_by_file(jobs, *paths, **options):
+    """What an audit of the working folder finds."""
+    report = audit.audit("tiny", [Path(path) for path in paths], jobs=jobs, **options)
+    by_file = {}
+    for finding in report.findings:
+        by_file.setdefault(finding.file, []).append(finding)
+    return by_file

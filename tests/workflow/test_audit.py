@@ -3,9 +3,7 @@
 import csv
 import json
 import os
-import random
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,42 +11,22 @@ import yaml
 
 from scaletrace import cli
 from scaletrace.errors import BadInput
-from scaletrace.lineage import audit, graph, records, root
-from tests.workflow.conftest import TINY, Clone
+from scaletrace.lineage import audit, records
+from tests.workflow.conftest import TINY, findings_by_file
 
 RESULTS = Path("results/tiny")
 FIGURES = RESULTS / "figures"
 MODEL = RESULTS / "runs/d8-l1-s0-32k/model.safetensors"
 
 
-@pytest.fixture(scope="module")
-def jobs(recorded_once):
-    """The workflow's graph, which no damage to results or records changes."""
-    before = Path.cwd()
-    os.chdir(recorded_once.folder)
-    try:
-        return graph.jobs(Path(TINY))
-    finally:
-        os.chdir(before)
+@pytest.fixture
+def jobs(recorded_jobs):
+    return recorded_jobs
 
 
 @pytest.fixture
-def clone(recorded_once, tmp_path, monkeypatch):
-    """A recorded clone to damage, and the working folder."""
-    copy = Clone.__new__(Clone)
-    copy.folder = tmp_path / "clone"
-    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
-    monkeypatch.chdir(copy.folder)
-    return copy
-
-
-def found(jobs, *paths, **options):
-    """The findings by file."""
-    report = audit.audit("tiny", [Path(path) for path in paths], jobs=jobs, **options)
-    by_file = {}
-    for finding in report.findings:
-        by_file.setdefault(finding.file, []).append(finding)
-    return by_file
+def clone(damaged):
+    return damaged
 
 
 def flip(path, at=None):
@@ -91,7 +69,7 @@ def test_an_untouched_study_is_verified(clone, capsys):
 )
 def test_one_byte_with_size_and_time_preserved_is_named(clone, jobs, name):
     flip(RESULTS / name)
-    by_file = found(jobs)
+    by_file = findings_by_file(jobs)
     (finding,) = (f for f in by_file[f"results/tiny/{name}"] if f.field == "sha256")
     assert finding.expected != finding.found
     if not name.startswith("figures"):
@@ -103,14 +81,14 @@ def test_swapped_checkpoints_are_both_named_with_whose_they_are(clone, jobs):
     ours, theirs = MODEL.read_bytes(), other.read_bytes()
     MODEL.write_bytes(theirs)
     other.write_bytes(ours)
-    by_file = found(jobs)
+    by_file = findings_by_file(jobs)
     assert by_file.keys() == {str(MODEL), str(other)}
     assert by_file[str(MODEL)][0].found.endswith(f"which is {other}")
 
 
 def test_a_deleted_intermediate_is_named_with_what_rests_on_it(clone, jobs):
     MODEL.unlink()
-    ((finding,),) = found(jobs).values()
+    ((finding,),) = findings_by_file(jobs).values()
     assert (finding.file, finding.field, finding.found) == (str(MODEL), "file", "missing")
     assert "evaluate d8-l1-s0-32k" in finding.affects
     assert "evaluate d8-l1-s0-48k" not in finding.affects
@@ -123,7 +101,7 @@ def test_a_forged_lock_is_named_by_field(clone, jobs, side):
     entry = lock["stages"]["tiny-anneal-d8-l1-s0-32k"][side][-1]
     entry["md5"] = "0" * 32
     path.write_text(yaml.safe_dump(lock))
-    ((finding,),) = found(jobs).values()
+    ((finding,),) = findings_by_file(jobs).values()
     assert finding.file == "dvc.lock"
     assert finding.field == f"stages.tiny-anneal-d8-l1-s0-32k.{side}.{entry['path']}.md5"
     assert finding.found == "0" * 32
@@ -132,14 +110,14 @@ def test_a_forged_lock_is_named_by_field(clone, jobs, side):
 def test_a_command_slipped_into_dvc_yaml_is_named(clone, jobs):
     text = Path("dvc.yaml").read_text()
     Path("dvc.yaml").write_text(text.replace("exit 1", "rm -rf results", 1))
-    assert any("cmd" in f.field for f in found(jobs)["dvc.yaml"])
+    assert any("cmd" in f.field for f in findings_by_file(jobs)["dvc.yaml"])
 
 
 def test_metrics_that_are_not_the_fits_are_named(clone, jobs):
     path = next(Path("provenance/metrics/tiny").glob("*.json"))
     shown = json.loads(path.read_text())
     path.write_text(json.dumps({**shown, "E": 1.0}))
-    assert found(jobs)[str(path)][0].field == "params.E"
+    assert findings_by_file(jobs)[str(path)][0].field == "params.E"
 
 
 def settings(**values):
@@ -149,13 +127,13 @@ def settings(**values):
 def test_an_edited_record_is_named(clone, jobs):
     path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
     edit_record(path, settings(learning_rate=1.0), identify=False, seal=False)
-    assert "id" in {finding.field for finding in found(jobs)[str(path)]}
+    assert "id" in {finding.field for finding in findings_by_file(jobs)[str(path)]}
 
 
 def test_an_edited_record_with_a_forged_id_no_longer_fits_its_neighbours(clone, jobs):
     path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
     edit_record(path, settings(learning_rate=1.0))
-    by_file = found(jobs)
+    by_file = findings_by_file(jobs)
     evaluation = records.path_of("tiny", "evaluate", {"run": "d8-l1-s0-32k"})
     assert any(finding.field.endswith(": record") for finding in by_file[str(evaluation)])
     assert any(finding.field == "id (in the root)" for finding in by_file[str(path)])
@@ -166,7 +144,7 @@ def test_an_edited_record_with_a_forged_id_no_longer_fits_its_neighbours(clone, 
 def test_edited_circumstances_break_the_seal(clone, jobs):
     path = records.path_of("tiny", "fit", {"fit": next(iter(graph_fits(jobs)))})
     edit_record(path, lambda r: r["circumstances"].update(host="elsewhere"), seal=False)
-    assert {finding.field for finding in found(jobs)[str(path)]} >= {"seal"}
+    assert {finding.field for finding in findings_by_file(jobs)[str(path)]} >= {"seal"}
 
 
 def graph_fits(jobs):
@@ -179,7 +157,7 @@ def test_swapped_records_are_named(clone, jobs):
     ours, theirs = one.read_bytes(), other.read_bytes()
     one.write_bytes(theirs)
     other.write_bytes(ours)
-    by_file = found(jobs)
+    by_file = findings_by_file(jobs)
     for path in (one, other):
         assert "place" in {finding.field for finding in by_file[str(path)]}
 
@@ -187,14 +165,14 @@ def test_swapped_records_are_named(clone, jobs):
 def test_a_deleted_record_is_named(clone, jobs):
     path = records.path_of("tiny", "figures", {"figure": "residuals"})
     path.unlink()
-    assert {finding.found for finding in found(jobs)[str(path)]} == {"missing"}
+    assert {finding.found for finding in findings_by_file(jobs)[str(path)]} == {"missing"}
 
 
 def test_a_config_edited_after_the_fact_is_named_though_touch_laundered_it(clone):
     clone.edit(TINY, "value: 0.024", "value: 0.020")
     clone.snakemake("--touch", "--cores", "1")
     assert clone.jobs_to_do() == {}
-    rates = [f for f in found(None)[TINY] if f.field == "settings.learning_rate"]
+    rates = [f for f in findings_by_file(None)[TINY] if f.field == "settings.learning_rate"]
     assert len(rates) == 15
     assert all(float(f.expected) == pytest.approx(1.2 * float(f.found)) for f in rates)
 
@@ -225,7 +203,7 @@ def test_a_plotted_point_that_was_never_observed_is_named(clone, jobs):
     path = FIGURES / "loss_vs_params.csv"
     rewrite(path, lambda rows: [{**rows[0], "run": "d8-l1-s9-32k", "y": "3.0"}, *rows])
     forge(path)
-    by_field = {finding.field: finding for finding in found(jobs)[str(path)]}
+    by_field = {finding.field: finding for finding in findings_by_file(jobs)[str(path)]}
     assert by_field["point of d8-l1-s9-32k"].expected == "an observation"
 
 
@@ -234,21 +212,21 @@ def test_a_plotted_point_that_was_moved_is_named(clone, jobs, axis, figure):
     path = FIGURES / f"{figure}.csv"
     rewrite(path, lambda rows: [{**rows[0], axis: repr(0.99 * float(rows[0][axis]))}, *rows[1:]])
     forge(path)
-    assert any(f.field.endswith(f": {axis}") for f in found(jobs)[str(path)])
+    assert any(f.field.endswith(f": {axis}") for f in findings_by_file(jobs)[str(path)])
 
 
 def test_an_observation_left_out_of_the_figure_is_named(clone, jobs):
     path = FIGURES / "loss_vs_params.csv"
     rewrite(path, lambda rows: [row for row in rows if row["run"] != "d16-l1-s0-32k"])
     forge(path)
-    by_field = {finding.field: finding for finding in found(jobs)[str(path)]}
+    by_field = {finding.field: finding for finding in findings_by_file(jobs)[str(path)]}
     assert "left out" in by_field["point of d16-l1-s0-32k"].found
 
 
 def test_an_observation_that_is_not_its_evaluation_is_named(clone, jobs):
     path = RESULTS / "observations.csv"
     rewrite(path, lambda rows: [{**rows[0], "loss": "1.5"}, *rows[1:]])
-    by_field = {finding.field: finding for finding in found(jobs)[str(path)]}
+    by_field = {finding.field: finding for finding in findings_by_file(jobs)[str(path)]}
     assert by_field["run d8-l1-s0-32k: loss"].found == "1.5"
 
 
@@ -259,7 +237,7 @@ def test_code_that_is_not_in_the_recorded_commit_is_named(clone, jobs):
     commit = clone.git("rev-parse", "HEAD").strip()
     path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
     edit_record(path, lambda r: r["circumstances"]["git"].update(commit=commit, changed=[]))
-    by_file = found(jobs)
+    by_file = findings_by_file(jobs)
     ((finding,),) = by_file.values()
     assert finding.file == f"{commit[:12]}:src/scaletrace/science/model.py"
     assert finding.field == "code.modules.scaletrace.science.model"
@@ -289,9 +267,11 @@ def test_an_identical_rerun_is_no_mismatch(clone, jobs):
 def test_only_what_a_path_rests_on_is_audited(clone, jobs):
     flip(RESULTS / "evals/d8-l1-s0-32k.json", at=0)
     path = records.path_of("tiny", "evaluate", {"run": "d8-l1-s0-32k"})
-    assert found(jobs, "results/tiny/runs") == {}
-    assert found(jobs, str(path)).keys() == {"results/tiny/evals/d8-l1-s0-32k.json"}
-    assert found(jobs, FIGURES / "residuals.pdf").keys() == {"results/tiny/evals/d8-l1-s0-32k.json"}
+    assert findings_by_file(jobs, "results/tiny/runs") == {}
+    assert findings_by_file(jobs, str(path)).keys() == {"results/tiny/evals/d8-l1-s0-32k.json"}
+    assert findings_by_file(jobs, FIGURES / "residuals.pdf").keys() == {
+        "results/tiny/evals/d8-l1-s0-32k.json"
+    }
 
 
 def test_a_copy_of_a_figure_is_compared_with_the_recorded_one(clone, jobs, tmp_path, capsys):
@@ -299,7 +279,7 @@ def test_a_copy_of_a_figure_is_compared_with_the_recorded_one(clone, jobs, tmp_p
     shutil.copy(FIGURES / "residuals.svg", copy)
     assert cli.main(["audit", str(copy)]) == 0
     copy.write_text(copy.read_text().replace("</svg>", "<!-- more --></svg>"))
-    assert found(jobs, copy)[str(copy)][0].field == "sha256"
+    assert findings_by_file(jobs, copy)[str(copy)][0].field == "sha256"
 
 
 def test_without_checkpoints_it_says_what_was_not_read(clone, jobs, capsys):
@@ -310,9 +290,9 @@ def test_without_checkpoints_it_says_what_was_not_read(clone, jobs, capsys):
     said = capsys.readouterr().out
     assert "checkpoints, token files and texts" in said
     assert "were not read" in said
-    assert all(f[0].found == "missing" for f in found(jobs).values())
+    assert all(f[0].found == "missing" for f in findings_by_file(jobs).values())
     flip(RESULTS / "observations.csv")
-    assert "results/tiny/observations.csv" in found(jobs, large=False)
+    assert "results/tiny/observations.csv" in findings_by_file(jobs, large=False)
 
 
 def test_a_study_that_is_not_recorded_is_audited_as_such(clone, jobs):
@@ -322,7 +302,7 @@ def test_a_study_that_is_not_recorded_is_audited_as_such(clone, jobs):
     assert report.findings == []
     assert any("finished but not recorded" in note for note in report.notes)
     flip(MODEL)
-    assert str(MODEL) in found(jobs)
+    assert str(MODEL) in findings_by_file(jobs)
 
 
 GARBAGE = [b"", b"\x00\xff", b"[" * 50_000, b'{"a": NaN}']
@@ -364,144 +344,6 @@ def test_raw_text_outside_the_repository_is_not_read_on_a_records_word(clone, jo
     report = audit.audit("tiny", jobs=jobs)
     assert not any(finding.file == "/etc/passwd" for finding in report.findings)
     assert any("files outside the repository were not read" in note for note in report.notes)
-
-
-# Tampering at random.
-
-
-def artifacts():
-    found = (path for path in RESULTS.rglob("*") if path.is_file())
-    return sorted(p for p in found if "logs" not in p.parts and p.name != "timings.csv")
-
-
-def vouchers():
-    """Every record, environment and root."""
-    folders = (records.PROVENANCE / name for name in ("jobs", "env", "roots"))
-    return sorted(path for folder in folders for path in folder.rglob("*.json"))
-
-
-def mutated(value, chance):
-    if isinstance(value, int):
-        return value + chance.choice([-1, 1])
-    at = chance.randrange(len(value))
-    return (
-        value[:at]
-        + chance.choice([c for c in "0123456789abcdef/-" if c != value[at]])
-        + value[at + 1 :]
-    )
-
-
-def leaves(value, name=""):
-    """Every value in plain data, as (container, key, name of the stage around it)."""
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-        within = f"{name}.{key}" if name in ("", ".stages") else name
-        if isinstance(item, dict | list):
-            yield from leaves(item, within)
-        else:
-            yield value, key, within.lstrip(".")
-
-
-def tampered_bytes(paths, chance):
-    """Change one random byte in each of three random files; return their names and contents."""
-    chosen = {path: path.read_bytes() for path in chance.sample(paths, 3)}
-    for path, content in chosen.items():
-        changed = bytearray(content)
-        changed[chance.randrange(len(content))] ^= chance.randrange(1, 256)
-        path.write_bytes(changed)
-    return chosen
-
-
-def tampered_lock(text, chance):
-    """Change three random values of dvc.lock in different stages; return where they stand."""
-    content = yaml.load(text, yaml.CSafeLoader)
-    chosen = {}
-    while len(chosen) < 3:
-        holder, key, name = chance.choice(list(leaves(content)))
-        if name not in chosen:
-            chosen[name] = holder[key] = mutated(holder[key], chance)
-    Path("dvc.lock").write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
-    return chosen
-
-
-def test_every_byte_and_every_value_counts(recorded_once, jobs, monkeypatch):
-    """300 tamperings, three at a time: each is named, and nothing is when all are undone."""
-    monkeypatch.chdir(recorded_once.folder)
-    chance, lock = random.Random(0), Path("dvc.lock")
-    kinds, text = [artifacts(), vouchers(), None], lock.read_bytes()
-    assert found(jobs) == {}
-    for trial in range(100):
-        paths = kinds[trial % 3]
-        if paths is None:
-            places, undo = tampered_lock(text, chance), {lock: text}
-        else:
-            places, undo = {}, tampered_bytes(paths, chance)
-        try:
-            by_file = found(jobs)
-        finally:
-            for path, content in undo.items():
-                path.write_bytes(content)
-        assert {str(path) for path in undo} <= by_file.keys(), trial
-        for place in places:
-            assert any(f"{f.field}.".startswith(f"{place}.") for f in by_file["dvc.lock"]), place
-    assert found(jobs) == {}
-
-
-# Signatures.
-
-
-@pytest.fixture
-def key(tmp_path):
-    path = tmp_path / "key"
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)]
-    subprocess.run(command, check=True)
-    return path
-
-
-@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
-class TestSignature:
-    def test_a_signed_study_says_by_whom(self, clone, jobs, key, tmp_path):
-        assert cli.main(["sign", "--key", str(key), "--study", "tiny"]) == 0
-        report = audit.audit("tiny", jobs=jobs)
-        assert report.findings == []
-        assert "The root of the study is signed" in report.proof
-        assert "whose key that is, --signers can tell" in report.proof
-        signers = tmp_path / "signers"
-        signers.write_text(f"author@example.org {key.with_suffix('.pub').read_text()}")
-        report = audit.audit("tiny", jobs=jobs, signers=signers)
-        assert report.findings == []
-        assert "author@example.org" in report.proof
-
-    def test_a_forger_who_rewrote_everything_is_found_by_the_signature(self, clone, jobs, key):
-        cli.main(["sign", "--key", str(key), "--study", "tiny"])
-        held = root.read("tiny")
-        held.pop("root")
-        held["rules"]["fit"] += " "
-        held["root"] = root._hash(held)
-        root.write(held)
-        (finding,) = audit.audit("tiny", jobs=jobs).findings
-        assert finding.field == "signature"
-
-    def test_a_signature_by_somebody_else_is_found(self, clone, jobs, key, tmp_path):
-        cli.main(["sign", "--key", str(key), "--study", "tiny"])
-        other = tmp_path / "other"
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True
-        )
-        signers = tmp_path / "signers"
-        signers.write_text(f"author@example.org {other.with_suffix('.pub').read_text()}")
-        (finding,) = audit.audit("tiny", jobs=jobs, signers=signers).findings
-        assert finding.field == "signature"
-
-    def test_a_missing_signature_is_found_where_one_is_asked_for(self, clone, jobs, tmp_path):
-        signers = tmp_path / "signers"
-        signers.write_text("")
-        (finding,) = audit.audit("tiny", jobs=jobs, signers=signers).findings
-        assert finding.found == "missing"
-
-    def test_only_a_recorded_study_is_signed(self, clone, key, capsys):
-        root.path_of("tiny").unlink()
-        assert cli.main(["sign", "--key", str(key), "--study", "tiny"]) == 2
-        assert "no readable study root" in capsys.readouterr().err
 
 
 def test_studies_are_audited_one_at_a_time(clone):
