@@ -3,6 +3,7 @@
 It decides what runs again. Kept by Snakemake 9 in .snakemake/metadata, one JSON per output.
 """
 
+import ast
 import json
 import os
 import zlib
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage.command import word
+from scaletrace.lineage.command import Job, value, word
 
 FOLDER = Path(".snakemake/metadata")
 FORMAT = 6
@@ -26,19 +27,52 @@ def _file(output: str) -> Path:
     return FOLDER.joinpath(*("@" + part for part in parts[:-1]), parts[-1])
 
 
+def _recall(output: str) -> dict[str, Any]:
+    try:
+        return json.loads(_file(output).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BadInput(
+            f"{output}: snakemake remembers nothing of it in .snakemake/metadata; delete it and "
+            "snakemake makes it again"
+        ) from None
+
+
 def rule_code(output: str) -> str:
     """Return the shell command of the rule that made an output, as Snakemake remembers it.
 
     Raises:
         BadInput: it remembers none.
     """
+    return _recall(output)["code"]
+
+
+def remembered(record: dict[str, Any], output: str, path: Path) -> Job:
+    """Return the job that Snakemake takes for the maker of an output.
+
+    Args:
+        record: the job record that claims the output.
+        output: the file.
+        path: where the record lies.
+
+    Raises:
+        BadInput: it remembers none, or not one of these rules.
+    """
+    memory, identity = _recall(output), record["identity"]
     try:
-        return json.loads(_file(output).read_text(encoding="utf-8"))["code"]
-    except (OSError, ValueError, KeyError):
-        raise BadInput(
-            f"{output}: snakemake remembers nothing of it in .snakemake/metadata; delete it and "
-            "snakemake makes it again"
-        ) from None
+        words = [ast.literal_eval(param) for param in memory["params"]]
+        (stage,) = (word for word in words if word.startswith(f"{identity['rule']}@"))
+        (settings,) = (word for word in words if word != stage)
+        return Job(
+            identity["rule"],
+            stage.partition("@")[2],
+            identity["wildcards"],
+            {"": memory["input"]},
+            {entry["name"]: entry["path"] for entry in identity["outputs"]},
+            value(settings),
+            path,
+        )
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError, AttributeError) as error:
+        raise BadInput(f"{output}: what snakemake remembers is not readable ({error})") from None
 
 
 def remember(

@@ -39,14 +39,16 @@ def changed_files(jobs: list[dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def _laundered(study_file: Path, jobs: list[dict[str, Any]]) -> list[str]:
+def _laundered(jobs: list[dict[str, Any]]) -> list[str]:
     """Return the jobs that Snakemake takes for done, but with settings or code of another time."""
-    recorded = {Path(job["path"]): job for job in jobs}
-    return [
-        f"{drift.job_name(job)}: {difference}; delete its outputs and snakemake makes them again"
-        for path, job in graph.jobs(study_file).items()
-        for difference in drift.differences(job, recorded.get(path))
-    ]
+    found: dict[str, None] = {}
+    for record in jobs:
+        for entry in record["identity"]["outputs"]:
+            job = persistence.remembered(record, entry["path"], Path(record["path"]))
+            for difference in drift.differences(job, record):
+                line = f"{drift.job_name(job)}: {difference}; delete its outputs and run snakemake"
+                found[line] = None
+    return list(found)
 
 
 def disagreements(jobs: list[dict[str, Any]], study: str, study_file: Path) -> dict[str, list[str]]:
@@ -115,7 +117,7 @@ def record(study_file: Path) -> int:
                 f"snakemake --configfile {study_file} first"
             )
         jobs = graph.recorded_jobs(study, found)
-        if wrong := [*changed_files(jobs), *_laundered(study_file, jobs)]:
+        if wrong := [*changed_files(jobs), *_laundered(jobs)]:
             raise BadInput("\n".join(wrong))
         in_git = _in_git(study)
         text, stages = pipeline.compiled(jobs, study, study_file, in_git)
@@ -156,7 +158,7 @@ def moved(study_file: Path) -> list[str]:
     if waiting := _unfinished(found):
         return [f"{line}; snakemake would make it again" for line in waiting]
     jobs = graph.recorded_jobs(study, found)
-    wrong = [*changed_files(jobs), *_laundered(study_file, jobs)]
+    wrong = [*changed_files(jobs), *_laundered(jobs)]
     recorded = root.read(study)
     wrong += root.differences(recorded)
     wrong += [
