@@ -169,12 +169,12 @@ def test_a_deleted_record_is_named(clone, jobs):
 
 
 def test_a_config_edited_after_the_fact_is_named_though_touch_laundered_it(clone):
-    clone.edit(TINY, "value: 0.024", "value: 0.020")
+    clone.edit(TINY, "value: 0.0", "value: 0.1")
     clone.snakemake("--touch", "--cores", "1")
     assert clone.jobs_to_do() == {}
     rates = [f for f in findings_by_file(None)[TINY] if f.field == "settings.learning_rate"]
     assert len(rates) == 15
-    assert all(float(f.expected) == pytest.approx(1.2 * float(f.found)) for f in rates)
+    assert all(0 < float(f.expected) < float(f.found) for f in rates)
 
 
 def rewrite(path, change):
