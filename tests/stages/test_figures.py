@@ -91,7 +91,7 @@ class MadeStudy:
             writer.writeheader()
             writer.writerows(self.rows)
 
-    def fit(self, law: str, budget: str | None = None, resamples: int = 50) -> Path:
+    def fit(self, law: str, budget: str | None = None, resamples: int = 100) -> Path:
         path = Path(f"results/made/fits/{law}{'-' + budget if budget else ''}.json")
         path.parent.mkdir(exist_ok=True)
         settings = {"law": law, "budget": budget, "n": "n_non_embedding", "d": "n_tokens"}
@@ -393,7 +393,7 @@ def test_a_large_study_stays_within_the_page_and_no_label_touches_another(
     made.mark("d80-l2-s0-2M", "diverged")
     made.write()
     for budget in budgets if figure in ("loss_vs_params", "residuals") else ():
-        made.fit("power_n", budget, resamples=20)
+        made.fit("power_n", budget)
     with style.house_style():
         picture = made.picture(figure)
         picture.draw_without_rendering()
@@ -421,7 +421,7 @@ def test_more_budgets_than_room_keep_their_first_lines(
     made = MadeStudy(5, budgets)
     made.write()
     for budget in budgets:
-        made.fit("power_n", budget, resamples=5)
+        made.fit("power_n", budget)
     texts = texts_of(made.picture("loss_vs_params"))
     assert all(f"D = {budget} tokens" in texts for budget in budgets)
 

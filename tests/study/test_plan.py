@@ -41,7 +41,7 @@ def test_two_budgets_never_share_a_label(budgets):
 
 def test_a_run_has_whole_batches_and_the_rate_of_its_width():
     run = plan().runs["d16-l1-s0-32k"]
-    assert (run.steps, run.n_tokens, run.learning_rate) == (500, 32_000, 0.048)
+    assert (run.steps, run.n_tokens, run.learning_rate) == (500, 32_000, 0.02)
 
 
 def test_trunk_states_lie_where_runs_of_powers_of_two_million_tokens_branch():
