@@ -8,7 +8,7 @@ it: seven sizes on four budgets each, where clusters are few.
     python benchmarks/coverage.py $SCALETRACE_TEST_DATA/hoffmann2022_figure4.csv [repetitions]
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -76,8 +76,12 @@ def covered(fitted: Fit, truth: dict[str, float], data: Observations, unit: str,
 
 
 def main() -> None:
-    repetitions = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    designs = {"hoffmann": hoffmann(Path(sys.argv[1])), "seven sizes": small()}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("points", type=Path, help="hoffmann2022_figure4.csv")
+    parser.add_argument("repetitions", type=int, nargs="?", default=1000)
+    arguments = parser.parse_args()
+    repetitions = arguments.repetitions
+    designs = {"hoffmann": hoffmann(arguments.points), "seven sizes": small()}
     print(f"{repetitions} repetitions, {RESAMPLES} resamples each, nominal 95 %")
     for design, (clean, truth, noise) in designs.items():
         for shared in (0.0, 0.5):

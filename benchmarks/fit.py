@@ -3,7 +3,7 @@
 OMP_NUM_THREADS=1 python benchmarks/fit.py $SCALETRACE_TEST_DATA/hoffmann2022_figure4.csv
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -34,7 +34,9 @@ def largest_change(data: Observations, params: dict[str, float], **changed) -> f
 
 
 def main() -> None:
-    table = read_runs(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("points", type=Path, help="hoffmann2022_figure4.csv")
+    table = read_runs(parser.parse_args().points)
     whole = prepare(table, Settings(law="chinchilla", drop_highest=5)).observations
     data = whole.take(split(whole, 5)[0])
     fit(data, LAW, Objective())  # the first call pays for loading
