@@ -110,6 +110,15 @@ def recorded_jobs(recorded_once):
 
 
 @pytest.fixture
+def copy(finished, tmp_path, monkeypatch):
+    """The folder of a copy of the finished clone, which is also the working folder."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def damaged(recorded_once, tmp_path, monkeypatch):
     """A copy of the recorded clone to damage, and the working folder."""
     copy = Clone.__new__(Clone)

@@ -26,16 +26,6 @@ def recorded(recorded_once, tmp_path_factory):
     return copy
 
 
-@pytest.fixture
-def inside(recorded_once, tmp_path, monkeypatch):
-    """A recorded clone to change, and the working folder."""
-    copy = Clone.__new__(Clone)
-    copy.folder = tmp_path / "clone"
-    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
-    monkeypatch.chdir(copy.folder)
-    return copy
-
-
 def tree(clone):
     names = ("dvc.yaml", "dvc.lock", *clone.git("ls-files", "provenance").split())
     return {name: (clone.folder / name).read_bytes() for name in names}
@@ -110,8 +100,8 @@ def test_a_file_changed_after_its_job_is_not_recorded(recorded):
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def test_an_unfinished_study_is_not_recorded(inside):
-    inside.edit(TINY, "value: 0.010", "value: 0.020")
+def test_an_unfinished_study_is_not_recorded(damaged):
+    damaged.edit(TINY, "value: 0.010", "value: 0.020")
     with pytest.raises(BadInput, match=f"run snakemake --configfile {TINY} first"):
         record(Path(TINY))
 
@@ -133,38 +123,38 @@ def test_dvc_shows_metrics_plots_and_the_graph(recorded):
     assert '"tiny-observe" -> "tiny-fit-power_n-32k"' in graph
 
 
-def test_check_says_that_nothing_has_moved_and_changes_nothing(inside):
-    before = tree(inside)
+def test_check_says_that_nothing_has_moved_and_changes_nothing(damaged):
+    before = tree(damaged)
     assert moved(Path(TINY)) == []
-    assert tree(inside) == before
-    assert inside.git("status", "--porcelain") == ""
+    assert tree(damaged) == before
+    assert damaged.git("status", "--porcelain") == ""
 
 
-def test_check_names_what_has_moved(inside):
-    flip(inside.folder / MODEL)
+def test_check_names_what_has_moved(damaged):
+    flip(damaged.folder / MODEL)
     path = records.path_of("tiny", "observe", {})
     path.write_text(path.read_text() + "\n")
-    edited = inside.folder / "provenance/metrics/tiny/power_n-32k.json"
+    edited = damaged.folder / "provenance/metrics/tiny/power_n-32k.json"
     edited.write_text("{}\n")
-    done = inside.run("scaletrace", "record", "--check", "--study", "tiny", check=False)
+    done = damaged.run("scaletrace", "record", "--check", "--study", "tiny", check=False)
     assert done.returncode == 1
     assert {line.partition(": ")[0] for line in done.stdout.splitlines()} == {
         *(MODEL, str(path), "provenance/metrics/tiny/power_n-32k.json"),
     }
 
 
-def test_check_names_outputs_that_are_no_longer_up_to_date(inside):
-    inside.edit(TINY, "value: 0.010", "value: 0.020")
+def test_check_names_outputs_that_are_no_longer_up_to_date(damaged):
+    damaged.edit(TINY, "value: 0.010", "value: 0.020")
     assert any(line.startswith(f"{MODEL}: params changed") for line in moved(Path(TINY)))
 
 
-def test_touched_metadata_is_not_recorded(inside):
-    before = tree(inside)
-    inside.edit(TINY, "value: 0.010", "value: 0.020")
-    inside.snakemake("--touch", "--cores", "1")
+def test_touched_metadata_is_not_recorded(damaged):
+    before = tree(damaged)
+    damaged.edit(TINY, "value: 0.010", "value: 0.020")
+    damaged.snakemake("--touch", "--cores", "1")
     with pytest.raises(BadInput, match=r"settings.learning_rate: made with 0.04, now 0.08"):
         record(Path(TINY))
-    assert tree(inside) == before
+    assert tree(damaged) == before
 
 
 def write_config(study, without):
@@ -175,19 +165,19 @@ def write_config(study, without):
     return path
 
 
-def test_studies_side_by_side(inside):
+def test_studies_side_by_side(damaged):
     other = write_config("tiny-2", without=["d24", "d32", "d48"])
     write_results(other, "tiny-2")
-    before = yaml.safe_load((inside.folder / "dvc.lock").read_text())["stages"]
+    before = yaml.safe_load((damaged.folder / "dvc.lock").read_text())["stages"]
     jobs = record(other)
-    lock = yaml.safe_load((inside.folder / "dvc.lock").read_text())["stages"]
+    lock = yaml.safe_load((damaged.folder / "dvc.lock").read_text())["stages"]
     assert {name: lock[name] for name in before} == before
     assert jobs == len(lock) - len(before) == len(root.read("tiny-2")["records"])
-    assert "up to date" in inside.run("dvc", "status").stdout
+    assert "up to date" in damaged.run("dvc", "status").stdout
     assert moved(Path(TINY)) == []
 
 
-def test_what_is_no_longer_in_the_study_is_pruned(inside):
+def test_what_is_no_longer_in_the_study_is_pruned(damaged):
     paths = [path for path in root.read("tiny")["records"] if "d48-l2" not in path]
     jobs = [{**records.read(Path(path)), "path": path} for path in paths]
     text, stages = pipeline.compiled(jobs, "tiny", Path(TINY), set())

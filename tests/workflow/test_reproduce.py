@@ -1,7 +1,6 @@
 """`scaletrace reproduce` trains again, for real, from recorded inputs."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from scaletrace.study.files import hashes
 
 RUN, SEGMENT = "d8-l1-s0-32k", "d8-l1-s0/24960"
 TOLERANCE = 0.03
-
-
-@pytest.fixture
-def copy(finished, tmp_path, monkeypatch):
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, folder, symlinks=True)
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def files(folder):

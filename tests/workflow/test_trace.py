@@ -20,14 +20,6 @@ def inside(finished, monkeypatch):
     return finished.folder
 
 
-@pytest.fixture
-def copy(finished, tmp_path, monkeypatch):
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, folder, symlinks=True)
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def rows(name):
     with (FIGURES / f"{name}.csv").open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
