@@ -68,6 +68,8 @@ def test_every_key_of_the_schema_is_described():
         (["sizes", "d8-l1", "heads"], 3, ["sizes.d8-l1: width 8 with 3 heads", "multiple"]),
         (["budgets"], [63], ["budgets: 63 tokens are below one batch", "64"]),
         (["budgets"], [32_000, 32_000], ["budgets: 32000 stands twice"]),
+        (["sizes", "d8-l1", "seeds"], [1, 1], ["sizes.d8-l1.seeds: 1 stands twice"]),
+        (["sizes", "d8-l1", "seeds"], [], ["sizes.d8-l1.seeds: found []", "at least 1 item"]),
         (["budgets"], [-5], ["budgets[0]: found -5", "greater than 0"]),
         (["budgets"], [2_000], ["budgets: 2000: 31 steps", "warm-up", "2112"]),
         (["training", "learning_rate", "value"], float("nan"), ["value: found nan", "finite"]),

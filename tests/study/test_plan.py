@@ -67,6 +67,17 @@ def test_what_is_added_disturbs_no_job_that_was_there(change):
     assert len(after) > len(before)
 
 
+def test_a_size_may_have_seeds_of_its_own():
+    several = TINY.sizes["d8-l1"].model_copy(update={"seeds": [0, 1, 2]})
+    study_plan = plan(sizes=TINY.sizes | {"d8-l1": several})
+    added = jobs(study_plan).keys() - jobs(plan()).keys()
+    assert {name.split("/")[0] for name in added if "/" in name} == {"d8-l1-s1", "d8-l1-s2"}
+    assert {name for name in added if "/" not in name} == {
+        f"d8-l1-s{seed}-{budget}" for seed in (1, 2) for budget in ("32k", "48k")
+    }
+    assert jobs(plan()).items() <= jobs(study_plan).items()
+
+
 def test_a_doubled_budget_adds_one_segment_and_one_anneal_per_size():
     more = plan(budgets=[32_000, 48_000, 64_000])
     added = jobs(more).keys() - jobs(plan()).keys()

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -35,6 +36,14 @@ Name = Annotated[str, Field(pattern=NAME)]
 Count = Annotated[int, BeforeValidator(_whole), Field(gt=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _each_once(values: list[Any], info: ValidationInfo) -> list[Any]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueError(f"{value} stands twice in {info.field_name}; list each once")
+    return values
 
 
 class Section(BaseModel):
@@ -121,6 +130,9 @@ class Size(Section):
     width: Count = Field(description="residual stream, channels")
     layers: Count = Field(description="blocks")
     heads: Count = Field(description="attention heads; width is a multiple of 2 x heads")
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_each_once)] | None = Field(
+        None, description="this size's seeds, in place of the study's"
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "Size":
@@ -224,7 +236,7 @@ class Study(Section):
     ladder: Ladder | None = Field(None, description="a rule that gives the sizes instead")
     budgets: list[Count] = Field(default=[], description="training tokens D")
     flops: list[Positive] = Field(default=[], description="FLOPs C from which D follows per size")
-    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
+    seeds: list[Seed] = Field(
         default=[0], min_length=1, description="seeds of weights and of the order of the data"
     )
     training: Training
@@ -239,13 +251,7 @@ class Study(Section):
         default={}, description="run: why it was given up; it is tabled and not trained"
     )
 
-    @field_validator("budgets", "flops", "seeds", "fits")
-    @classmethod
-    def _each_once(cls, values: list[Any], info: ValidationInfo) -> list[Any]:
-        for place, value in enumerate(values):
-            if value in values[:place]:
-                raise ValueError(f"{value} stands twice in {info.field_name}; list each once")
-        return values
+    _once = field_validator("budgets", "flops", "seeds", "fits")(_each_once)
 
     @model_validator(mode="after")
     def _one_source_of_sizes(self) -> "Study":

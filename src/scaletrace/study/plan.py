@@ -115,7 +115,7 @@ class Plan:
                         "training.warmup or training.cooldown"
                     )
                 tokens = steps * batch
-                for seed in study.seeds:
+                for seed in shape.seeds or study.seeds:
                     yield Run(
                         name=f"{size}-s{seed}-{label}",
                         size=size,
