@@ -131,7 +131,7 @@ class Size(Section):
     layers: Count = Field(description="blocks")
     heads: Count = Field(description="attention heads; width is a multiple of 2 x heads")
     seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_each_once)] | None = Field(
-        None, description="this size's seeds, in place of the study's"
+        default=None, description="this size's seeds, in place of the study's"
     )
 
     @model_validator(mode="after")
@@ -221,7 +221,7 @@ class Figure(Section):
     title: str = Field(max_length=200, description="title above the axes")
 
 
-LawName = Literal["power_n", "power_d", "power_c", "chinchilla"]
+LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
 FigureName = Literal["loss_vs_params", "loss_vs_tokens", "training_curves", "residuals"]
 
 
