@@ -3,6 +3,8 @@ from functools import partial
 from snakemake.utils import min_version
 
 from scaletrace.lineage.command import argument, describe
+from scaletrace.study.cost import ASSUMED, mb_to_ask, minutes_to_ask
+from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
 from scaletrace.workflow import open_plan_or_exit, stage
 
 min_version("9.0")
@@ -25,6 +27,7 @@ wildcard_constraints:
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/text.smk"
 include: "rules/training.smk"
 include: "rules/observations.smk"

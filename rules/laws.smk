@@ -9,6 +9,9 @@ rule fit:
         fit=f"{RESULTS}/fits/{{fit}}.json",
     log:
         f"{RESULTS}/logs/fit/{{fit}}.log",
+    resources:
+        runtime=analysis_minutes,
+        mem_mb=analysis_mb,
     conda:
         "../environment.yml"
     params:
@@ -34,6 +37,9 @@ rule figures:
         csv=f"{RESULTS}/figures/{{figure}}.csv",
     log:
         f"{RESULTS}/logs/figures/{{figure}}.log",
+    resources:
+        runtime=analysis_minutes,
+        mem_mb=analysis_mb,
     conda:
         "../environment.yml"
     params:

@@ -12,6 +12,9 @@ rule evaluate:
         result=f"{RESULTS}/evals/{{run}}.json",
     log:
         f"{RESULTS}/logs/evaluate/{{run}}.log",
+    resources:
+        runtime=evaluation_minutes,
+        mem_mb=training_mb,
     conda:
         "../environment.yml"
     params:
@@ -34,6 +37,9 @@ rule observe:
         ),
     log:
         f"{RESULTS}/logs/observe.log",
+    resources:
+        runtime=analysis_minutes,
+        mem_mb=analysis_mb,
     conda:
         "../environment.yml"
     params:
@@ -52,6 +58,9 @@ rule timings:
         f"{RESULTS}/timings.csv",
     log:
         f"{RESULTS}/logs/timings.log",
+    resources:
+        runtime=analysis_minutes,
+        mem_mb=analysis_mb,
     conda:
         "../environment.yml"
     params:

@@ -8,6 +8,9 @@ rule corpus:
         manifest=f"{RESULTS}/corpus/manifest.json",
     log:
         f"{RESULTS}/logs/corpus.log",
+    resources:
+        runtime=text_minutes,
+        mem_mb=text_mb,
     conda:
         "../environment.yml"
     params:
@@ -25,6 +28,9 @@ rule vocab:
         vocabulary=f"{RESULTS}/vocab/vocabulary.json",
     log:
         f"{RESULTS}/logs/vocab.log",
+    resources:
+        runtime=text_minutes,
+        mem_mb=text_mb,
     conda:
         "../environment.yml"
     params:
@@ -50,6 +56,9 @@ rule tokenize:
         test_header=f"{RESULTS}/tokens/test.json",
     log:
         f"{RESULTS}/logs/tokenize.log",
+    resources:
+        runtime=text_minutes,
+        mem_mb=text_mb,
     conda:
         "../environment.yml"
     params:

@@ -9,6 +9,9 @@ rule pretrain:
     log:
         f"{RESULTS}/logs/pretrain/{{size}}-s{{seed}}-{{tokens}}.log",
     priority: urgency
+    resources:
+        runtime=training_minutes,
+        mem_mb=training_mb,
     conda:
         "../environment.yml"
     params:
@@ -31,6 +34,9 @@ rule anneal:
     log:
         f"{RESULTS}/logs/anneal/{{run}}.log",
     priority: urgency
+    resources:
+        runtime=training_minutes,
+        mem_mb=training_mb,
     conda:
         "../environment.yml"
     params:

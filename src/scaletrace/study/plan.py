@@ -180,9 +180,15 @@ class Plan:
                 step = self.trunk_step_before(step, strictly=True)
         return sorted(found)
 
+    @cached_property
+    def longest(self) -> dict[str, Run]:
+        """The longest run of each size."""
+        ascending = sorted(self.runs.values(), key=lambda run: run.steps)
+        return {run.size: run for run in ascending}
+
     def flops_per_token(self, size: str) -> float:
         """Return the exact training FLOPs of one token for a size."""
-        run = next(run for run in self.runs.values() if run.size == size)
+        run = self.longest[size]
         return run.flops_exact / run.n_tokens
 
     def flops(self) -> float:
@@ -195,8 +201,8 @@ class Plan:
 
     def urgency(self, size: str, step: int) -> int:
         """Return the GFLOPs between a step of a size's trunk and the end of its longest run."""
-        longest = max(run.steps for run in self.runs.values() if run.size == size)
-        return int(self.flops_per_token(size) * self.tokens(longest - step) / 1e9)
+        left = self.tokens(self.longest[size].steps - step)
+        return int(self.flops_per_token(size) * left / 1e9)
 
     def trained_runs(self) -> list[Run]:
         """Return the runs that are trained: all but those given up under `failed`."""

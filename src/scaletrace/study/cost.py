@@ -1,0 +1,127 @@
+"""What a job takes: seconds from FLOPs and tokens, memory from shapes, and what to ask for.
+
+A step's time is the sum of two parts: FLOPs at the pace of large models, and what each token
+costs however small the model. All of it is estimated; nothing here enters an artifact.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+# A scheduler kills what takes longer than was asked for, so jobs ask for this much more.
+TIME_FACTOR = 3.0
+TIME_FLOOR_MINUTES = 10
+MEMORY_FACTOR = 1.5
+# On a cluster two processes of Snakemake stand around each job, within what it asked for.
+SNAKEMAKE_MB = 400
+MEMORY_STEP_MB = 100
+
+# Python with torch, the allocator's reserve and the touched part of the tokens.
+BASE_MB = {"cpu": 450, "cuda": 6_000}
+# fp32 weights, gradients and AdamW's two moments, and weights and moments once more while saved.
+STATE_BYTES = 4 * (4 + 3)
+# Values that backpropagation keeps per token, layer and channel, with those at work.
+ACTIVATIONS = 32
+# Rows of logits that the chunked cross-entropy holds at a time, with their gradient.
+LOGIT_ROWS = 2 * 512
+
+# Reading, cleaning and encoding text: bytes per second of the slowest stage, memory per byte.
+TEXT_BYTES_PER_S = 0.5e6
+TEXT_MEMORY = 8
+TEXT_BASE_MB = 1_500
+# The embedded corpus: docstrings of the pinned packages, or WikiText-2.
+EMBEDDED_BYTES = 30_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """How fast a machine works: seconds = start + FLOPs / flops_per_s + tokens / tokens_per_s."""
+
+    source: str
+    start_seconds: float
+    flops_per_s: float
+    tokens_per_s: float
+
+    def seconds(self, flops: float, tokens: float) -> float:
+        """Return the seconds that one job with so many FLOPs and tokens takes."""
+        return self.start_seconds + flops / self.flops_per_s + tokens / self.tokens_per_s
+
+    def tokens_per_second(self, flops_per_token: float) -> float:
+        """Return the training speed of a model, start left out."""
+        return 1 / (flops_per_token / self.flops_per_s + 1 / self.tokens_per_s)
+
+
+# One core of a present-day processor, measured with config/demo.yaml; one large GPU at a fifth
+# of its bf16 peak, its start with the compilation.
+ASSUMED = {
+    "cpu": Pace("assumed", 3.0, 50e9, 150e3),
+    "cuda": Pace("assumed", 60.0, 200e12, 2e6),
+}
+
+
+def fitted_pace(source: str, assumed: Pace, speeds: Iterable[tuple[float, float]]) -> Pace:
+    """Return the pace that explains measured speeds best, relative error by relative error.
+
+    Args:
+        source: what the result says of itself: `observed` or `calibrated`.
+        assumed: gives the start, and the ratio of the two parts where one model alone, or speeds
+            that contradict the form, cannot tell them apart.
+        speeds: FLOPs per token and tokens per second of each measured model; at least one.
+    """
+    found = list(speeds)
+    # Least squares of x a + b = 1/speed, each row times its speed; a, b >= 0.
+    rows = [(flops * speed, speed) for flops, speed in found]
+    xx, xy, yy = (sum(row[i] * row[j] for row in rows) for i, j in ((0, 0), (0, 1), (1, 1)))
+    x, y = sum(row[0] for row in rows), sum(row[1] for row in rows)
+    determinant = xx * yy - xy * xy
+    if determinant > 1e-9 * xx * yy:
+        a, b = (x * yy - y * xy) / determinant, (y * xx - x * xy) / determinant
+        if a > 0 and b > 0:
+            return Pace(source, assumed.start_seconds, 1 / a, 1 / b)
+    ratios = [speed / assumed.tokens_per_second(flops) for flops, speed in found]
+    ratio = math.exp(sum(math.log(ratio) for ratio in ratios) / len(ratios))
+    return dataclasses.replace(
+        assumed,
+        source=source,
+        flops_per_s=assumed.flops_per_s * ratio,
+        tokens_per_s=assumed.tokens_per_s * ratio,
+    )
+
+
+def training_mb(
+    parameters: int, channels: int, vocabulary: int, rows: int, device: str = "cpu"
+) -> int:
+    """Return the memory of a training process in MiB: the host's, whatever the device.
+
+    Args:
+        parameters: all of the model's (n_total).
+        channels: width x layers.
+        vocabulary: token ids.
+        rows: tokens that go through the model at a time.
+        device: `cpu`, or `cuda` where activations lie on the GPU and the host keeps the state
+            while it is saved.
+    """
+    passing = 4 * (rows * channels * ACTIVATIONS + min(rows, LOGIT_ROWS) * vocabulary)
+    state = parameters * STATE_BYTES
+    return BASE_MB[device] + math.ceil((state + (passing if device == "cpu" else 0)) / 2**20)
+
+
+def minutes_to_ask(seconds: float, attempt: int = 1) -> int:
+    """Return the time limit in minutes for a job of estimated length; a later attempt gets more."""
+    return attempt * (TIME_FLOOR_MINUTES + math.ceil(TIME_FACTOR * seconds / 60))
+
+
+def mb_to_ask(estimate: float, attempt: int = 1) -> int:
+    """Return the memory limit in MiB for an estimated need; a later attempt gets more."""
+    needed = SNAKEMAKE_MB + MEMORY_FACTOR * estimate
+    return attempt * MEMORY_STEP_MB * math.ceil(needed / MEMORY_STEP_MB)
+
+
+def text_seconds(sizes: Sequence[int]) -> float:
+    """Return the seconds of one stage over raw text; file sizes in bytes, none for embedded."""
+    return (sum(sizes) or EMBEDDED_BYTES) / TEXT_BYTES_PER_S
+
+
+def text_mb(sizes: Sequence[int]) -> float:
+    """Return the memory of one stage over raw text in MiB; sizes as for `text_seconds`."""
+    return TEXT_BASE_MB + TEXT_MEMORY * (sum(sizes) or EMBEDDED_BYTES) / 2**20
