@@ -18,7 +18,7 @@ rule evaluate:
     conda:
         "../environment.yml"
     params:
-        stage=stage("evaluate"),
+        stage=lambda w: stage("evaluate", PLAN.family(PLAN.runs[w.run].size)),
         job=job,
         settings=lambda w: settings(PLAN.evaluate(PLAN.runs[w.run])),
     shell:

@@ -15,7 +15,7 @@ rule pretrain:
     conda:
         "../environment.yml"
     params:
-        stage=stage("pretrain"),
+        stage=lambda w: stage("pretrain", PLAN.family(w.size)),
         job=job,
         settings=lambda w: settings(PLAN.pretrain(w.size, int(w.seed), w.tokens)),
     shell:
@@ -40,7 +40,7 @@ rule anneal:
     conda:
         "../environment.yml"
     params:
-        stage=stage("anneal"),
+        stage=lambda w: stage("anneal", PLAN.family(PLAN.runs[w.run].size)),
         job=job,
         settings=lambda w: settings(PLAN.anneal(PLAN.runs[w.run])),
     shell:

@@ -42,9 +42,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _require_code(stage: str, expected: str) -> None:
+def _require_code(stage: str, family: str | None, expected: str) -> None:
     fingerprint.forget()
-    if fingerprint.fingerprint(stage) != expected:
+    if fingerprint.fingerprint(stage, family) != expected:
         raise BadInput(
             f"src/scaletrace: the code of stage {stage} is not the code that the workflow was read "
             "with; start snakemake again"
@@ -85,7 +85,8 @@ def _attempts(work: Path, start: float, surroundings: dict[str, Any]) -> list[di
 
 def _run(arguments: argparse.Namespace) -> None:
     start, clock = time.time(), time.perf_counter()
-    _require_code(arguments.stage, arguments.code)
+    family = fingerprint.family(arguments.settings)
+    _require_code(arguments.stage, family, arguments.code)
     surroundings = records.surroundings()
     stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
     inputs = _describe(arguments.job["inputs"])
@@ -112,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 settings=arguments.settings,
                 work=work,
             )
-            _require_code(arguments.stage, arguments.code)
+            _require_code(arguments.stage, family, arguments.code)
             if _describe(arguments.job["inputs"]) != [
                 {key: value for key, value in entry.items() if key != "record"} for entry in inputs
             ]:
@@ -130,7 +131,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 "settings": arguments.settings,
                 "code": {
                     "fingerprint": arguments.code,
-                    "modules": fingerprint.modules(arguments.stage),
+                    "modules": fingerprint.modules(arguments.stage, family),
                 },
                 "inputs": inputs,
                 "outputs": _describe({name: [str(path)] for name, path in outputs.items()}),

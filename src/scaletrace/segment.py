@@ -17,9 +17,9 @@ import torch
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import DamagedCheckpointError, Generations, read_checkpoint
 from scaletrace.formats.tokens import open_tokens
+from scaletrace.science import families
 from scaletrace.science.counts import Shape, flops_per_token_exact
 from scaletrace.science.data import unique_tokens, window_count
-from scaletrace.science.model import Decoder
 from scaletrace.science.training import CurveRow, Recipe, Training
 
 REPORT_SECONDS = 2.0
@@ -35,9 +35,8 @@ class Segment:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.set_flush_denormal(True)
         rest = {"model", "threads", "save_seconds"}
-        architecture = {k: v for k, v in settings["model"].items() if k != "family"}
         self.model_settings = settings["model"]
-        self.shape = Shape(**architecture)
+        self.shape = Shape(**settings["model"])
         self.recipe = Recipe(**{k: v for k, v in settings.items() if k not in rest})
         self.save_seconds = settings["save_seconds"]
         self.generations = Generations(work)
@@ -49,7 +48,7 @@ class Segment:
         self.unique_tokens = unique_tokens(
             len(tokens), self.recipe.to_step, self._sequences(), self.shape.context
         )
-        model = Decoder(self.shape, self.recipe.seed)
+        model = families.build(self.shape, self.recipe.seed)
         self.training = Training(model, tokens, self.shape.context, self.recipe)
         if not self._resume():
             self._begin(inputs.get("state", []))

@@ -59,6 +59,11 @@ def open_plan_or_exit(
         sys.exit(2)
 
 
-def stage(name: str) -> str:
-    """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter."""
-    return f"{name}@{fingerprint(name)}"
+def stage(name: str, family: str | None = None) -> str:
+    """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter.
+
+    Args:
+        name: of the stage.
+        family: of the model that the job trains or measures, if it does.
+    """
+    return f"{name}@{fingerprint(name, family)}"

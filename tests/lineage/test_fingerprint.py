@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scaletrace.lineage import fingerprint
+from scaletrace.science.families import MODULES
 
 SOURCE = Path(fingerprint.__file__).parents[1]
 STAGES = [
@@ -19,6 +20,7 @@ STAGES = [
     "fit",
     "figures",
 ]
+USERS_OF_MODELS = ["pretrain", "anneal", "evaluate"]
 
 
 @pytest.fixture
@@ -31,7 +33,11 @@ def package(tmp_path):
 
 def all_of(root):
     fingerprint.forget()
-    return {stage: fingerprint.fingerprint(stage, root) for stage in STAGES}
+    found = {stage: fingerprint.fingerprint(stage, root=root) for stage in STAGES}
+    for stage in USERS_OF_MODELS:
+        for family in MODULES:
+            found[f"{stage} {family}"] = fingerprint.fingerprint(stage, family, root)
+    return found
 
 
 def edited(root, module, old, new):
@@ -66,7 +72,14 @@ def test_an_edited_model_concerns_training_and_evaluation(package):
     before = all_of(package)
     with (package / "science/model.py").open("a", encoding="utf-8") as stream:
         stream.write("\nANOTHER = 1\n")
-    assert changed(before, all_of(package)) == {"pretrain", "anneal", "evaluate"}
+    assert changed(before, all_of(package)) == {f"{stage} decoder" for stage in USERS_OF_MODELS}
+
+
+def test_an_edited_family_concerns_no_other(package):
+    before = all_of(package)
+    edited(package, "science/encoder_textbook.py", "INITIAL_RANGE = 0.1", "INITIAL_RANGE = 0.2")
+    users = {f"{stage} encoder_textbook" for stage in USERS_OF_MODELS}
+    assert changed(before, all_of(package)) == users
 
 
 def test_the_job_wrapper_concerns_no_stage(package):
@@ -106,7 +119,7 @@ def test_every_way_to_import_is_followed(tmp_path, line):
         science__far="from scaletrace.science.farther import X",
         science__farther="X = 1",
     )
-    assert "scaletrace.science.farther" in fingerprint.modules("one", root)
+    assert "scaletrace.science.farther" in fingerprint.modules("one", root=root)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +140,9 @@ def test_every_way_to_import_is_followed(tmp_path, line):
 def test_a_different_meaning_gives_a_different_fingerprint(tmp_path, one, other):
     root = tmp_path / "scaletrace"
     write(root, stages__one=one)
-    before = fingerprint.fingerprint("one", root)
+    before = fingerprint.fingerprint("one", root=root)
     write(root, stages__one=other)
-    assert fingerprint.fingerprint("one", root) != before
+    assert fingerprint.fingerprint("one", root=root) != before
 
 
 def test_the_value_is_the_same_in_every_python(tmp_path):
@@ -137,5 +150,5 @@ def test_the_value_is_the_same_in_every_python(tmp_path):
     root = tmp_path / "scaletrace"
     text = 'def f(a, *b, c=1, **d):\n    """Doc."""\n    return f"{a!r:>{c}} ü", [*b], {**d}\n'
     write(root, stages__one=text)
-    value = fingerprint.modules("one", root)["scaletrace.stages.one"]
+    value = fingerprint.modules("one", root=root)["scaletrace.stages.one"]
     assert value == "517afd3dee31ce40b784188a4cb192818250a641be8b8dc3d1b9530eed9d2ee0"

@@ -9,10 +9,11 @@ from scaletrace.science.counts import (
     n_total,
     n_with_head,
 )
-from scaletrace.science.model import Decoder
+from scaletrace.science.families import MODULES, build
 
 SHAPES = [
-    Shape(width, layers, heads, context=8, vocabulary_size=vocabulary)
+    Shape(width, layers, heads, context=8, vocabulary_size=vocabulary, family=family)
+    for family in MODULES
     for width, heads in ((8, 1), (16, 4), (48, 3))
     for layers in (1, 2, 5)
     for vocabulary in (7, 300)
@@ -21,11 +22,13 @@ SHAPES = [
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_counts_equal_the_parameters_of_the_built_model(shape: Shape):
-    sizes = {name: p.numel() for name, p in Decoder(shape, seed=0).named_parameters()}
-    head, embedding = sizes.pop("head"), sizes.pop("embedding")
-    assert n_non_embedding(shape) == sum(sizes.values())
-    assert n_with_head(shape) == sum(sizes.values()) + head
-    assert n_total(shape) == sum(sizes.values()) + head + embedding
+    sizes = {"embedding": 0, "head": 0, "rest": 0}
+    for name, parameter in build(shape, seed=0).named_parameters():
+        part = name.partition(".")[0]
+        sizes[part if part in sizes else "rest"] += parameter.numel()
+    assert n_non_embedding(shape) == sizes["rest"]
+    assert n_with_head(shape) == sizes["rest"] + sizes["head"]
+    assert n_total(shape) == sizes["rest"] + sizes["head"] + sizes["embedding"]
 
 
 def test_counts_by_hand_for_one_size():
@@ -37,3 +40,12 @@ def test_counts_by_hand_for_one_size():
     assert flops_per_token_exact(shape) == 6 * (6144 + 16384) + 12 * 2 * 16 * 128 == 184320
     assert flops_exact(shape, 1000) == 184_320_000
     assert flops_6nd(shape, 1000) == 6 * 6148 * 1000
+
+
+def test_counts_by_hand_for_one_textbook_encoder():
+    shape = Shape(16, 2, 2, context=128, vocabulary_size=1024, family="encoder_textbook")
+    # A layer: attention 4*256 and 4*16, MLP 8*256 and 4*16 + 16, two norms of 2*16.
+    assert n_non_embedding(shape) == 2 * (1024 + 64 + 2048 + 80 + 64) == 6560
+    assert n_with_head(shape) == 6560 + 16384 + 1024
+    assert n_total(shape) == 6560 + 2 * 16384 + 1024
+    assert flops_per_token_exact(shape) == 184320  # biases and norms are no matrix products

@@ -63,7 +63,10 @@ def differences(job: Job, record: dict[str, Any] | None) -> list[str]:
     identity = record["identity"]
     found = changes(identity["settings"], job.settings)
     if identity["code"]["fingerprint"] != job.fingerprint:
-        before, after = identity["code"]["modules"], fingerprint.modules(job.rule)
+        before, after = (
+            identity["code"]["modules"],
+            fingerprint.modules(job.rule, fingerprint.family(job.settings)),
+        )
         names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
         found.append(f"code: changed since in {', '.join(names) or 'an unknown module'}")
     for side, here in (

@@ -6,6 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from scaletrace.science import families
 
 PACKAGE = "scaletrace"
 ROOT = Path(__file__).parents[1]
@@ -106,15 +109,24 @@ def _module(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
     return meaning(source), imports
 
 
-def modules(stage: str, root: Path = ROOT) -> dict[str, str]:
+def family(settings: dict[str, Any]) -> str | None:
+    """Return the model family that a job's settings ask for; None where it has no model."""
+    model = settings.get("model")
+    return model.get("family") if isinstance(model, dict) else None
+
+
+def modules(stage: str, family: str | None = None, root: Path = ROOT) -> dict[str, str]:
     """Return the package modules that a stage imports, transitively, each with its hash.
 
     Args:
         stage: name of a module (or package) under `stages/`.
+        family: name of the model family in use, whose module no stage imports by itself.
         root: folder of the package's sources.
     """
     start = f"{PACKAGE}.stages.{stage}"
     waiting, found = [PACKAGE, f"{PACKAGE}.stages", start], {}
+    if family in families.MODULES:
+        waiting.append(families.MODULES[family])
     while waiting:
         module = waiting.pop()
         if module in found:
@@ -124,13 +136,13 @@ def modules(stage: str, root: Path = ROOT) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def fingerprint(stage: str, root: Path = ROOT) -> str:
+def fingerprint(stage: str, family: str | None = None, root: Path = ROOT) -> str:
     """Return the hash of a stage's code: equal as long as the code means the same.
 
     Comments, docstrings and formatting do not count; every module of the package that the stage
-    imports, directly or not, does.
+    imports, directly or not, does, and that of the model family in use.
     """
-    return combined(modules(stage, root))
+    return combined(modules(stage, family, root))
 
 
 def forget() -> None:

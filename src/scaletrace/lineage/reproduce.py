@@ -55,9 +55,10 @@ def _record_path(name: str, study: str) -> Path:
 
 def _require_code(path: Path, record: dict[str, Any]) -> None:
     identity = record["identity"]
-    if fingerprint.fingerprint(identity["rule"]) == identity["code"]["fingerprint"]:
+    family = fingerprint.family(identity["settings"])
+    if fingerprint.fingerprint(identity["rule"], family) == identity["code"]["fingerprint"]:
         return
-    then, now = identity["code"]["modules"], fingerprint.modules(identity["rule"])
+    then, now = identity["code"]["modules"], fingerprint.modules(identity["rule"], family)
     names = sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n))
     commit = (record["circumstances"].get("git") or {}).get("commit")
     raise BadInput(

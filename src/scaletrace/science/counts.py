@@ -1,4 +1,4 @@
-"""Parameters N and training FLOPs of a decoder, in every convention that the tables carry.
+"""Parameters N and training FLOPs of a model, in every convention that the tables carry.
 
 - n_non_embedding: blocks and norms; neither the token embedding nor the output head.
 - n_with_head: n_non_embedding and the output head.
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shape:
-    """The architecture of a decoder; widths and lengths are numbers of elements."""
+    """The architecture of a model; widths and lengths are numbers of elements."""
 
     width: int
     layers: int
     heads: int
     context: int
     vocabulary_size: int
+    family: str = "decoder"
 
 
 def matrix_parameters(shape: Shape) -> int:
@@ -28,18 +29,29 @@ def matrix_parameters(shape: Shape) -> int:
 
 
 def n_non_embedding(shape: Shape) -> int:
-    """Return the parameters of blocks and norms: the matrices and one query gain per head."""
-    return matrix_parameters(shape) + shape.layers * shape.heads
+    """Return the parameters of blocks and norms: the matrices and what else a block has.
+
+    A decoder's has one query gain per head. A textbook encoder's has biases (attention 3 + 1
+    widths, MLP 4 + 1) and two norms of gain and bias: 13 widths.
+    """
+    others = {"decoder": shape.heads, "encoder_textbook": 13 * shape.width}[shape.family]
+    return matrix_parameters(shape) + shape.layers * others
+
+
+def n_head(shape: Shape) -> int:
+    """Return the parameters of the output head; a textbook encoder's has a bias."""
+    biases = {"decoder": 0, "encoder_textbook": shape.vocabulary_size}[shape.family]
+    return shape.vocabulary_size * shape.width + biases
 
 
 def n_with_head(shape: Shape) -> int:
     """Return the parameters of blocks, norms and output head."""
-    return n_non_embedding(shape) + shape.vocabulary_size * shape.width
+    return n_non_embedding(shape) + n_head(shape)
 
 
 def n_total(shape: Shape) -> int:
     """Return all parameters."""
-    return n_non_embedding(shape) + 2 * shape.vocabulary_size * shape.width
+    return n_with_head(shape) + shape.vocabulary_size * shape.width
 
 
 def flops_per_token_exact(shape: Shape) -> int:

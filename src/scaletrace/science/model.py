@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from scaletrace.science.counts import Shape
 from scaletrace.science.cross_entropy import chunked_cross_entropy, token_losses
+from scaletrace.science.language_model import LanguageModel
 from scaletrace.science.operations import heads, mlp, rms_norm, rotary_factors
 
 # Every reader of the stream norms it: only the scale beside the learning rate and the blocks'
@@ -40,7 +41,7 @@ class Block(nn.Module):
         return mixed.transpose(1, 2).reshape(x.shape)
 
 
-class Decoder(nn.Module):
+class Decoder(LanguageModel):
     """A causal language model over token ids; embedding and output head are separate."""
 
     rotation: Tensor
@@ -80,3 +81,8 @@ class Decoder(nn.Module):
         targets = windows[:, 1:].flatten()
         losses = token_losses(self.hidden(windows[:, :-1]), self.head, targets)
         return losses.view(len(windows), -1).double().mean(1)
+
+
+def build(shape: Shape, seed: int) -> Decoder:
+    """Return an untrained model."""
+    return Decoder(shape, seed)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 from scaletrace.science.data import batch
-from scaletrace.science.model import Decoder
+from scaletrace.science.language_model import LanguageModel
 from scaletrace.science.schedules import cosine, wsd
 
 DENSE_ROWS = 64
@@ -63,7 +63,7 @@ def ends_curve_row(step: int) -> bool:
 class Training:
     """A model on its way through a recipe."""
 
-    def __init__(self, model: Decoder, tokens: np.ndarray, context: int, recipe: Recipe):
+    def __init__(self, model: LanguageModel, tokens: np.ndarray, context: int, recipe: Recipe):
         self.model = model
         self.tokens = tokens
         self.context = context

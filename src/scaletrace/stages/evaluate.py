@@ -12,9 +12,10 @@ import torch
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import DamagedCheckpointError, read_checkpoint
 from scaletrace.formats.tokens import open_tokens
+from scaletrace.science import families
 from scaletrace.science.counts import Shape
 from scaletrace.science.data import window_count, windows
-from scaletrace.science.model import Decoder
+from scaletrace.science.language_model import LanguageModel
 from scaletrace.study.files import write_json
 
 WINDOWS_AT_A_TIME = 16
@@ -27,7 +28,7 @@ def run(
     del work
     began = time.perf_counter()
     torch.set_num_threads(settings["threads"])
-    shape = Shape(**{k: v for k, v in settings["model"].items() if k != "family"})
+    shape = Shape(**settings["model"])
     tokens, header = open_tokens(inputs["tokens"][0], inputs["header"][0], shape.vocabulary_size)
     count = min(settings["tokens"] // shape.context, window_count(len(tokens), shape.context))
     if count == 0:
@@ -40,7 +41,8 @@ def run(
         ("loss", "loss_se", "bits_per_byte", "perplexity")
     )
     if status == "ok":
-        losses = _window_losses(_model(inputs["model"][0], settings, shape), tokens, count)
+        model = _model(inputs["model"][0], settings, shape)
+        losses = _window_losses(model, tokens, count, shape.context)
         if np.isfinite(losses).all():
             numbers = _numbers(losses, header["bytes_per_token"])
         else:
@@ -62,22 +64,24 @@ def _numbers(losses: np.ndarray, bytes_per_token: float) -> dict[str, float | No
     }
 
 
-def _model(path: Path, settings: dict[str, Any], shape: Shape) -> Decoder:
+def _model(path: Path, settings: dict[str, Any], shape: Shape) -> LanguageModel:
     try:
         weights, facts = read_checkpoint(path)
     except DamagedCheckpointError as error:
         raise BadInput(str(error)) from error
     if facts["model"] != settings["model"]:
         raise BadInput(f"{path}: weights of {facts['model']}; expected {settings['model']}")
-    model = Decoder(shape, seed=0)
+    model = families.build(shape, seed=0)
     model.load_state_dict(weights)
     return model
 
 
-def _window_losses(model: Decoder, tokens: np.ndarray, count: int) -> np.ndarray:
+def _window_losses(
+    model: LanguageModel, tokens: np.ndarray, count: int, context: int
+) -> np.ndarray:
     parts = []
     for start in range(0, count, WINDOWS_AT_A_TIME):
         indices = np.arange(start, min(start + WINDOWS_AT_A_TIME, count))
-        some = torch.from_numpy(windows(tokens, indices, len(model.rotation)))
+        some = torch.from_numpy(windows(tokens, indices, context))
         parts.append(model.window_losses(some).numpy())
     return np.concatenate(parts)

@@ -80,6 +80,10 @@ class Plan:
         for name in study.exclude.keys() & study.failed.keys():
             raise BadInput(f"exclude.{name}: stands under failed as well; name it in one of them")
 
+    def family(self, size: str) -> str:
+        """Return the model family of one size."""
+        return self.model(size)["family"]
+
     def model(self, size: str) -> dict[str, Any]:
         """Return what defines the network of one size."""
         shape: Size = self.sizes[size]
@@ -95,7 +99,7 @@ class Plan:
     def _make_runs(self) -> Iterator[Run]:
         study, batch = self.study, self.study.training.batch_tokens
         for size, shape in self.sizes.items():
-            model = counts.Shape(**{k: v for k, v in self.model(size).items() if k != "family"})
+            model = counts.Shape(**self.model(size))
             flops = {"exact": counts.flops_exact, "6nd": counts.flops_6nd}[study.conventions.flops]
             budgets = [(f"budgets: {d}", budget_label(d), d // batch) for d in study.budgets] + [
                 (f"flops: {c:g} for size {size}", flops_label(c), round(c / flops(model, batch)))
