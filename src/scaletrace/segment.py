@@ -16,6 +16,7 @@ import torch
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import DamagedCheckpointError, Generations, read_checkpoint
+from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.science import families
 from scaletrace.science.counts import Shape, flops_per_token_exact
@@ -178,14 +179,14 @@ class Segment:
 
     def _report(self, steps: int, seconds: float) -> None:
         training, rate = self.training, steps / seconds
-        loss = f"{training.rows[-1].loss:.4f}" if training.rows else "-"
-        left = (self.recipe.to_step - training.step) / rate
-        speed = rate * self.recipe.batch_tokens
-        print(
-            f"step {training.step}/{self.recipe.to_step}  loss {loss}  "
-            f"{speed:,.0f} tokens/s  {left:.0f} s left",
-            flush=True,
+        line = ProgressLine(
+            step=training.step,
+            last_step=self.recipe.to_step,
+            loss=training.rows[-1].loss if training.rows else None,
+            tokens_per_s=rate * self.recipe.batch_tokens,
+            seconds_left=(self.recipe.to_step - training.step) / rate,
         )
+        print(line, flush=True)
 
 
 def _this_process() -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""The line in a job's log that says how far its training is: written here, and read back here."""
+
+import dataclasses
+import re
+
+LINE = re.compile(
+    r"step (?P<step>\d+)/(?P<last_step>\d+)  loss (?P<loss>-|[0-9.]+)  "
+    r"(?P<tokens_per_s>[0-9,]+) tokens/s  (?P<seconds_left>\d+) s left"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgressLine:
+    """A training's step, loss in nats per token (none before the first row), speed, time left."""
+
+    step: int
+    last_step: int
+    loss: float | None
+    tokens_per_s: float
+    seconds_left: float
+
+    def __str__(self) -> str:
+        loss = "-" if self.loss is None else f"{self.loss:.4f}"
+        return (
+            f"step {self.step}/{self.last_step}  loss {loss}  "
+            f"{self.tokens_per_s:,.0f} tokens/s  {self.seconds_left:.0f} s left"
+        )
+
+
+def last_progress(log: str) -> ProgressLine | None:
+    """Return the newest progress in a log's text, to the digits that were written; or none."""
+    lines = list(LINE.finditer(log))
+    if not lines:
+        return None
+    found = lines[-1]
+    return ProgressLine(
+        step=int(found["step"]),
+        last_step=int(found["last_step"]),
+        loss=None if found["loss"] == "-" else float(found["loss"]),
+        tokens_per_s=float(found["tokens_per_s"].replace(",", "")),
+        seconds_left=float(found["seconds_left"]),
+    )
