@@ -2,6 +2,7 @@ from functools import partial
 
 from snakemake.utils import min_version
 
+from scaletrace.lineage import finished
 from scaletrace.lineage.command import argument, describe
 from scaletrace.study.cost import ASSUMED, mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
@@ -17,6 +18,10 @@ RESULTS = f"results/{STUDY}"
 
 
 report: "workflow/report/study.rst"
+
+
+onsuccess:
+    finished.forget(STUDY)
 
 
 wildcard_constraints:

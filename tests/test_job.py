@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.lineage import command, records
+from scaletrace.lineage import command, finished, records
 from scaletrace.lineage.fingerprint import fingerprint
 
 
@@ -70,16 +70,42 @@ def test_a_job_leaves_outputs_record_and_nothing_else(folder):
     assert record["identity"]["settings"] == SETTINGS
     environment = record["circumstances"]["environment"]
     assert (records.PROVENANCE / "env" / f"{environment}.json").is_file()
-    assert not [path for path in Path("work/s").iterdir() if path.name != "producers"]
+    finished.forget("s")
+    assert [path.name for path in Path("work/s").iterdir()] == ["producers"]
 
 
 def test_the_same_job_again_has_the_same_id_and_another_time(folder):
     corpus()
     first = record_of("corpus")
+    finished.forget("s")
     corpus()
     second = record_of("corpus")
     assert second["id"] == first["id"]
     assert second["circumstances"]["start"] > first["circumstances"]["start"]
+
+
+def test_outputs_that_the_workflow_lost_are_put_back_and_not_computed_again(folder):
+    corpus()
+    first = record_of("corpus")
+    for path in OUTPUTS.values():
+        Path(path).unlink()
+    done = corpus()
+    assert "nothing is computed again" in done.stdout
+    second = record_of("corpus")
+    assert second["identity"] == first["identity"]
+    assert second["circumstances"]["start"] == first["circumstances"]["start"]
+    assert len(second["circumstances"]["attempts"]) == 2
+
+
+def test_a_kept_result_that_was_changed_is_not_put_back(folder):
+    corpus()
+    before = Path(OUTPUTS["train"]).read_bytes()
+    with Path(OUTPUTS["train"]).open("ab") as stream:
+        stream.write(b"slipped in")
+    done = corpus()
+    assert done.returncode == 0, done.stderr
+    assert "nothing is computed again" not in done.stdout
+    assert Path(OUTPUTS["train"]).read_bytes() == before
 
 
 def test_an_input_names_the_record_of_the_job_that_made_it(folder):

@@ -55,9 +55,33 @@ def test_a_killed_holder_is_followed_at_once(tmp_path):
 
 def test_a_process_id_that_was_given_away_does_not_hold(tmp_path):
     stale = {"host": socket.gethostname(), "pid": os.getpid(), "started": 0.0, "slurm_job": None}
-    (tmp_path / "lease.json").write_text(json.dumps(stale), encoding="utf-8")
+    path = tmp_path / "lease.json"
+    path.write_text(json.dumps(stale), encoding="utf-8")
+    silent = time.time() - 3 * leases.HEARTBEAT - 1
+    os.utime(path, (silent, silent))
     with leases.lease(tmp_path):
-        assert json.loads((tmp_path / "lease.json").read_text())["started"] > 0
+        assert json.loads(path.read_text())["started"] > 0
+
+
+def test_a_holder_whose_start_seems_moved_holds_while_its_heart_beats(tmp_path):
+    moved = {"host": socket.gethostname(), "pid": os.getpid(), "started": 0.0}
+    path = tmp_path / "lease.json"
+    path.write_text(json.dumps(moved), encoding="utf-8")
+    with holder(tmp_path, 0) as waiting:
+        assert f"waiting: process {os.getpid()}" in first_line(waiting)
+        path.unlink()
+        assert first_line(waiting) == "held\n"
+
+
+def test_one_that_lost_its_lease_while_suspended_ends(tmp_path):
+    hold = HOLD.replace("from scaletrace.lease import lease", "from scaletrace import lease as l")
+    hold = hold.replace("with lease(", "l.HEARTBEAT = 0.2\nwith l.lease(")
+    command = [sys.executable, "-c", hold, str(tmp_path), "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as suspended:
+        assert first_line(suspended) == "held\n"
+        (tmp_path / "lease.json").write_text("{}", encoding="utf-8")
+        assert "another process has taken over" in first_line(suspended)
+        assert suspended.wait(10) == 1
 
 
 def test_another_host_holds_as_long_as_its_heart_beats(tmp_path):

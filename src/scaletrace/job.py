@@ -22,7 +22,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
-from scaletrace.lineage import command, fingerprint, records
+from scaletrace.lineage import command, fingerprint, finished, records
 from scaletrace.study import files
 
 WORK = Path("work")
@@ -88,7 +88,6 @@ def _run(arguments: argparse.Namespace) -> None:
     family = fingerprint.family(arguments.settings)
     _require_code(arguments.stage, family, arguments.code)
     surroundings = records.surroundings()
-    stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
     inputs = _describe(arguments.job["inputs"])
     for entry in inputs:
         entry["record"] = records.producer(arguments.study, entry)
@@ -96,33 +95,20 @@ def _run(arguments: argparse.Namespace) -> None:
     work = _work_folder(arguments, inputs)
     with lease(work):
         attempts = _attempts(work, start, surroundings)
-        # Beside the outputs, so that putting them in place is a rename and never a copy.
-        first = next(iter(outputs.values()))
-        first.parent.mkdir(parents=True, exist_ok=True)
-        drafts = first.parent / f".draft-{work.name[:16]}"
-        shutil.rmtree(drafts, ignore_errors=True)
-        drafts.mkdir()
-        try:
-            temporary = {name: drafts / f"{name}{path.suffix}" for name, path in outputs.items()}
-            measured = stage.run(
-                inputs={
-                    name: [Path(path) for path in paths]
-                    for name, paths in arguments.job["inputs"].items()
-                },
-                outputs=temporary,
-                settings=arguments.settings,
-                work=work,
-            )
-            _require_code(arguments.stage, family, arguments.code)
-            if _describe(arguments.job["inputs"]) != [
-                {key: value for key, value in entry.items() if key != "record"} for entry in inputs
-            ]:
-                raise BadInput("an input changed while the job was reading it; run it again")
-            for name, path in temporary.items():
-                outputs[name].parent.mkdir(parents=True, exist_ok=True)
-                path.replace(outputs[name])
-        finally:
-            shutil.rmtree(drafts, ignore_errors=True)
+        found = finished.put_back(work, outputs)
+        if found is None:
+            measured = _compute(arguments, family, inputs, outputs, work)
+            found = {
+                **surroundings,
+                "start": start,
+                "end": time.time(),
+                "seconds": time.perf_counter() - clock,
+                "threads": arguments.threads,
+                "measured": measured,
+            }
+        else:
+            print("an earlier process has finished this job; nothing is computed again")
+        described = _describe({name: [str(path)] for name, path in outputs.items()})
         records.write(
             study=arguments.study,
             identity={
@@ -134,19 +120,50 @@ def _run(arguments: argparse.Namespace) -> None:
                     "modules": fingerprint.modules(arguments.stage, family),
                 },
                 "inputs": inputs,
-                "outputs": _describe({name: [str(path)] for name, path in outputs.items()}),
+                "outputs": described,
             },
-            circumstances={
-                **surroundings,
-                "start": start,
-                "end": time.time(),
-                "seconds": time.perf_counter() - clock,
-                "threads": arguments.threads,
-                "attempts": attempts,
-                "measured": measured,
-            },
+            circumstances={**found, "attempts": attempts},
         )
-    shutil.rmtree(work, ignore_errors=True)
+        finished.keep(work, described, outputs, found)
+
+
+def _compute(
+    arguments: argparse.Namespace,
+    family: str | None,
+    inputs: list[dict[str, Any]],
+    outputs: dict[str, Path],
+    work: Path,
+) -> dict[str, Any]:
+    """Run the stage, put its outputs in place, and return its measurements."""
+    stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
+    # Beside the outputs, so that putting them in place is a rename and never a copy.
+    first = next(iter(outputs.values()))
+    first.parent.mkdir(parents=True, exist_ok=True)
+    drafts = first.parent / f".draft-{work.name[:16]}"
+    shutil.rmtree(drafts, ignore_errors=True)
+    drafts.mkdir()
+    try:
+        temporary = {name: drafts / f"{name}{path.suffix}" for name, path in outputs.items()}
+        measured = stage.run(
+            inputs={
+                name: [Path(path) for path in paths]
+                for name, paths in arguments.job["inputs"].items()
+            },
+            outputs=temporary,
+            settings=arguments.settings,
+            work=work,
+        )
+        _require_code(arguments.stage, family, arguments.code)
+        if _describe(arguments.job["inputs"]) != [
+            {key: value for key, value in entry.items() if key != "record"} for entry in inputs
+        ]:
+            raise BadInput("an input changed while the job was reading it; run it again")
+        for name, path in temporary.items():
+            outputs[name].parent.mkdir(parents=True, exist_ok=True)
+            path.replace(outputs[name])
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
+    return measured
 
 
 def main(argv: list[str] | None = None) -> int:

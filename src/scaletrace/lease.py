@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 
 HEARTBEAT = 10.0
-# A holder on another host whose heart has not beaten for this long is taken for dead.
+# A holder on another host whose heart has not beaten for this long is taken for dead: longer than
+# network file systems go on showing an old time.
 SILENCE = 120.0
 WAIT = 2.0
 
@@ -29,17 +30,28 @@ def _me() -> dict[str, Any]:
     }
 
 
+def _silence(lease: Path) -> float:
+    """Return the seconds since the last heartbeat, by the clock of the file system alone."""
+    now = lease.with_name(f".{uuid.uuid4().hex}")
+    try:
+        now.touch()
+        return now.stat().st_mtime - lease.stat().st_mtime
+    finally:
+        now.unlink(missing_ok=True)
+
+
 def _is_dead(lease: Path, holder: dict[str, Any]) -> bool:
-    if holder.get("host") == socket.gethostname():
-        try:
-            process = psutil.Process(holder["pid"])
-            return (
-                abs(process.create_time() - holder["started"]) > 1
-                or process.status() == psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
+    if holder.get("host") != socket.gethostname():
+        return _silence(lease) > SILENCE
+    try:
+        process = psutil.Process(holder["pid"])
+        if process.status() == psutil.STATUS_ZOMBIE:
             return True
-    return time.time() - lease.stat().st_mtime > SILENCE
+        # The time at which a living process was started moves when the host's clock is set.
+        moved = abs(process.create_time() - holder["started"]) > 1
+        return moved and _silence(lease) > 3 * HEARTBEAT
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _take(lease: Path, me: str) -> bool:
@@ -75,6 +87,7 @@ def lease(folder: Path) -> Iterator[None]:
     """Hold the lease on `folder`, after waiting for a living holder and replacing a dead one.
 
     The holder is named by host, process and SLURM job, and touches the lease every few seconds.
+    One that was suspended for so long that another has taken over ends at its next heartbeat.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, me, said = folder / "lease.json", json.dumps(_me()), False
@@ -90,6 +103,9 @@ def lease(folder: Path) -> Iterator[None]:
     def beat() -> None:
         while not done.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
+                if path.read_text(encoding="utf-8") != me:
+                    print(f"another process has taken over {folder}; this one ends", flush=True)
+                    os._exit(1)
                 os.utime(path)
 
     heart = threading.Thread(target=beat, daemon=True)
