@@ -28,17 +28,18 @@ def urgency(wildcards, **_):
         return PLAN.urgency(
             PLAN.runs[wildcards.run].size, PLAN.start(PLAN.runs[wildcards.run])
         )
-    return PLAN.urgency(wildcards.size, PLAN.trunk_step(wildcards.tokens, before=True))
+    before = PLAN.state_before(wildcards.size, int(wildcards.tokens))
+    return PLAN.urgency(wildcards.size, before)
 
 
-def trunk_folder(size, seed, step):
-    return f"{RESULTS}/trunks/{size}-s{seed}/{PLAN.tokens(step)}"
+def trunk_folder(size, seed, tokens):
+    return f"{RESULTS}/trunks/{size}-s{seed}/{tokens}"
 
 
 def previous_state(wildcards):
-    step = PLAN.trunk_step(wildcards.tokens, before=True)
-    folder = trunk_folder(wildcards.size, wildcards.seed, step)
-    return {"state": f"{folder}/state.safetensors"} if step else {}
+    before = PLAN.state_before(wildcards.size, int(wildcards.tokens))
+    folder = trunk_folder(wildcards.size, wildcards.seed, before)
+    return {"state": f"{folder}/state.safetensors"} if before else {}
 
 
 def branch_state(wildcards):
@@ -52,7 +53,7 @@ def shown(wildcards):
     if wildcards.figure != "training_curves":
         return {"fits": expand(rules.fit.output.fit, fit=PLAN.fits())}
     folders = [
-        trunk_folder(size, seed, step) for size, seed, step in PLAN.trunk_states()
+        trunk_folder(size, seed, tokens) for size, seed, tokens in PLAN.trunk_states()
     ]
     return {
         "curves": expand(rules.anneal.output.curve, run=TRAINED),

@@ -2,13 +2,13 @@
 ESTIMATES = Estimates(PLAN, ASSUMED["cpu"], RAW_FILES)
 
 
-# The size that a job trains, and for how many steps.
+# The size that a job trains, and on how many tokens.
 def trained(wildcards):
     if "run" in wildcards.keys():
         run = PLAN.runs[wildcards.run]
-        return run.size, run.steps - PLAN.start(run)
-    step = PLAN.trunk_step(wildcards.tokens)
-    return wildcards.size, step - PLAN.trunk_step_before(step, strictly=True)
+        return run.size, run.n_tokens - PLAN.start(run)
+    tokens = int(wildcards.tokens)
+    return wildcards.size, tokens - PLAN.state_before(wildcards.size, tokens)
 
 
 def training_minutes(wildcards, attempt):

@@ -17,7 +17,7 @@ rule pretrain:
     params:
         stage=lambda w: stage("pretrain", PLAN.family(w.size)),
         job=job,
-        settings=lambda w: settings(PLAN.pretrain(w.size, int(w.seed), w.tokens)),
+        settings=lambda w: settings(PLAN.pretrain(w.size, int(w.seed), int(w.tokens))),
     shell:
         JOB
 

@@ -42,8 +42,7 @@ class Progress:
         self.finished: list[Job] = []
 
     def _all(self, plan: Plan) -> list[tuple[str, Path, float]]:
-        def cost(size: str, steps: int) -> float:
-            tokens = plan.tokens(steps)
+        def cost(size: str, tokens: int) -> float:
             flops = plan.flops_per_token(size) * tokens
             return START_SECONDS + flops / FLOP_PACE + tokens / TOKEN_PACE
 
@@ -52,13 +51,13 @@ class Progress:
             ("vocabulary", self.results / "vocab/vocabulary.json", TEXT_SECONDS),
             ("tokens", self.results / "tokens/train.json", TEXT_SECONDS),
         ]
-        for size, seed, step in plan.trunk_states():
-            folder = self.results / "trunks" / f"{size}-s{seed}" / str(plan.tokens(step))
-            steps = step - plan.trunk_step_before(step, strictly=True)
-            jobs.append(("trunks", folder / "state.safetensors", cost(size, steps)))
+        for size, seed, tokens in plan.trunk_states():
+            folder = self.results / "trunks" / f"{size}-s{seed}" / str(tokens)
+            new = tokens - plan.state_before(size, tokens)
+            jobs.append(("trunks", folder / "state.safetensors", cost(size, new)))
         for run in plan.trained_runs():
             path = self.results / "runs" / run.name / "outcome.json"
-            jobs.append(("runs", path, cost(run.size, run.steps - plan.start(run))))
+            jobs.append(("runs", path, cost(run.size, run.n_tokens - plan.start(run))))
             jobs.append(("losses", self.results / "evals" / f"{run.name}.json", START_SECONDS))
         jobs += [
             ("fits", self.results / "fits" / f"{fit}.json", START_SECONDS) for fit in plan.fits()

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaletrace.study.config import load
-from scaletrace.study.plan import Plan, budget_label, flops_label
+from scaletrace.study.plan import Plan
+from scaletrace.study.runs import budget_label, flops_label
+from scaletrace.study.trunk import Trunk
 
 ROOT = Path(__file__).parents[2]
 TINY = load(ROOT / "config/tiny.yaml")
@@ -20,8 +22,8 @@ def plan(**changes):
 def jobs(study_plan):
     """Every training job with its settings, by the name of what it makes."""
     found = {
-        f"{size}-s{seed}/{step}": study_plan.pretrain(size, seed, str(study_plan.tokens(step)))
-        for size, seed, step in study_plan.trunk_states()
+        f"{size}-s{seed}/{tokens}": study_plan.pretrain(size, seed, tokens)
+        for size, seed, tokens in study_plan.trunk_states()
     }
     found |= {run.name: study_plan.anneal(run) for run in study_plan.trained_runs()}
     return found
@@ -46,9 +48,9 @@ def test_a_run_has_whole_batches_and_the_rate_of_its_width():
 
 def test_trunk_states_lie_where_runs_of_powers_of_two_million_tokens_branch():
     study_plan = plan(budgets=[32_000, 64_000])
-    states = {step for _, _, step in study_plan.trunk_states()}
+    states = {tokens // 64 for _, _, tokens in study_plan.trunk_states()}
     assert states == {390, 781}  # 0.8 x 1e6/32 and 1e6/16 tokens, in whole batches of 64
-    assert study_plan.start(study_plan.runs["d8-l1-s0-32k"]) == 390
+    assert study_plan.start(study_plan.runs["d8-l1-s0-32k"]) == 390 * 64
 
 
 @pytest.mark.parametrize(
@@ -90,11 +92,12 @@ def test_every_run_can_be_reached_from_nothing(budgets):
     states = set(study_plan.trunk_states())
     for run in study_plan.runs.values():
         start = study_plan.start(run)
-        assert start <= study_plan.branch(run.steps) < run.steps
+        branch = Trunk(run.batch_tokens, 0.2).branch(run.steps)
+        assert start <= branch * run.batch_tokens < run.n_tokens
         assert start == 0 or (run.size, run.seed, start) in states
-    for size, seed, step in states:
-        before = study_plan.trunk_step_before(step, strictly=True)
-        assert before < step
+    for size, seed, tokens in states:
+        before = study_plan.state_before(size, tokens)
+        assert before < tokens
         assert before == 0 or (size, seed, before) in states
 
 

@@ -26,9 +26,8 @@ class Estimates:
         """Sizes of the raw text's files in bytes; none for an embedded corpus."""
         return [Path(path).stat().st_size for path in self.raw_files]
 
-    def training_seconds(self, size: str, steps: int) -> float:
-        """Return the seconds of a job that trains one size for so many steps."""
-        tokens = self.plan.tokens(steps)
+    def training_seconds(self, size: str, tokens: int) -> float:
+        """Return the seconds of a job that trains one size on so many tokens."""
         return self.pace.seconds(self.plan.flops_per_token(size) * tokens, tokens)
 
     def training_mb(self, size: str) -> int:
@@ -38,7 +37,7 @@ class Estimates:
             parameters=self.plan.longest[size].n_total,
             channels=shape.width * shape.layers,
             vocabulary=study.vocabulary.size,
-            rows=study.training.batch_tokens,
+            rows=self.plan.longest[size].batch_tokens,
         )
 
     def evaluation_seconds(self, run: Run) -> float:

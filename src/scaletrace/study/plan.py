@@ -1,20 +1,13 @@
 """The plan: every job of a study with its own parameters, as a pure function of the study."""
 
 import dataclasses
-import math
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.science import counts
-from scaletrace.study.config import LawName, Size, Study
-
-# Trunk states lie where a run of 2^k million tokens begins its cooldown. The grid knows nothing
-# of the study's budgets, so that a new budget never moves a state that others start from.
-GRID_TOKENS = 1_000_000
-# A segment below this many steps costs more to start than to train again.
-SHORTEST_SEGMENT = 256
+from scaletrace.study.config import LawName, Study
+from scaletrace.study.runs import Run, runs, shapes, warmup_steps
+from scaletrace.study.trunk import Trunk
 
 FIGURE_TITLES = {
     "loss_vs_params": "Held-out loss against model size",
@@ -25,51 +18,13 @@ FIGURE_TITLES = {
 BUDGET_LAWS: tuple[LawName, ...] = ("power_n",)
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One model to train: size x seed x budget."""
-
-    name: str
-    size: str
-    seed: int
-    budget: str
-    steps: int
-    n_tokens: int
-    n_non_embedding: int
-    n_with_head: int
-    n_total: int
-    flops_6nd: int
-    flops_exact: int
-    learning_rate: float
-
-
-def budget_label(tokens: int) -> str:
-    """Return a token budget as people write it: 500k, 1M, 1.5M; digits where that is not exact."""
-    for unit, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
-        if tokens >= unit and tokens * 1000 % unit == 0:
-            return f"{tokens / unit:.3f}".rstrip("0").rstrip(".") + letter
-    return str(tokens)
-
-
-def flops_label(flops: float) -> str:
-    """Return a compute budget as C1e15, in the shortest form that gives the same number back."""
-    mantissa, exponent = f"{flops:.17e}".split("e")
-    for digits in range(17):
-        mantissa, exponent = f"{flops:.{digits}e}".split("e")
-        if float(f"{mantissa}e{exponent}") == flops:
-            break
-    return f"C{mantissa}e{int(exponent)}"
-
-
 class Plan:
     """All runs of a study and the parameters of each of its jobs."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.sizes = study.all_sizes()
-        training = study.training
-        self.warmup_steps = math.ceil(training.warmup / training.batch_tokens)
-        self.runs: dict[str, Run] = {run.name: run for run in self._make_runs()}
+        self.sizes = shapes(study)
+        self.runs: dict[str, Run] = {run.name: run for run in runs(study)}
         for key, names in (("exclude", study.exclude), ("failed", study.failed)):
             for name in names:
                 if name not in self.runs:
@@ -82,112 +37,39 @@ class Plan:
 
     def family(self, size: str) -> str:
         """Return the model family of one size."""
-        return self.model(size)["family"]
+        return self.sizes[size].family
 
-    def model(self, size: str) -> dict[str, Any]:
-        """Return what defines the network of one size."""
-        shape: Size = self.sizes[size]
-        return {
-            "family": self.study.model.family,
-            "width": shape.width,
-            "layers": shape.layers,
-            "heads": shape.heads,
-            "context": self.study.model.context,
-            "vocabulary_size": self.study.vocabulary.size,
-        }
+    # The trunk: its places are numbers of tokens.
 
-    def _make_runs(self) -> Iterator[Run]:
-        study, batch = self.study, self.study.training.batch_tokens
-        for size, shape in self.sizes.items():
-            model = counts.Shape(**self.model(size))
-            flops = {"exact": counts.flops_exact, "6nd": counts.flops_6nd}[study.conventions.flops]
-            budgets = [(f"budgets: {d}", budget_label(d), d // batch) for d in study.budgets] + [
-                (f"flops: {c:g} for size {size}", flops_label(c), round(c / flops(model, batch)))
-                for c in study.flops
-            ]
-            for key, label, steps in budgets:
-                if steps <= self.warmup_steps:
-                    raise BadInput(
-                        f"{key}: {steps} steps of {batch} tokens, of which the warm-up takes "
-                        f"{self.warmup_steps}; give more than "
-                        f"{(self.warmup_steps + 1) * batch} tokens or a smaller training.warmup"
-                    )
-                if study.training.schedule == "wsd" and self.branch(steps) < self.warmup_steps:
-                    raise BadInput(
-                        f"{key}: the cooldown would begin at step {self.branch(steps)}, within the "
-                        f"warm-up ({self.warmup_steps} steps); give more tokens or a smaller "
-                        "training.warmup or training.cooldown"
-                    )
-                tokens = steps * batch
-                for seed in shape.seeds or study.seeds:
-                    yield Run(
-                        name=f"{size}-s{seed}-{label}",
-                        size=size,
-                        seed=seed,
-                        budget=label,
-                        steps=steps,
-                        n_tokens=tokens,
-                        n_non_embedding=counts.n_non_embedding(model),
-                        n_with_head=counts.n_with_head(model),
-                        n_total=counts.n_total(model),
-                        flops_6nd=counts.flops_6nd(model, tokens),
-                        flops_exact=counts.flops_exact(model, tokens),
-                        learning_rate=study.training.learning_rate.rate(shape.width),
-                    )
-
-    # The trunk.
-
-    def branch(self, steps: int) -> int:
-        """Return the step at which a run of `steps` begins its cooldown."""
-        return steps - max(1, round(self.study.training.cooldown * steps))
-
-    @cached_property
-    def _grid(self) -> list[int]:
-        batch = self.study.training.batch_tokens
-        longest = max((run.steps for run in self.runs.values()), default=0)
-        grid, exponent = [], -64
-        while True:
-            whole = int(GRID_TOKENS * 2.0**exponent) // batch
-            exponent += 1
-            if whole < 2 or self.branch(whole) < SHORTEST_SEGMENT:
-                continue
-            if self.branch(whole) > longest:
-                return grid
-            grid.append(self.branch(whole))
-
-    def trunk_step_before(self, step: int, *, strictly: bool) -> int:
-        """Return the last grid step below (or at) `step`; 0 where training starts from nothing."""
-        return max((g for g in self._grid if (g < step if strictly else g <= step)), default=0)
+    def _trunk(self, size: str) -> Trunk:
+        return Trunk(self.longest[size].batch_tokens, self.study.training.cooldown)
 
     def start(self, run: Run) -> int:
-        """Return the step of the trunk state that a run is annealed from; 0 without one."""
+        """Return the tokens of the trunk state that a run is annealed from; 0 without one."""
         if self.study.training.schedule == "cosine":
             return 0
-        return self.trunk_step_before(self.branch(run.steps), strictly=False)
+        trunk = self._trunk(run.size)
+        return trunk.at_or_before(trunk.branch(run.steps)) * trunk.batch_tokens
 
-    def trunk_step(self, tokens: str, *, before: bool = False) -> int:
-        """Return the step of the trunk state that is named by its tokens, or the one before it."""
-        step = int(tokens) // self.study.training.batch_tokens
-        return self.trunk_step_before(step, strictly=True) if before else step
-
-    def tokens(self, step: int) -> int:
-        """Return the training tokens that a model has seen after `step` steps."""
-        return step * self.study.training.batch_tokens
+    def state_before(self, size: str, tokens: int) -> int:
+        """Return the tokens of the state that the one at `tokens` continues; 0 without one."""
+        trunk = self._trunk(size)
+        return trunk.at_or_before(tokens // trunk.batch_tokens - 1) * trunk.batch_tokens
 
     def trunk_states(self) -> list[tuple[str, int, int]]:
-        """Return the trunk states that the study's runs need, as (size, seed, step)."""
+        """Return the trunk states that the study's runs need, as (size, seed, tokens)."""
         found: set[tuple[str, int, int]] = set()
         for run in self.trained_runs():
-            step = self.start(run)
-            while step:
-                found.add((run.size, run.seed, step))
-                step = self.trunk_step_before(step, strictly=True)
+            tokens = self.start(run)
+            while tokens:
+                found.add((run.size, run.seed, tokens))
+                tokens = self.state_before(run.size, tokens)
         return sorted(found)
 
     @cached_property
     def longest(self) -> dict[str, Run]:
         """The longest run of each size."""
-        ascending = sorted(self.runs.values(), key=lambda run: run.steps)
+        ascending = sorted(self.runs.values(), key=lambda run: run.n_tokens)
         return {run.size: run for run in ascending}
 
     def flops_per_token(self, size: str) -> float:
@@ -198,14 +80,14 @@ class Plan:
     def flops(self) -> float:
         """Return the exact FLOPs of all training that the study needs, trunks counted once."""
         segments = [
-            (size, step - self.trunk_step_before(step, strictly=True))
-            for size, _, step in self.trunk_states()
-        ] + [(run.size, run.steps - self.start(run)) for run in self.trained_runs()]
-        return sum(self.flops_per_token(size) * self.tokens(steps) for size, steps in segments)
+            (size, tokens - self.state_before(size, tokens))
+            for size, _, tokens in self.trunk_states()
+        ] + [(run.size, run.n_tokens - self.start(run)) for run in self.trained_runs()]
+        return sum(self.flops_per_token(size) * tokens for size, tokens in segments)
 
-    def urgency(self, size: str, step: int) -> int:
-        """Return the GFLOPs between a step of a size's trunk and the end of its longest run."""
-        left = self.tokens(self.longest[size].steps - step)
+    def urgency(self, size: str, tokens: int) -> int:
+        """Return the GFLOPs between a place on a size's trunk and the end of its longest run."""
+        left = self.longest[size].n_tokens - tokens
         return int(self.flops_per_token(size) * left / 1e9)
 
     def trained_runs(self) -> list[Run]:
@@ -223,15 +105,15 @@ class Plan:
         """Return the vocabulary stage's settings."""
         return {**self.study.vocabulary.model_dump(), "size": self.study.vocabulary.size}
 
-    def _optimiser(self, size: str, seed: int) -> dict[str, Any]:
+    def _training(self, run: Run) -> dict[str, Any]:
         training = self.study.training
         return {
-            "model": self.model(size),
-            "seed": seed,
-            "batch_tokens": training.batch_tokens,
-            "learning_rate": training.learning_rate.rate(self.sizes[size].width),
+            "model": dataclasses.asdict(self.sizes[run.size]),
+            "seed": run.seed,
+            "batch_tokens": run.batch_tokens,
+            "learning_rate": run.learning_rate,
             "schedule": training.schedule,
-            "warmup_steps": self.warmup_steps,
+            "warmup_steps": warmup_steps(self.study, run.batch_tokens),
             "weight_decay": training.weight_decay,
             "beta1": training.beta1,
             "beta2": training.beta2,
@@ -240,21 +122,21 @@ class Plan:
             "save_seconds": 30,
         }
 
-    def pretrain(self, size: str, seed: int, tokens: str) -> dict[str, Any]:
+    def pretrain(self, size: str, seed: int, tokens: int) -> dict[str, Any]:
         """Return the settings of the trunk segment that ends after `tokens` tokens."""
-        step = self.trunk_step(tokens)
+        run = dataclasses.replace(self.longest[size], seed=seed)
         return {
-            **self._optimiser(size, seed),
-            "from_step": self.trunk_step_before(step, strictly=True),
-            "to_step": step,
+            **self._training(run),
+            "from_step": self.state_before(size, tokens) // run.batch_tokens,
+            "to_step": tokens // run.batch_tokens,
         }
 
     def anneal(self, run: Run) -> dict[str, Any]:
         """Return the settings of the job that finishes a run."""
         return {
-            **self._optimiser(run.size, run.seed),
-            "from_step": self.start(run),
-            "cooldown_from_step": self.branch(run.steps),
+            **self._training(run),
+            "from_step": self.start(run) // run.batch_tokens,
+            "cooldown_from_step": self._trunk(run.size).branch(run.steps),
             "to_step": run.steps,
         }
 
@@ -262,7 +144,7 @@ class Plan:
         """Return the settings of one run's evaluation."""
         evaluation = self.study.evaluation
         return {
-            "model": self.model(run.size),
+            "model": dataclasses.asdict(self.sizes[run.size]),
             "split": evaluation.split,
             "tokens": evaluation.tokens,
             "threads": 1,
@@ -275,7 +157,6 @@ class Plan:
             row = dataclasses.asdict(run)
             row["run"] = row.pop("name")
             del row["steps"]
-            row["batch_tokens"] = self.study.training.batch_tokens
             row["excluded"] = self.study.exclude.get(run.name)
             row["failed"] = self.study.failed.get(run.name)
             rows.append(row)

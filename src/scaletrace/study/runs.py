@@ -1,0 +1,123 @@
+"""The runs of a study: every size x seed x budget, with its N, D, FLOPs, rate and batch."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+from scaletrace.errors import BadInput
+from scaletrace.science import counts
+from scaletrace.study.config import Study
+from scaletrace.study.trunk import Trunk
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One model to train: size x seed x budget."""
+
+    name: str
+    size: str
+    seed: int
+    budget: str
+    steps: int
+    n_tokens: int
+    n_non_embedding: int
+    n_with_head: int
+    n_total: int
+    flops_6nd: int
+    flops_exact: int
+    learning_rate: float
+    batch_tokens: int
+
+
+def budget_label(tokens: int) -> str:
+    """Return a token budget as people write it: 500k, 1M, 1.5M; digits where that is not exact."""
+    for unit, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if tokens >= unit and tokens * 1000 % unit == 0:
+            return f"{tokens / unit:.3f}".rstrip("0").rstrip(".") + letter
+    return str(tokens)
+
+
+def flops_label(flops: float) -> str:
+    """Return a compute budget as C1e15, in the shortest form that gives the same number back."""
+    mantissa, exponent = f"{flops:.17e}".split("e")
+    for digits in range(17):
+        mantissa, exponent = f"{flops:.{digits}e}".split("e")
+        if float(f"{mantissa}e{exponent}") == flops:
+            break
+    return f"C{mantissa}e{int(exponent)}"
+
+
+def shapes(study: Study) -> dict[str, counts.Shape]:
+    """Return the architecture of each size."""
+    return {
+        name: counts.Shape(
+            family=study.model.family,
+            width=size.width,
+            layers=size.layers,
+            heads=size.heads,
+            context=study.model.context,
+            vocabulary_size=study.vocabulary.size,
+        )
+        for name, size in study.all_sizes().items()
+    }
+
+
+def warmup_steps(study: Study, batch_tokens: int) -> int:
+    """Return the steps over which the rate rises, at a batch."""
+    return math.ceil(study.training.warmup / batch_tokens)
+
+
+def runs(study: Study) -> Iterator[Run]:
+    """Yield every run of a study.
+
+    Raises:
+        BadInput: a run has no step after its warm-up.
+    """
+    flops = {"exact": counts.flops_exact, "6nd": counts.flops_6nd}[study.conventions.flops]
+    batch = study.training.batch_tokens
+    sizes = study.all_sizes()
+    for size, shape in shapes(study).items():
+        budgets = [(f"budgets: {d}", budget_label(d), d // batch) for d in study.budgets] + [
+            (f"flops: {c:g} for size {size}", flops_label(c), round(c / flops(shape, batch)))
+            for c in study.flops
+        ]
+        for key, label, steps in budgets:
+            _require_room(study, key, steps, batch)
+            for seed in sizes[size].seeds or study.seeds:
+                yield _run(study, size, shape, seed, label, steps, batch)
+
+
+def _require_room(study: Study, key: str, steps: int, batch: int) -> None:
+    warmup = warmup_steps(study, batch)
+    if steps <= warmup:
+        raise BadInput(
+            f"{key}: {steps} steps of {batch} tokens, of which the warm-up takes {warmup}; give "
+            f"more than {(warmup + 1) * batch} tokens or a smaller training.warmup"
+        )
+    branch = Trunk(batch, study.training.cooldown).branch(steps)
+    if study.training.schedule == "wsd" and branch < warmup:
+        raise BadInput(
+            f"{key}: the cooldown would begin at step {branch}, within the warm-up ({warmup} "
+            "steps); give more tokens or a smaller training.warmup or training.cooldown"
+        )
+
+
+def _run(
+    study: Study, size: str, shape: counts.Shape, seed: int, label: str, steps: int, batch: int
+) -> Run:
+    tokens = steps * batch
+    return Run(
+        name=f"{size}-s{seed}-{label}",
+        size=size,
+        seed=seed,
+        budget=label,
+        steps=steps,
+        n_tokens=tokens,
+        n_non_embedding=counts.n_non_embedding(shape),
+        n_with_head=counts.n_with_head(shape),
+        n_total=counts.n_total(shape),
+        flops_6nd=counts.flops_6nd(shape, tokens),
+        flops_exact=counts.flops_exact(shape, tokens),
+        learning_rate=study.training.learning_rate.rate(shape.width),
+        batch_tokens=batch,
+    )
