@@ -1,55 +1,25 @@
 """The study file: what a person may write under `config/`, with units, limits and defaults."""
 
-import math
-import re
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from scaletrace.errors import BadInput
+from scaletrace.study.reading import read
 
-NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 DOCUMENTED_PACKAGES = ["matplotlib", "networkx", "numpy", "pandas", "scipy", "sympy", "torch"]
 
 
-def _whole(value: Any) -> Any:
-    """Turn 1.0e6 (which YAML reads as a float, or as a string) into 1000000."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9.]+[eE][+-]?[0-9]+", value):
-        value = float(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Name = Annotated[str, Field(pattern=NAME)]
-Count = Annotated[int, BeforeValidator(_whole), Field(gt=0)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-def _each_once(values: list[Any], info: ValidationInfo) -> list[Any]:
-    for place, value in enumerate(values):
-        if value in values[:place]:
-            raise ValueError(f"{value} stands twice in {info.field_name}; list each once")
-    return values
-
-
-class Section(BaseModel):
-    """A part of the study file; a key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Split(Section):
@@ -120,7 +90,18 @@ class Bytes(Section):
 class Model(Section):
     """What all sizes of the study share."""
 
-    family: Literal["decoder"] = Field("decoder", description="pre-norm causal transformer")
+    family: Annotated[
+        list[Family],
+        Field(min_length=1),
+        BeforeValidator(
+            lambda value: [value] if isinstance(value, str) else value,
+            json_schema_input_type=Family | list[Family],
+        ),
+    ] = Field(
+        default=["decoder"],
+        description="decoder: pre-norm with rotary positions; encoder_textbook: post-norm "
+        "nn.TransformerEncoderLayer with sinusoidal positions; or a list, to compare them",
+    )
     context: Count = Field(description="tokens that a model sees at once")
 
 
@@ -130,7 +111,7 @@ class Size(Section):
     width: Count = Field(description="residual stream, channels")
     layers: Count = Field(description="blocks")
     heads: Count = Field(description="attention heads; width is a multiple of 2 x heads")
-    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(_each_once)] | None = Field(
+    seeds: Seeds | None = Field(
         default=None, description="this size's seeds, in place of the study's"
     )
 
@@ -163,40 +144,6 @@ class Ladder(Section):
                 raise ValueError(f"width {width} stands twice; each size is listed once")
             found[name] = Size(width=width, layers=layers, heads=max(1, width // self.head_width))
         return found
-
-
-class InverseWidth(Section):
-    """Peak learning rate = value x at_width / width."""
-
-    law: Literal["inverse_width"]
-    at_width: Count = Field(description="width at which the rate is `value`, channels")
-    value: Positive = Field(description="peak learning rate of AdamW at that width")
-
-    def rate(self, width: int) -> float:
-        """Return the peak learning rate for a width."""
-        return self.value * self.at_width / width
-
-
-class Training(Section):
-    """How every run is trained: AdamW, with the batch and rate that the study states."""
-
-    schedule: Literal["wsd", "cosine"] = Field(
-        "wsd", description="warmup-stable-decay on a shared trunk, or one cosine per run"
-    )
-    cooldown: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="fraction of a run's tokens in which a wsd rate falls to zero"
-    )
-    batch_tokens: Count = Field(description="tokens per optimiser step; a multiple of the context")
-    learning_rate: InverseWidth
-    warmup: Annotated[int, BeforeValidator(_whole), Field(ge=0)] = Field(
-        100_000, description="tokens over which the learning rate rises"
-    )
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.1, description="AdamW's decay of matrices, per step and unit of learning rate"
-    )
-    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="AdamW's first moment")
-    beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.95, description="AdamW's second moment")
-    clip: Positive = Field(1.0, description="largest gradient norm")
 
 
 class Evaluation(Section):
@@ -236,10 +183,11 @@ class Study(Section):
     ladder: Ladder | None = Field(None, description="a rule that gives the sizes instead")
     budgets: list[Count] = Field(default=[], description="training tokens D")
     flops: list[Positive] = Field(default=[], description="FLOPs C from which D follows per size")
-    seeds: list[Seed] = Field(
-        default=[0], min_length=1, description="seeds of weights and of the order of the data"
-    )
+    seeds: Seeds = Field(default=[0], description="seeds of weights and of the order of the data")
     training: Training
+    tuning: Tuning | None = Field(
+        None, description="trials that find the law of the best learning rate"
+    )
     evaluation: Evaluation
     conventions: Conventions = Conventions()  # pyright: ignore[reportCallIssue]
     fits: list[LawName] = Field(default=["power_n"], min_length=1, description="laws to fit")
@@ -251,7 +199,7 @@ class Study(Section):
         default={}, description="run: why it was given up; it is tabled and not trained"
     )
 
-    _once = field_validator("budgets", "flops", "seeds", "fits")(_each_once)
+    _once = field_validator("budgets", "flops", "fits")(each_once)
 
     @model_validator(mode="after")
     def _one_source_of_sizes(self) -> "Study":
@@ -271,18 +219,18 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _training_fits(self) -> "Study":
-        batch = self.training.batch_tokens
-        if batch % self.model.context:
-            raise ValueError(
-                f"training.batch_tokens: {batch} is no multiple of model.context "
-                f"({self.model.context})"
-            )
-        for budget in self.budgets:
-            if budget < batch:
+        batch, context = self.training.batch_tokens, self.model.context
+        if isinstance(batch, int):
+            if batch % context:
                 raise ValueError(
-                    f"budgets: {budget} tokens are below one batch; "
-                    f"at least training.batch_tokens ({batch})"
+                    f"training.batch_tokens: {batch} is no multiple of model.context ({context})"
                 )
+            for budget in self.budgets:
+                if budget < batch:
+                    raise ValueError(
+                        f"budgets: {budget} tokens are below one batch; "
+                        f"at least training.batch_tokens ({batch})"
+                    )
         if self.evaluation.tokens < self.model.context:
             raise ValueError(
                 f"evaluation.tokens: {self.evaluation.tokens} is below one context "
@@ -290,67 +238,44 @@ class Study(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _rates_are_known(self) -> "Study":
+        tuning, families = self.tuning, self.model.family
+        for family in families:
+            law = self.training.law_of(family)
+            if law is None:
+                raise ValueError(
+                    f"training.learning_rate.{family}: missing; model.family asks for {family}"
+                )
+            if isinstance(law, TunedRate) and tuning is None:
+                raise ValueError(
+                    "tuning: missing; training.learning_rate is tuned, so say which sizes and "
+                    "rates to try"
+                )
+        if tuning is None:
+            return self
+        batch, context = self.training.batch_tokens, self.model.context
+        for name in tuning.sizes:
+            if name not in self.all_sizes():
+                raise ValueError(
+                    f"tuning.sizes: {name} is no size of this study; those are "
+                    f"{', '.join(self.all_sizes())}"
+                )
+        for family in families:
+            if family not in tuning.rates:
+                raise ValueError(f"tuning.rates.{family}: missing; model.family asks for {family}")
+        for tried in tuning.batches:
+            if not isinstance(batch, int) or batch % tried or tried % context:
+                raise ValueError(
+                    f"tuning.batches: {tried}; allowed are multiples of model.context ({context}) "
+                    f"of which training.batch_tokens is a multiple ({batch}), so that every "
+                    "state lies at a whole step of each"
+                )
+        return self
+
     def all_sizes(self) -> dict[str, Size]:
         """Return the study's sizes by name, listed or made by the ladder."""
         return self.sizes if self.ladder is None else self.ladder.sizes()
-
-
-class _StudyLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not a silent override."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable) or key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice or is a list", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _key_path(error: Any, value: Any) -> str:
-    """Write a pydantic location as the path of keys that stands in the file."""
-    keys: list[str] = []
-    for part in error["loc"]:
-        if isinstance(part, str) and isinstance(value, dict) and part not in value:
-            tags = {value.get("source"), value.get("kind"), value.get("law")}
-            if part in tags or part == "[key]":
-                continue
-        if isinstance(part, int):
-            keys[-1] = f"{keys[-1]}[{part}]" if keys else f"[{part}]"
-            value = value[part] if isinstance(value, list) and part < len(value) else None
-        else:
-            keys.append(part)
-            value = value.get(part) if isinstance(value, dict) else None
-    return ".".join(keys)
-
-
-def _explain(error: Any, content: Any) -> str:
-    """Say in one line where an error lies, what was found and what is allowed."""
-    where = _key_path(error, content)
-    kind, found = error["type"], error["input"]
-    message = error["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"{where}: {message}" if where else message
-    if kind == "extra_forbidden":
-        return f"{where}: unknown key (value {_shown(found)}); see config/README.md for the keys"
-    if kind == "missing":
-        return f"{where}: missing; the key is required"
-    if kind == "string_pattern_mismatch":
-        message = (
-            "allowed are small letters, digits, '-' and '_', beginning with a letter or digit, "
-            "64 characters at most"
-        )
-    if kind == "finite_number" or (isinstance(found, float) and not math.isfinite(found)):
-        message = "must be a finite number"
-    return f"{where}: found {_shown(found)}; {message[0].lower()}{message[1:]}"
 
 
 def load(path: Path) -> Study:
@@ -360,21 +285,4 @@ def load(path: Path) -> Study:
         BadInput: with one line per problem, each with the file, the key path, the value found
             and what is allowed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such study file; config/ holds those of this clone") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    try:
-        content = yaml.load(text, _StudyLoader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise BadInput(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise BadInput(f"{path}: found {_shown(content)}; a study file is a mapping of keys")
-    try:
-        study = Study.model_validate(content)
-    except ValidationError as error:
-        lines = [f"{path}: {_explain(problem, content)}" for problem in error.errors()]
-        raise BadInput("\n".join(lines)) from None
-    return study
+    return read(path, Study, keys="config/README.md")

@@ -1,0 +1,97 @@
+"""YAML files that people write: read, validated, and every mistake named by file and key."""
+
+import math
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from scaletrace.errors import BadInput
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, not a silent override."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable) or key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice or is a list", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _key_path(error: Any, value: Any) -> str:
+    """Write a pydantic location as the path of keys that stands in the file."""
+    keys: list[str] = []
+    for part in error["loc"]:
+        if isinstance(part, str) and isinstance(value, dict) and part not in value:
+            tags = {value.get("source"), value.get("kind"), value.get("law")}
+            if part in tags or part == "[key]":
+                continue
+        if isinstance(part, int):
+            keys[-1] = f"{keys[-1]}[{part}]" if keys else f"[{part}]"
+            value = value[part] if isinstance(value, list) and part < len(value) else None
+        else:
+            keys.append(part)
+            value = value.get(part) if isinstance(value, dict) else None
+    return ".".join(keys)
+
+
+def _explain(error: Any, content: Any, keys: str) -> str:
+    """Say in one line where an error lies, what was found and what is allowed."""
+    where = _key_path(error, content)
+    kind, found = error["type"], error["input"]
+    message = error["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"{where}: {message}" if where else message
+    if kind == "extra_forbidden":
+        return f"{where}: unknown key (value {_shown(found)}); see {keys} for the keys"
+    if kind == "missing":
+        return f"{where}: missing; the key is required"
+    if kind == "string_pattern_mismatch":
+        message = (
+            "allowed are small letters, digits, '-' and '_', beginning with a letter or digit, "
+            "64 characters at most"
+        )
+    if kind == "finite_number" or (isinstance(found, float) and not math.isfinite(found)):
+        message = "must be a finite number"
+    return f"{where}: found {_shown(found)}; {message[0].lower()}{message[1:]}"
+
+
+def read(path: Path, model: type[Model], keys: str) -> Model:
+    """Read a YAML file as a model; `keys` is the file that describes its keys.
+
+    Raises:
+        BadInput: with one line per problem, each with the file, the key path, the value found
+            and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file; it is described in {keys}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    try:
+        content = yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise BadInput(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: found {_shown(content)}; the file is a mapping of keys")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        lines = [f"{path}: {_explain(problem, content, keys)}" for problem in error.errors()]
+        raise BadInput("\n".join(lines)) from None
