@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.lineage import command, finished, records
+from scaletrace.lineage import command, finished, records, underway
 from scaletrace.lineage.fingerprint import fingerprint
 
 
@@ -71,7 +71,9 @@ def test_a_job_leaves_outputs_record_and_nothing_else(folder):
     environment = record["circumstances"]["environment"]
     assert (records.PROVENANCE / "env" / f"{environment}.json").is_file()
     finished.forget("s")
-    assert [path.name for path in Path("work/s").iterdir()] == ["producers"]
+    assert {path.parent.name for path in Path("work/s").rglob("*") if path.is_file()} == {
+        "producers"
+    }
 
 
 def test_the_same_job_again_has_the_same_id_and_another_time(folder):
@@ -175,3 +177,26 @@ def test_a_description_too_long_for_a_command_line_comes_from_a_file(folder, mon
     word = command.argument("s", {"runs": ["x" * 100]})
     assert word.startswith("@work/s/arguments/")
     assert json.loads(Path(word[1:]).read_text()) == {"runs": ["x" * 100]}
+
+
+def test_a_job_says_what_it_took_and_leaves_no_note(folder):
+    assert corpus().returncode == 0
+    circumstances = record_of("corpus")["circumstances"]
+    assert 0 < circumstances["cpu_seconds"] < 60
+    assert 10 < circumstances["peak_memory_mb"] < 2000
+    # No torch in this stage, and no SLURM around it.
+    assert circumstances["matrix"] is None
+    assert circumstances["requested"] is None
+    assert underway.read("s", "corpus", {}) is None
+
+
+def test_a_failed_job_leaves_a_note_with_the_reason(folder):
+    assert corpus().returncode == 0
+    assert vocab(kind="bpe", size=100_000).returncode == 2
+    note = underway.read("s", "vocab", {})
+    assert note is not None
+    assert "vocabulary.size: 100000" in note["problem"]
+    assert note["end"] >= note["start"]
+    assert Path(note["folder"]).is_dir()
+    assert vocab().returncode == 0
+    assert underway.read("s", "vocab", {}) is None

@@ -22,7 +22,15 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
-from scaletrace.lineage import command, fingerprint, finished, records
+from scaletrace.lineage import (
+    command,
+    fingerprint,
+    finished,
+    machine,
+    records,
+    slurm,
+    underway,
+)
 from scaletrace.study import files
 
 WORK = Path("work")
@@ -83,7 +91,7 @@ def _attempts(work: Path, start: float, surroundings: dict[str, Any]) -> list[di
     return attempts
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
     start, clock = time.time(), time.perf_counter()
     family = fingerprint.family(arguments.settings)
     _require_code(arguments.stage, family, arguments.code)
@@ -93,6 +101,7 @@ def _run(arguments: argparse.Namespace) -> None:
         entry["record"] = records.producer(arguments.study, entry)
     outputs = {name: Path(path) for name, path in arguments.job["outputs"].items()}
     work = _work_folder(arguments, inputs)
+    note.works_in(work)
     with lease(work):
         attempts = _attempts(work, start, surroundings)
         found = finished.put_back(work, outputs)
@@ -105,6 +114,9 @@ def _run(arguments: argparse.Namespace) -> None:
                 "seconds": time.perf_counter() - clock,
                 "threads": arguments.threads,
                 "measured": measured,
+                **machine.taken(),
+                "matrix": machine.matrix_flops_per_s(),
+                "requested": slurm.requested(),
             }
         else:
             print("an earlier process has finished this job; nothing is computed again")
@@ -170,7 +182,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run one job; see the module's docstring."""
     arguments = _arguments(argv)
     try:
-        _run(arguments)
+        note = underway.Note(arguments.study, arguments.stage, arguments.job["wildcards"])
+        try:
+            _run(arguments, note)
+        except BaseException as problem:
+            note.fails(problem)
+            raise
+        note.done()
     except BadInput as problem:
         print(f"{arguments.stage}: {problem}", file=sys.stderr)
         return 2

@@ -1,0 +1,105 @@
+"""What SLURM says of jobs: asked for, waiting, running, accounted. Nothing where there is none."""
+
+import dataclasses
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+PATIENCE_SECONDS = 20
+QUEUE_FORMAT = "%i|%T|%N|%r|%k"
+ACCOUNT_FIELDS = ("JobIDRaw", "State", "ElapsedRaw", "TotalCPU", "MaxRSS", "ReqMem", "TimelimitRaw")
+MEMORY_UNITS = {"": 1 / 2**20, "K": 1 / 2**10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
+
+
+@dataclasses.dataclass(frozen=True)
+class Queued:
+    """A job in SLURM's queue; `name` is the plugin's comment: rule_RULE_wildcards_VALUES."""
+
+    job: str
+    state: str
+    node: str
+    reason: str
+    name: str
+
+
+def _ask(*words: str) -> str:
+    """Return what a SLURM command prints; nothing where it is missing, fails or does not answer."""
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
+
+
+def megabytes(text: str) -> float | None:
+    """Return MiB from SLURM's 4000M, 4G or 123456K; None where it is no such amount."""
+    found = re.fullmatch(r"([0-9.]+)([KMGT]?)[cn]?", text)
+    return float(found[1]) * MEMORY_UNITS[found[2]] if found else None
+
+
+def seconds(text: str) -> float | None:
+    """Return seconds from SLURM's [days-][hours:]minutes:seconds; None where it is no such time."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
+    if not found:
+        return None
+    days, hours, minutes, rest = (float(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def requested() -> dict[str, Any] | None:
+    """Return what the SLURM job around this process asked for; None outside of SLURM.
+
+    minutes: time limit. memory_mb: on each node, MiB. What SLURM does not say is None.
+    """
+    job = os.environ.get("SLURM_JOB_ID")
+    said = _ask("scontrol", "--oneliner", "show", "job", job) if job else ""
+    if not said:
+        return None
+    fields = dict(word.split("=", 1) for word in said.split() if "=" in word)
+    limit = seconds(fields.get("TimeLimit", ""))
+    gpus = re.search(r"gres[/:]gpu(?::[A-Za-z]\w*)?[=:](\d+)", said)
+    cpus = fields.get("NumCPUs", "")
+    return {
+        "partition": fields.get("Partition"),
+        "minutes": limit and limit / 60,
+        "memory_mb": megabytes(fields.get("MinMemoryNode", "")),
+        "cpus": int(cpus) if cpus.isdigit() else None,
+        "gpus": int(gpus[1]) if gpus else 0,
+    }
+
+
+def queue() -> list[Queued]:
+    """Return this user's jobs in the queue."""
+    said = _ask("squeue", "--me", "--array", "--noheader", "--format", QUEUE_FORMAT)
+    rows = [line.split("|", 4) for line in said.splitlines()]
+    return [Queued(*row) for row in rows if len(row) == 5]
+
+
+def accounted(jobs: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return what accounting holds of jobs, by id; steps fill in what the job itself leaves open.
+
+    Empty where there is no accounting.
+    """
+    wanted = sorted(set(jobs))
+    if not wanted:
+        return {}
+    fields = ",".join(ACCOUNT_FIELDS)
+    said = _ask(
+        "sacct", "--parsable2", "--noheader", "--format", fields, "--jobs", ",".join(wanted)
+    )
+    found: dict[str, dict[str, str]] = {}
+    for line in said.splitlines():
+        row = dict(zip(ACCOUNT_FIELDS, line.split("|"), strict=False))
+        job = row.pop("JobIDRaw").partition(".")[0]
+        known = found.setdefault(job, {})
+        for name, value in row.items():
+            largest = name == "MaxRSS" and (megabytes(value) or 0) > (
+                megabytes(known.get(name, "")) or 0
+            )
+            if value and (largest or not known.get(name)):
+                known[name] = value
+    return found

@@ -1,0 +1,68 @@
+"""The note that a job leaves of itself while it is under way, and of how it failed.
+
+It lies under `work/`, outside every fingerprint and record, and is gone when the job is done.
+"""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from scaletrace.lineage import records
+from scaletrace.study import files
+
+
+def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:
+    """Return where the note of a job lies."""
+    return Path("work", study, "underway", rule, records.path_of(study, rule, wildcards).name)
+
+
+def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | None:
+    """Return the note of a job that began and is not done; None without one.
+
+    Its keys: host, pid, slurm_job, start (seconds since 1970), folder (the working folder, once
+    it is known) and, of a job that failed and could still say so, end and problem.
+    """
+    try:
+        return json.loads(path_of(study, rule, wildcards).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+class Note:
+    """The note of the job that this process runs."""
+
+    def __init__(self, study: str, rule: str, wildcards: dict[str, str]) -> None:
+        self._path = path_of(study, rule, wildcards)
+        self._said: dict[str, Any] = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "start": time.time(),
+            "folder": None,
+        }
+        files.write_json(self._path, self._said)
+
+    def works_in(self, folder: Path) -> None:
+        """Name the working folder."""
+        self._said["folder"] = str(folder)
+        files.write_json(self._path, self._said)
+
+    def fails(self, problem: BaseException) -> None:
+        """Say why the job ends without a result; a note that cannot be written is left out."""
+        if isinstance(problem, SystemExit) and isinstance(problem.code, int):
+            what = f"stopped by signal {problem.code - 128}" if problem.code > 128 else "stopped"
+        else:
+            what = str(problem) or type(problem).__name__
+            if not isinstance(problem, OSError | ValueError):
+                what = f"{type(problem).__name__}: {what}"
+        try:
+            files.write_json(self._path, self._said | {"end": time.time(), "problem": what})
+        except OSError:
+            return
+
+    def done(self) -> None:
+        """Take the note away: the job's record says all from now on."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+import os
+
+import pytest
+
+from scaletrace.lineage import slurm
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("4000M", 4000), ("4G", 4096), ("2048K", 2), ("1048576", 1), ("4Gn", 4096), ("N/A", None)],
+)
+def test_memory_in_slurms_units(text, expected):
+    assert slurm.megabytes(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("00:11:00", 660),
+        ("1-02:00:00", 93600),
+        ("05:30", 330),
+        ("00:02.500", 2.5),
+        ("UNLIMITED", None),
+    ],
+)
+def test_times_in_slurms_form(text, expected):
+    assert slurm.seconds(text) == expected
+
+
+def test_without_slurm_there_is_nothing_to_say(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    assert slurm.requested() is None
+    assert slurm.queue() == []
+    assert slurm.accounted(["4711"]) == {}
+
+
+def program(folder, name, text):
+    """A command that prints `text`: what SLURM 22.05 printed, with the names changed."""
+    (folder / "said").write_text(text, encoding="utf-8")
+    (folder / name).write_text(f"#!/bin/sh\ncat {folder}/said\n", encoding="utf-8")
+    (folder / name).chmod(0o755)
+
+
+def test_what_a_job_asked_for(monkeypatch, tmp_path):
+    program(
+        tmp_path,
+        "scontrol",
+        "JobId=7 JobName=demo_1 JobState=RUNNING Partition=short TimeLimit=00:11:00 NumNodes=1 "
+        "NumCPUs=2 TRES=cpu=2,mem=1100M,node=1,billing=2 MinMemoryNode=1100M "
+        "Comment=rule_anneal_wildcards_a=b TresPerJob=gres:gpu:2 \n",
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert slurm.requested() == {
+        "partition": "short",
+        "minutes": 11,
+        "memory_mb": 1100,
+        "cpus": 2,
+        "gpus": 2,
+    }
+
+
+def test_steps_fill_in_what_the_job_leaves_open(monkeypatch, tmp_path):
+    program(
+        tmp_path,
+        "sacct",
+        "7|TIMEOUT|660|00:09:30||1100M|11\n"
+        "7.batch|CANCELLED|661|00:00:02|90000K||\n"
+        "7.0|CANCELLED|660|00:09:28|700000K||\n"
+        "8|COMPLETED|30|00:00:20||1100M|11\n",
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    found = slurm.accounted(["7", "8"])
+    assert found["7"]["State"] == "TIMEOUT"
+    assert found["7"]["MaxRSS"] == "700000K"
+    assert found["8"]["ElapsedRaw"] == "30"
+    assert "MaxRSS" not in found["8"]
