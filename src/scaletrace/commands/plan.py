@@ -25,9 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{'run':<28} {'n_non_embedding':>15} {'n_tokens':>14} {'flops_exact':>12} {'rate':>9}")
     for run in plan.runs.values():
+        rate = "tuned" if run.learning_rate is None else f"{run.learning_rate:.2g}"
         print(
             f"{run.name:<28} {run.n_non_embedding:>15,} {run.n_tokens:>14,} "
-            f"{run.flops_exact:>12.3g} {run.learning_rate:>9.2g}"
+            f"{run.flops_exact:>12.3g} {rate:>9}"
         )
     print(
         f"{len(plan.runs)} runs, {plan.flops():.3g} FLOPs (exact), what budgets share counted once"

@@ -9,7 +9,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records
-from scaletrace.study.config import NAME
+from scaletrace.study.fields import NAME
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

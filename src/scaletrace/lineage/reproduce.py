@@ -12,7 +12,7 @@ from typing import Any
 from scaletrace.errors import BadInput
 from scaletrace.lineage import fingerprint, records
 from scaletrace.study import files
-from scaletrace.study.config import NAME
+from scaletrace.study.fields import NAME
 
 # What decides a float besides the processor; everything else installed does not train.
 LIBRARIES = ("torch", "numpy")

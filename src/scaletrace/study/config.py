@@ -1,24 +1,15 @@
 """The study file: what a person may write under `config/`, with units, limits and defaults."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from scaletrace.study.fields import Count, Name, Positive, Section, Seeds, each_once
 from scaletrace.study.reading import read
+from scaletrace.study.training import Family, Training, TunedRate, Tuning
 
 DOCUMENTED_PACKAGES = ["matplotlib", "networkx", "numpy", "pandas", "scipy", "sympy", "torch"]
-
-
 Fraction = Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 
 

@@ -12,7 +12,7 @@ from scaletrace.study.trunk import Trunk
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One model to train: size x seed x budget."""
+    """One model to train: size x seed x budget. A rate that is None is tuned, not planned."""
 
     name: str
     size: str
@@ -25,7 +25,7 @@ class Run:
     n_total: int
     flops_6nd: int
     flops_exact: int
-    learning_rate: float
+    learning_rate: float | None
     batch_tokens: int
 
 
@@ -47,19 +47,38 @@ def flops_label(flops: float) -> str:
     return f"C{mantissa}e{int(exponent)}"
 
 
+def named(name: str, family: str) -> str:
+    """Return the name of a thing of one family; a decoder's is the plain name.
+
+    So a family that a study adds renames nothing that was there.
+    """
+    return name if family == "decoder" else f"{name}-{family}"
+
+
 def shapes(study: Study) -> dict[str, counts.Shape]:
-    """Return the architecture of each size."""
-    return {
-        name: counts.Shape(
-            family=study.model.family,
+    """Return the architecture of each size, every size in every family.
+
+    Raises:
+        BadInput: two of them have one name.
+    """
+    found = {
+        named(name, family): counts.Shape(
+            family=family,
             width=size.width,
             layers=size.layers,
             heads=size.heads,
             context=study.model.context,
             vocabulary_size=study.vocabulary.size,
         )
+        for family in study.model.family
         for name, size in study.all_sizes().items()
     }
+    if len(found) < len(study.all_sizes()) * len(study.model.family):
+        raise BadInput(
+            "sizes: the name of a size ends in the name of a family, and another size has that "
+            "name in that family; rename it"
+        )
+    return found
 
 
 def warmup_steps(study: Study, batch_tokens: int) -> int:
@@ -74,20 +93,27 @@ def runs(study: Study) -> Iterator[Run]:
         BadInput: a run has no step after its warm-up.
     """
     flops = {"exact": counts.flops_exact, "6nd": counts.flops_6nd}[study.conventions.flops]
-    batch = study.training.batch_tokens
-    sizes = study.all_sizes()
+    seeds = {
+        named(name, family): size.seeds or study.seeds
+        for name, size in study.all_sizes().items()
+        for family in study.model.family
+    }
     for size, shape in shapes(study).items():
-        budgets = [(f"budgets: {d}", budget_label(d), d // batch) for d in study.budgets] + [
-            (f"flops: {c:g} for size {size}", flops_label(c), round(c / flops(shape, batch)))
+        budgets = [(f"budgets: {d}", budget_label(d), float(d)) for d in study.budgets] + [
+            (f"flops: {c:g} for size {size}", flops_label(c), c / flops(shape, 1))
             for c in study.flops
         ]
-        for key, label, steps in budgets:
-            _require_room(study, key, steps, batch)
-            for seed in sizes[size].seeds or study.seeds:
+        for key, label, tokens in budgets:
+            batch = study.training.batch(shape, tokens)
+            # A budget of tokens is a limit; a budget of FLOPs is met as closely as steps allow.
+            steps = int(tokens) // batch if study.budgets else round(tokens / batch)
+            require_room(study, key, steps, batch)
+            for seed in seeds[size]:
                 yield _run(study, size, shape, seed, label, steps, batch)
 
 
-def _require_room(study: Study, key: str, steps: int, batch: int) -> None:
+def require_room(study: Study, key: str, steps: int, batch: int) -> None:
+    """Raise BadInput where training of `steps` has no step left after its warm-up."""
     warmup = warmup_steps(study, batch)
     if steps <= warmup:
         raise BadInput(
@@ -106,6 +132,7 @@ def _run(
     study: Study, size: str, shape: counts.Shape, seed: int, label: str, steps: int, batch: int
 ) -> Run:
     tokens = steps * batch
+    law = study.training.law_of(shape.family)
     return Run(
         name=f"{size}-s{seed}-{label}",
         size=size,
@@ -118,6 +145,6 @@ def _run(
         n_total=counts.n_total(shape),
         flops_6nd=counts.flops_6nd(shape, tokens),
         flops_exact=counts.flops_exact(shape, tokens),
-        learning_rate=study.training.learning_rate.rate(shape.width),
+        learning_rate=law.rate(shape, tokens) if law else None,
         batch_tokens=batch,
     )

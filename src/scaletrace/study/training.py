@@ -1,0 +1,191 @@
+"""What a study file says of training: schedule, batch and learning rate, by law or tuned."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from scaletrace.science.counts import Shape, n_non_embedding
+from scaletrace.study.fields import (
+    Count,
+    CountOrZero,
+    Finite,
+    Name,
+    Positive,
+    Section,
+    Seeds,
+    each_once,
+)
+
+Family = Literal["decoder", "encoder_textbook"]
+FAMILIES: tuple[Family, ...] = ("decoder", "encoder_textbook")
+
+
+class InverseWidth(Section):
+    """Peak learning rate = value x at_width / width."""
+
+    law: Literal["inverse_width"]
+    at_width: Count = Field(description="width at which the rate is `value`, channels")
+    value: Positive = Field(description="peak learning rate of AdamW at that width")
+
+    def rate(self, shape: Shape, tokens: int) -> float:
+        """Return the peak learning rate for an architecture."""
+        del tokens
+        return self.value * self.at_width / shape.width
+
+
+class Power(Section):
+    """value x (N / at_n)^n_exponent, and x (D / at_d)^d_exponent where runs share no trunk."""
+
+    law: Literal["power"]
+    at_n: Positive = Field(description="N at which it is `value`, non-embedding parameters")
+    n_exponent: Finite = Field(description="exponent of N")
+    at_d: Positive | None = Field(None, description="D at which it is `value`, training tokens")
+    d_exponent: Finite | None = Field(None, description="exponent of D; with `cosine` only")
+
+    @model_validator(mode="after")
+    def _both_of_d(self) -> "Power":
+        if (self.at_d is None) != (self.d_exponent is None):
+            raise ValueError("at_d and d_exponent stand together, or neither does")
+        return self
+
+    def factor(self, n: float, d: float) -> float:
+        """Return what the law makes of `value` at N and D."""
+        of_d = 1.0 if self.at_d is None else (d / self.at_d) ** (self.d_exponent or 0.0)
+        return (n / self.at_n) ** self.n_exponent * of_d
+
+
+class PowerRate(Power):
+    """A peak learning rate that is a power law of N, and with `cosine` of D."""
+
+    value: Positive = Field(description="peak learning rate of AdamW at at_n (and at_d)")
+
+    def rate(self, shape: Shape, tokens: int) -> float:
+        """Return the peak learning rate for an architecture and a number of training tokens."""
+        return self.value * self.factor(n_non_embedding(shape), tokens)
+
+
+class PowerBatch(Power):
+    """A batch that is a power law of N, and with `cosine` of D: contexts by a power of two."""
+
+    value: Positive = Field(description="tokens per optimiser step at at_n (and at_d)")
+
+    def batch(self, shape: Shape, tokens: float) -> int:
+        """Return the tokens per step: the nearest power of two of contexts, at least one."""
+        contexts = self.value * self.factor(n_non_embedding(shape), tokens) / shape.context
+        return shape.context << max(0, round(math.log2(contexts)))
+
+
+class TunedRate(Section):
+    """A peak learning rate by the law that `tuning` finds."""
+
+    law: Literal["tuned"]
+
+    def rate(self, shape: Shape, tokens: int) -> None:
+        """Return nothing: the plan does not know the rate, training reads the law itself."""
+        del shape, tokens
+
+
+OneRate = Annotated[InverseWidth | PowerRate | TunedRate, Field(discriminator="law")]
+RateLaw = InverseWidth | PowerRate | TunedRate
+
+
+def _rate_form(value: Any) -> Any:
+    if isinstance(value, dict) and value and value.keys() <= set(FAMILIES):
+        return "families"
+    return value.get("law") if isinstance(value, dict) else None
+
+
+Rate = Annotated[
+    Annotated[InverseWidth, Tag("inverse_width")]
+    | Annotated[PowerRate, Tag("power")]
+    | Annotated[TunedRate, Tag("tuned")]
+    | Annotated[dict[Family, OneRate], Tag("families")],
+    Discriminator(
+        _rate_form,
+        custom_error_type="rate_law",
+        custom_error_message="A law is needed: `law` is inverse_width, power or tuned; or one "
+        f"such law under each of the families {', '.join(FAMILIES)}",
+    ),
+]
+Batch = Annotated[
+    Annotated[Count, Tag("tokens")] | Annotated[PowerBatch, Tag("power")],
+    Discriminator(lambda value: "power" if isinstance(value, dict | PowerBatch) else "tokens"),
+]
+
+
+class Training(Section):
+    """How every run is trained: AdamW, with the batch and rate that the study states."""
+
+    schedule: Literal["wsd", "cosine"] = Field(
+        "wsd", description="warmup-stable-decay on a shared trunk, or one cosine per run"
+    )
+    cooldown: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="fraction of a run's tokens in which a wsd rate falls to zero"
+    )
+    batch_tokens: Batch = Field(
+        description="tokens per optimiser step, a multiple of the context; or a law of them"
+    )
+    learning_rate: Rate = Field(description="law of the peak learning rate, or one per family")
+    warmup: CountOrZero = Field(100_000, description="tokens over which the learning rate rises")
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.1, description="AdamW's decay of matrices, per step and unit of learning rate"
+    )
+    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="AdamW's first moment")
+    beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.95, description="AdamW's second moment")
+    clip: Positive = Field(1.0, description="largest gradient norm")
+
+    def law_of(self, family: str) -> RateLaw | None:
+        """Return the law of a family's learning rate; None where the study gives none."""
+        laws = self.learning_rate
+        return (
+            {str(key): law for key, law in laws.items()}.get(family)
+            if isinstance(laws, dict)
+            else laws
+        )
+
+    def batch(self, shape: Shape, tokens: float) -> int:
+        """Return the tokens per step for an architecture and a number of training tokens."""
+        batch = self.batch_tokens
+        return batch if isinstance(batch, int) else batch.batch(shape, tokens)
+
+    @model_validator(mode="after")
+    def _trunks_share_no_d(self) -> "Training":
+        laws = self.learning_rate
+        named = laws.items() if isinstance(laws, dict) else [("", laws)]
+        every = [(f"learning_rate{'.' * bool(name)}{name}", law) for name, law in named]
+        for key, law in [*every, ("batch_tokens", self.batch_tokens)]:
+            if self.schedule == "wsd" and isinstance(law, Power) and law.at_d is not None:
+                raise ValueError(
+                    f"{key}: a law of D needs schedule: cosine; with wsd, runs of every D begin "
+                    "as one trunk, so leave at_d and d_exponent out"
+                )
+        return self
+
+
+def _of_families(value: Any) -> Any:
+    return dict.fromkeys(FAMILIES, value) if isinstance(value, list) else value
+
+
+Rates = Annotated[list[Positive], Field(min_length=3), AfterValidator(each_once)]
+
+
+class Tuning(Section):
+    """Short trainings at the smallest sizes that find the law of the best learning rate."""
+
+    sizes: Annotated[list[Name], Field(min_length=2), AfterValidator(each_once)] = Field(
+        description="names of the sizes that are tuned, in every family"
+    )
+    rates: Annotated[
+        dict[Family, Rates],
+        BeforeValidator(_of_families, json_schema_input_type=Rates | dict[Family, Rates]),
+    ] = Field(description="peak learning rates to try, for all families or by family")
+    tokens: Count = Field(description="training tokens of each trial")
+    batches: Annotated[list[Count], AfterValidator(each_once)] = Field(
+        default=[],
+        description="tokens per step to try; training.batch_tokens is a multiple of each",
+    )
+    beta2s: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], AfterValidator(each_once)] = Field(
+        default=[], description="AdamW's second moments to try"
+    )
+    seeds: Seeds = Field(default=[0], description="seeds of each trial")
