@@ -1,6 +1,6 @@
 """What a job takes: seconds from FLOPs and tokens, memory from shapes, and what to ask for.
 
-A step's time is the sum of two parts: FLOPs at the pace of large models, and what each token
+A step's time is the sum of FLOPs at the pace of large models and of what each step and each token
 costs however small the model. All of it is estimated; nothing here enters an artifact.
 """
 
@@ -26,7 +26,7 @@ ACTIVATIONS = 32
 LOGIT_ROWS = 2 * 512
 
 # Reading, cleaning and encoding text: bytes per second of the slowest stage, memory per byte.
-TEXT_BYTES_PER_S = 0.5e6
+TEXT_BYTES_PER_S = 2e6
 TEXT_MEMORY = 8
 TEXT_BASE_MB = 1_500
 # The embedded corpus: docstrings of the pinned packages, or WikiText-2.
@@ -35,56 +35,70 @@ EMBEDDED_BYTES = 30_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """How fast a machine works: seconds = start + FLOPs / flops_per_s + tokens / tokens_per_s."""
+    """How fast a machine works, and where that is known from.
+
+    seconds = start_seconds + FLOPs / flops_per_s + tokens / tokens_per_s + steps x step_seconds
+    """
 
     source: str
     start_seconds: float
     flops_per_s: float
     tokens_per_s: float
+    step_seconds: float
 
-    def seconds(self, flops: float, tokens: float) -> float:
-        """Return the seconds that one job with so many FLOPs and tokens takes."""
-        return self.start_seconds + flops / self.flops_per_s + tokens / self.tokens_per_s
+    def seconds(self, flops: float, tokens: float, steps: float = 0) -> float:
+        """Return the seconds that one job takes."""
+        fixed = tokens / self.tokens_per_s + steps * self.step_seconds
+        return self.start_seconds + flops / self.flops_per_s + fixed
 
-    def tokens_per_second(self, flops_per_token: float) -> float:
-        """Return the training speed of a model, start left out."""
-        return 1 / (flops_per_token / self.flops_per_s + 1 / self.tokens_per_s)
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """A training's measured speed in tokens per second, with what it depends on."""
+
+    flops_per_token: float
+    batch_tokens: int
+    tokens_per_s: float
 
 
 # One core of a present-day processor, measured with config/demo.yaml; one large GPU at a fifth
 # of its bf16 peak, its start with the compilation.
 ASSUMED = {
-    "cpu": Pace("assumed", 3.0, 50e9, 150e3),
-    "cuda": Pace("assumed", 60.0, 200e12, 2e6),
+    "cpu": Pace("assumed", 3.0, 50e9, 200e3, 1.5e-3),
+    "cuda": Pace("assumed", 60.0, 200e12, 20e6, 3e-3),
 }
 
 
-def fitted_pace(source: str, assumed: Pace, speeds: Iterable[tuple[float, float]]) -> Pace:
+def fitted_pace(source: str, assumed: Pace, speeds: Iterable[Speed]) -> Pace:
     """Return the pace that explains measured speeds best, relative error by relative error.
 
     Args:
         source: what the result says of itself: `observed` or `calibrated`.
-        assumed: gives the start, and the ratio of the two parts where one model alone, or speeds
-            that contradict the form, cannot tell them apart.
-        speeds: FLOPs per token and tokens per second of each measured model; at least one.
+        assumed: gives the start, the ratio of the parts that do not depend on the model, and the
+            ratio of all parts where one model alone, or speeds that contradict the form, cannot
+            tell them apart.
+        speeds: at least one.
     """
-    found = list(speeds)
-    # Least squares of x a + b = 1/speed, each row times its speed; a, b >= 0.
-    rows = [(flops * speed, speed) for flops, speed in found]
+    # Least squares of x a + y b = 1, where x and y are the assumed parts of the measured time.
+    rows = []
+    for speed in speeds:
+        fixed = 1 / assumed.tokens_per_s + assumed.step_seconds / speed.batch_tokens
+        measured = 1 / speed.tokens_per_s
+        rows.append((speed.flops_per_token / assumed.flops_per_s / measured, fixed / measured))
     xx, xy, yy = (sum(row[i] * row[j] for row in rows) for i, j in ((0, 0), (0, 1), (1, 1)))
     x, y = sum(row[0] for row in rows), sum(row[1] for row in rows)
     determinant = xx * yy - xy * xy
-    if determinant > 1e-9 * xx * yy:
+    a = b = 0.0
+    if determinant > 1e-6 * xx * yy:
         a, b = (x * yy - y * xy) / determinant, (y * xx - x * xy) / determinant
-        if a > 0 and b > 0:
-            return Pace(source, assumed.start_seconds, 1 / a, 1 / b)
-    ratios = [speed / assumed.tokens_per_second(flops) for flops, speed in found]
-    ratio = math.exp(sum(math.log(ratio) for ratio in ratios) / len(ratios))
+    if a <= 0 or b <= 0:
+        a = b = math.exp(-sum(math.log(x + y) for x, y in rows) / len(rows))
     return dataclasses.replace(
         assumed,
         source=source,
-        flops_per_s=assumed.flops_per_s * ratio,
-        tokens_per_s=assumed.tokens_per_s * ratio,
+        flops_per_s=assumed.flops_per_s / a,
+        tokens_per_s=assumed.tokens_per_s / b,
+        step_seconds=assumed.step_seconds * b,
     )
 
 

@@ -28,7 +28,8 @@ class Estimates:
 
     def training_seconds(self, size: str, tokens: int) -> float:
         """Return the seconds of a job that trains one size on so many tokens."""
-        return self.pace.seconds(self.plan.flops_per_token(size) * tokens, tokens)
+        flops = self.plan.flops_per_token(size) * tokens
+        return self.pace.seconds(flops, tokens, tokens / self.plan.longest[size].batch_tokens)
 
     def training_mb(self, size: str) -> int:
         """Return the memory of a job that trains one size, in MiB."""
