@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from scaletrace.errors import BadInput
+from scaletrace.science.counts import Shape
+from scaletrace.science.data import window_count
 
 DTYPES = {"uint16": "<u2", "uint32": "<u4"}
 
@@ -39,3 +41,21 @@ def open_tokens(
     if header["count"] == 0:
         return np.empty(0, dtype), header
     return np.asarray(np.memmap(path, dtype=dtype, mode="r")), header
+
+
+def open_held_out(
+    path: Path, header_path: Path, asked: int, shape: Shape
+) -> tuple[np.ndarray, dict[str, Any], int]:
+    """Return tokens and header as `open_tokens`, and how many windows to measure a model on.
+
+    Raises:
+        BadInput: as `open_tokens`, or `asked` tokens, or those that there are, fill no window.
+    """
+    tokens, header = open_tokens(path, header_path, shape.vocabulary_size)
+    count = min(asked // shape.context, window_count(len(tokens), shape.context))
+    if count == 0:
+        raise BadInput(
+            f"evaluation.tokens: {asked} of the {len(tokens)} in {path}; one window takes "
+            f"{shape.context}"
+        )
+    return tokens, header, count

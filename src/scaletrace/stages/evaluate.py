@@ -10,15 +10,11 @@ import numpy as np
 import torch
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.checkpoints import DamagedCheckpointError, read_checkpoint
-from scaletrace.formats.tokens import open_tokens
-from scaletrace.science import families
+from scaletrace.formats.checkpoints import DamagedCheckpointError, Tensors, read_checkpoint
+from scaletrace.formats.tokens import open_held_out
 from scaletrace.science.counts import Shape
-from scaletrace.science.data import window_count, windows
-from scaletrace.science.language_model import LanguageModel
+from scaletrace.science.evaluation import mean_and_error, window_losses
 from scaletrace.study.files import write_json
-
-WINDOWS_AT_A_TIME = 16
 
 
 def run(
@@ -29,20 +25,14 @@ def run(
     began = time.perf_counter()
     torch.set_num_threads(settings["threads"])
     shape = Shape(**settings["model"])
-    tokens, header = open_tokens(inputs["tokens"][0], inputs["header"][0], shape.vocabulary_size)
-    count = min(settings["tokens"] // shape.context, window_count(len(tokens), shape.context))
-    if count == 0:
-        raise BadInput(
-            f"evaluation.tokens: {settings['tokens']} of the {len(tokens)} in "
-            f"{inputs['tokens'][0]}; one window takes {shape.context}"
-        )
+    (path,), (header_path,) = inputs["tokens"], inputs["header"]
+    tokens, header, count = open_held_out(path, header_path, settings["tokens"], shape)
     status = json.loads(inputs["outcome"][0].read_text(encoding="utf-8"))["status"]
     numbers: dict[str, float | None] = dict.fromkeys(
         ("loss", "loss_se", "bits_per_byte", "perplexity")
     )
     if status == "ok":
-        model = _model(inputs["model"][0], settings, shape)
-        losses = _window_losses(model, tokens, count, shape.context)
+        losses = window_losses(shape, _weights(inputs["model"][0], settings), tokens, count)
         if np.isfinite(losses).all():
             numbers = _numbers(losses, header["bytes_per_token"])
         else:
@@ -53,9 +43,7 @@ def run(
 
 
 def _numbers(losses: np.ndarray, bytes_per_token: float) -> dict[str, float | None]:
-    loss = float(losses.mean())
-    # Tokens of one window share their text and their model state: the window is the unit.
-    error = float(losses.std(ddof=1) / math.sqrt(len(losses))) if len(losses) > 1 else None
+    loss, error = mean_and_error(losses)
     return {
         "loss": loss,
         "loss_se": error,
@@ -64,24 +52,11 @@ def _numbers(losses: np.ndarray, bytes_per_token: float) -> dict[str, float | No
     }
 
 
-def _model(path: Path, settings: dict[str, Any], shape: Shape) -> LanguageModel:
+def _weights(path: Path, settings: dict[str, Any]) -> Tensors:
     try:
         weights, facts = read_checkpoint(path)
     except DamagedCheckpointError as error:
         raise BadInput(str(error)) from error
     if facts["model"] != settings["model"]:
         raise BadInput(f"{path}: weights of {facts['model']}; expected {settings['model']}")
-    model = families.build(shape, seed=0)
-    model.load_state_dict(weights)
-    return model
-
-
-def _window_losses(
-    model: LanguageModel, tokens: np.ndarray, count: int, context: int
-) -> np.ndarray:
-    parts = []
-    for start in range(0, count, WINDOWS_AT_A_TIME):
-        indices = np.arange(start, min(start + WINDOWS_AT_A_TIME, count))
-        some = torch.from_numpy(windows(tokens, indices, context))
-        parts.append(model.window_losses(some).numpy())
-    return np.concatenate(parts)
+    return weights
