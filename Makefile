@@ -15,7 +15,7 @@ test: $(BIN)/ready
 	lint-imports
 	basedpyright
 	snakemake --lint --configfile config/tiny.yaml
-	pytest
+	OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal
 
 $(BIN)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version)'

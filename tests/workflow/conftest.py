@@ -1,5 +1,6 @@
 """Clones of the repository in which the tiny study really runs."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -27,6 +28,18 @@ class Clone:
                 shutil.copy2(source / name, target)
         self._git(folder, "init", "--quiet")
         self.commit("clone")
+
+    @classmethod
+    def at(cls, folder):
+        """What lies in a folder already."""
+        clone = cls.__new__(cls)
+        clone.folder = Path(folder)
+        return clone
+
+    def copied(self, folder):
+        """Another clone with everything that lies in this one, at the same times."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Clone.at(folder)
 
     def _git(self, where, *words):
         identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
@@ -72,11 +85,33 @@ class Clone:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def built_once(tmp_path_factory, worker_id):
+    """A function that builds a clone where no other worker of pytest-xdist has, and copies it."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = (mine if worker_id == "master" else mine.parent) / "built"
+    shared.mkdir(exist_ok=True)
+
+    def get(name, build):
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            kept = shared / name
+            if not kept.exists():
+                build(shared / f"{name}.draft").folder.rename(kept)
+        return Clone.at(kept).copied(tmp_path_factory.mktemp(name) / "clone")
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def finished(built_once):
     """A clone in which the tiny study has run."""
-    clone = Clone(tmp_path_factory.mktemp("finished"))
-    clone.snakemake("--cores", "2")
-    return clone
+
+    def build(folder):
+        clone = Clone(folder)
+        clone.snakemake("--cores", "2")
+        return clone
+
+    return built_once("finished", build)
 
 
 @pytest.fixture
@@ -87,15 +122,16 @@ def clone(finished):
 
 
 @pytest.fixture(scope="session")
-def recorded_once(finished, tmp_path_factory):
+def recorded_once(finished, built_once):
     """A copy of the finished clone, recorded and committed; not to be changed."""
-    folder = tmp_path_factory.mktemp("recorded") / "clone"
-    shutil.copytree(finished.folder, folder, symlinks=True)
-    clone = Clone.__new__(Clone)
-    clone.folder = folder
-    clone.run("scaletrace", "record", "--study", "tiny")
-    clone.commit("recorded")
-    return clone
+
+    def build(folder):
+        clone = finished.copied(folder)
+        clone.run("scaletrace", "record", "--study", "tiny")
+        clone.commit("recorded")
+        return clone
+
+    return built_once("recorded", build)
 
 
 @pytest.fixture(scope="session")
@@ -112,8 +148,7 @@ def recorded_jobs(recorded_once):
 @pytest.fixture
 def copy(finished, tmp_path, monkeypatch):
     """The folder of a copy of the finished clone, which is also the working folder."""
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, folder, symlinks=True)
+    folder = finished.copied(tmp_path / "copy").folder
     monkeypatch.chdir(folder)
     return folder
 
@@ -121,9 +156,7 @@ def copy(finished, tmp_path, monkeypatch):
 @pytest.fixture
 def damaged(recorded_once, tmp_path, monkeypatch):
     """A copy of the recorded clone to damage, and the working folder."""
-    copy = Clone.__new__(Clone)
-    copy.folder = tmp_path / "clone"
-    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
+    copy = recorded_once.copied(tmp_path / "clone")
     monkeypatch.chdir(copy.folder)
     return copy
 

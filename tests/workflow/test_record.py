@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,14 @@ from benchmarks.synthetic_study import write_results
 from scaletrace.errors import BadInput
 from scaletrace.lineage import pipeline, records, root, store
 from scaletrace.lineage.record import moved, record
-from tests.workflow.conftest import TINY, Clone
+from tests.workflow.conftest import TINY
 
 MODEL = "results/tiny/runs/d8-l1-s0-32k/model.safetensors"
 
 
 @pytest.fixture(scope="module")
 def recorded(recorded_once, tmp_path_factory):
-    copy = Clone.__new__(Clone)
-    copy.folder = tmp_path_factory.mktemp("record") / "clone"
-    shutil.copytree(recorded_once.folder, copy.folder, symlinks=True)
-    return copy
+    return recorded_once.copied(tmp_path_factory.mktemp("record") / "clone")
 
 
 def tree(clone):

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import shutil
 import zipfile
-from pathlib import Path
 
 import pytest
 import yaml
@@ -22,18 +20,11 @@ REST = ["evaluate d8-l1-s0-32k", "fit power_n-32k", "fit power_n-48k", "observe"
 AFTER_TRAINING = {"observe": 1, "timings": 1, "fit": 2, "figures": 4}
 
 
-def at(folder):
-    clone = Clone.__new__(Clone)
-    clone.folder = Path(folder)
-    return clone
-
-
 @pytest.fixture(scope="module")
 def origin(recorded_once, tmp_path_factory):
     """The recorded clone with a folder as its default remote, everything pushed."""
     folder = tmp_path_factory.mktemp("origin")
-    clone = at(folder / "clone")
-    shutil.copytree(recorded_once.folder, clone.folder, symlinks=True)
+    clone = recorded_once.copied(folder / "clone")
     clone.run("dvc", "remote", "add", "--quiet", "--default", "shared", str(folder / "remote"))
     clone.run("dvc", "push", "--quiet")
     clone.commit("remote")
@@ -43,7 +34,7 @@ def origin(recorded_once, tmp_path_factory):
 @pytest.fixture
 def fresh(origin, tmp_path, monkeypatch):
     """A fresh clone of it, and the working folder."""
-    clone = at(tmp_path / "fresh")
+    clone = Clone.at(tmp_path / "fresh")
     origin.git("clone", "--quiet", str(origin.folder), str(clone.folder))
     monkeypatch.chdir(clone.folder)
     return clone
@@ -51,7 +42,7 @@ def fresh(origin, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def restored(origin, tmp_path_factory):
-    clone = at(tmp_path_factory.mktemp("restored") / "clone")
+    clone = Clone.at(tmp_path_factory.mktemp("restored") / "clone")
     origin.git("clone", "--quiet", str(origin.folder), str(clone.folder))
     said = clone.run("scaletrace", "restore", "--study", "tiny").stdout
     assert "snakemake has nothing to do" in said

@@ -65,9 +65,8 @@ def tampered_lock(text, chance):
     return chosen
 
 
-def test_every_byte_and_every_value_counts(recorded_once, recorded_jobs, monkeypatch):
+def test_every_byte_and_every_value_counts(damaged, recorded_jobs):
     """300 tamperings, three at a time: each is named, and nothing is when all are undone."""
-    monkeypatch.chdir(recorded_once.folder)
     chance, lock = random.Random(0), Path("dvc.lock")
     kinds, text = [artifacts(), vouchers(), None], lock.read_bytes()
     assert findings_by_file(recorded_jobs) == {}
