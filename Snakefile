@@ -6,7 +6,7 @@ from scaletrace.lineage import finished
 from scaletrace.lineage.command import argument, describe
 from scaletrace.study.cost import ASSUMED, mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
-from scaletrace.workflow import open_plan_or_exit, stage
+from scaletrace.workflow import ENVIRONMENT, open_plan_or_exit, stage
 
 min_version("9.0")
 

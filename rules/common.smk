@@ -1,10 +1,6 @@
-# Every job is one call of the job wrapper; the environment keeps its threads to what it was given
-# and stops the C library from returning memory that the next training step asks for again.
-shell.prefix(
-    "set -euo pipefail;"
-    " export OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0"
-    " MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=67108864; "
-)
+# Every job is one call of the job wrapper.
+EXPORTS = " ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())
+shell.prefix(f"set -euo pipefail; export {EXPORTS}; ")
 
 JOB = (
     f"exec python -m scaletrace.job {{params.stage}} --study {STUDY} --job {{params.job:q}}"

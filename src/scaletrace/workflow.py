@@ -11,6 +11,14 @@ from scaletrace.study.corpora import package_versions, raw_files
 from scaletrace.study.plan import Plan
 
 DEFAULT = Path("config/demo.yaml")
+# What every job runs in: its threads are kept to what it was given, and the C library does not
+# return memory that the next training step asks for again.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "100000000000",
+    "MALLOC_TOP_PAD_": "67108864",
+}
 
 
 def open_plan(path: Path) -> tuple[Plan, dict[str, str], list[str]]:

@@ -1,36 +1,185 @@
-"""Show every run of a study before anything is spent."""
+"""Show what a study takes, run by run, before anything is spent; and what is done of it.
+
+N, D, FLOPs, memory and time of every run, with totals in core-hours. The time comes from this
+study's own runs once there are any, else from assumed speeds; --calibrate measures this machine.
+What is done is judged by records and files; `snakemake -n` tells exactly what would run.
+"""
 
 import argparse
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scaletrace.commands.columns import aligned, duration, memory
+
+if TYPE_CHECKING:
+    from scaletrace.lineage.standing import Done
+    from scaletrace.study.cost import Pace
+    from scaletrace.study.estimates import Estimates
+    from scaletrace.study.jobs import Job
+
+WHENCE = {
+    "assumed": "assumed; --calibrate measures this machine in seconds",
+    "calibrated": "calibrated on this machine just now",
+    "observed": "observed in this study's own runs",
+}
+TEXT = ("corpus", "vocab", "tokenize")
+HEADER = ("run", "n_non_embedding", "n_tokens", "flops_exact", "batch", "rate", "memory", "time")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("config", type=Path, help="study file")
+    parser.add_argument(
+        "--calibrate", action="store_true", help="train a few steps here to measure the speed"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the plan: a line per run, and what all training takes together."""
+    """Print the plan: a line per run, and what all jobs take together."""
+    from scaletrace.lineage.standing import Done
+    from scaletrace.study.estimates import Estimates
+    from scaletrace.study.jobs import jobs
     from scaletrace.workflow import open_plan
 
-    plan, _, _ = open_plan(arguments.config)
-    if arguments.json:
-        runs = [dataclasses.asdict(run) for run in plan.runs.values()]
-        print(
-            json.dumps({"study": plan.study.study, "flops": plan.flops(), "runs": runs}, indent=2)
-        )
-        return 0
-    print(f"{'run':<28} {'n_non_embedding':>15} {'n_tokens':>14} {'flops_exact':>12} {'rate':>9}")
-    for run in plan.runs.values():
-        rate = "tuned" if run.learning_rate is None else f"{run.learning_rate:.2g}"
-        print(
-            f"{run.name:<28} {run.n_non_embedding:>15,} {run.n_tokens:>14,} "
-            f"{run.flops_exact:>12.3g} {rate:>9}"
-        )
-    print(
-        f"{len(plan.runs)} runs, {plan.flops():.3g} FLOPs (exact), what budgets share counted once"
-    )
+    plan, packages, raw = open_plan(arguments.config)
+    estimates = Estimates(plan, _pace(plan, arguments.calibrate), raw)
+    planned = list(jobs(estimates, packages))
+    done = Done(plan.study.study)
+    done.look(planned)
+    found = _findings(estimates, planned, done)
+    print(json.dumps(found, indent=2) if arguments.json else "\n".join(_text(found)))
     return 0
+
+
+def _pace(plan: Any, calibrate: bool) -> "Pace":
+    from scaletrace.lineage.observed import observed_pace
+    from scaletrace.study.cost import ASSUMED
+
+    assumed = ASSUMED["cpu"]
+    if calibrate:
+        from scaletrace.calibration import calibrated_pace
+
+        return calibrated_pace(plan, assumed)
+    return observed_pace(plan, assumed) or assumed
+
+
+def _share(name: str, jobs: Iterable["Job"], done: "Done") -> dict[str, Any]:
+    """Return what a group of jobs takes: seconds used by those done, estimated for those left."""
+    jobs = list(jobs)
+    used = [
+        done.circumstances[job.name]["seconds"] for job in jobs if job.name in done.circumstances
+    ]
+    left = [job.seconds for job in jobs if job.name not in done.circumstances]
+    state = "left" if not used else f"{len(used)} of {len(jobs)} done" if left else "done"
+    return {
+        "name": name,
+        "jobs": len(jobs),
+        "jobs_done": len(used),
+        "seconds_done": sum(used),
+        "seconds_left": sum(left),
+        "seconds_estimated": sum(job.seconds for job in jobs),
+        "memory_mb": max((job.memory_mb for job in jobs), default=0),
+        "state": state,
+    }
+
+
+def _chain(jobs: Iterable["Job"], done: "Done") -> float:
+    """Return the seconds of the longest chain of jobs that are left."""
+    ends: dict[str, float] = {}
+    for job in jobs:
+        own = 0.0 if job.name in done.circumstances else job.seconds
+        ends[job.name] = own + max((ends[need] for need in job.needs), default=0.0)
+    return max(ends.values(), default=0.0)
+
+
+def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dict[str, Any]:
+    plan = estimates.plan
+    trunks: dict[str, list[Job]] = {}
+    runs: dict[str, list[Job]] = {}
+    for job in planned:
+        if job.run is not None:
+            runs.setdefault(job.run, []).append(job)
+        elif job.size is not None:
+            trunks.setdefault(f"{job.size}-s{job.seed}", []).append(job)
+    rest = [job for job in planned if job.size is None]
+    total = _share("total", planned, done)
+    return {
+        "study": plan.study.study,
+        "flops": plan.flops(),
+        "pace": dataclasses.asdict(estimates.pace),
+        "text": _share("text", (job for job in rest if job.rule in TEXT), done),
+        "trunks": [
+            {
+                "size": of_trunk[0].size,
+                "seed": of_trunk[0].seed,
+                "n_tokens": sum(job.tokens for job in of_trunk),
+                "flops_exact": sum(
+                    plan.flops_per_token(job.size or "") * job.tokens for job in of_trunk
+                ),
+                **_share(name, of_trunk, done),
+            }
+            for name, of_trunk in trunks.items()
+        ],
+        "runs": [
+            {**dataclasses.asdict(run), **_share(run.name, runs.get(run.name, []), done)}
+            | ({"state": "given up"} if run.name in plan.study.failed else {})
+            for run in plan.runs.values()
+        ],
+        "analysis": _share("analysis", (job for job in rest if job.rule not in TEXT), done),
+        "total": {
+            **total,
+            "core_hours_done": total["seconds_done"] / 3600,
+            "core_hours_left": total["seconds_left"] / 3600,
+            "longest_chain_seconds": _chain(planned, done),
+        },
+    }
+
+
+def _cells(part: dict[str, Any], name: str, numbers: list[str]) -> list[str]:
+    seconds = part["seconds_done"] + part["seconds_left"]
+    return [name, *numbers, memory(part["memory_mb"]), duration(seconds), part["state"]]
+
+
+def _accuracy(total: dict[str, Any]) -> str:
+    if not total["jobs_done"]:
+        return ""
+    estimated = total["seconds_estimated"] - total["seconds_left"]
+    return f", {total['seconds_done'] / estimated:.2f} times their estimate"
+
+
+def _text(found: dict[str, Any]) -> list[str]:
+    pace, total = found["pace"], found["total"]
+    rows = [[*HEADER, "state"], _cells(found["text"], "text", [""] * 5)]
+    of_size: dict[tuple[str, int], list[list[str]]] = {
+        (run["size"], run["seed"]): [] for run in found["runs"]
+    }
+    for trunk in found["trunks"]:
+        numbers = ["", f"{trunk['n_tokens']:,}", f"{trunk['flops_exact']:.3g}", "", ""]
+        of_size[trunk["size"], trunk["seed"]].append(
+            _cells(trunk, f"{trunk['name']} trunk", numbers)
+        )
+    for run in found["runs"]:
+        numbers = [f"{run['n_non_embedding']:,}", f"{run['n_tokens']:,}"]
+        numbers += [f"{run['flops_exact']:.3g}", f"{run['batch_tokens']:,}"]
+        numbers += ["tuned" if run["learning_rate"] is None else f"{run['learning_rate']:.2g}"]
+        of_size[run["size"], run["seed"]].append(_cells(run, run["name"], numbers))
+    rows += [row for group in of_size.values() for row in group]
+    rows.append(_cells(found["analysis"], "fits, figures", [""] * 5))
+    lines = aligned(rows)
+    lines += [
+        "",
+        f"{len(found['runs'])} runs, {found['flops']:.3g} FLOPs (exact), what budgets share "
+        "counted once as their trunk",
+        f"time: {WHENCE[pace['source']]}: {pace['start_seconds']:.1f} s a job, "
+        f"{pace['flops_per_s'] / 1e9:.3g} GFLOP/s, {pace['step_seconds'] * 1e3:.2g} ms a step, "
+        f"{1e6 / pace['tokens_per_s']:.2g} s a million tokens",
+        f"done: {total['jobs_done']} of {total['jobs']} jobs, {total['core_hours_done']:.3g} "
+        f"core-hours measured{_accuracy(total)}",
+        f"left: {total['core_hours_left']:.3g} core-hours estimated; its longest chain takes "
+        f"{duration(total['longest_chain_seconds'])}, however many cores there are",
+    ]
+    return lines

@@ -8,8 +8,8 @@ from scaletrace.study.plan import Plan, Run
 
 # A forward pass takes a third of a training step's FLOPs.
 FORWARD = 1 / 3
-# Fitting with its bootstraps, figures and tables: minutes at most, whatever the study.
-ANALYSIS_SECONDS = 120.0
+# Fitting with its bootstraps, figures and tables: seconds, whatever the study.
+ANALYSIS_SECONDS = 10.0
 ANALYSIS_MB = 1_000
 
 
