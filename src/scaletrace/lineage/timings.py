@@ -5,33 +5,67 @@ reads them.
 """
 
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
 from scaletrace.lineage import records
 
-CIRCUMSTANCES = ("seconds", "threads", "host", "cpu")
-MEASURED = ("tokens_per_s", "peak_memory_mb")
+COLUMNS = (
+    "rule",
+    "job",
+    "seconds",
+    "cpu_seconds",
+    "tokens_per_s",
+    "flops_per_s",
+    "utilisation",
+    "peak_memory_mb",
+    "attempts",
+    "threads",
+    "host",
+    "cpu",
+    "slurm_job",
+)
+
+
+def utilisation(record: dict[str, Any]) -> float | None:
+    """Return a training's FLOP/s (exact) as a part of what plain matrix products reached.
+
+    The products were measured by the job itself when it had trained, on the same threads or GPU.
+    """
+    circumstances = record["circumstances"]
+    reached = (circumstances.get("measured") or {}).get("flops_per_s")
+    matrix = (circumstances.get("matrix") or {}).get("flops_per_s")
+    if not reached or not matrix:
+        return None
+    processes = record["identity"]["settings"].get("compute", {}).get("processes", 1)
+    return reached / matrix / processes
 
 
 def table(study: str) -> pd.DataFrame:
     """Return one row per recorded job up to the observations, sorted by rule and job.
 
-    Fits and figures may still run when the table is printed. Seconds are wall-clock time.
+    Fits and figures may still run when the table is printed. Seconds are wall-clock time, memory
+    is in MiB, attempts are the processes that began the job.
     """
     rows = []
     for path in sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json")):
         if path.parent.name in {"fit", "figures"}:
             continue
-        circumstances = records.read(path)["circumstances"]
-        measured = circumstances.get("measured", {})
-        rows.append(
-            [path.parent.name, path.stem]
-            + [circumstances.get(name) for name in CIRCUMSTANCES]
-            + [measured.get(name) for name in MEASURED]
-        )
-    return pd.DataFrame(rows, columns=pd.Index(["rule", "job", *CIRCUMSTANCES, *MEASURED]))
+        record = records.read(path)
+        circumstances = record["circumstances"]
+        found = {
+            **circumstances,
+            **(circumstances.get("measured") or {}),
+            # The whole job's, where the stage has measured its own part as well.
+            "seconds": circumstances.get("seconds"),
+            "rule": path.parent.name,
+            "job": path.stem,
+            "utilisation": utilisation(record),
+            "attempts": max(1, len(circumstances.get("attempts", []))),
+        }
+        rows.append([found.get(name) for name in COLUMNS])
+    return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
 
 
 def write(study: str, stream: TextIO) -> None:
