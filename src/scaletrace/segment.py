@@ -12,33 +12,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import DamagedCheckpointError, Generations, read_checkpoint
 from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens
-from scaletrace.science import families
 from scaletrace.science.counts import Shape, flops_per_token_exact
 from scaletrace.science.data import unique_tokens, window_count
-from scaletrace.science.training import CurveRow, Recipe, Training
+from scaletrace.science.parallel import Compute
+from scaletrace.science.training import CurveRow, Recipe
+from scaletrace.workers import GO_ON, SAVE, STOP, STOP_SIGNALS, Task, together
 
 REPORT_SECONDS = 2.0
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Segment:
     """A training between two steps, with its resumable state in the folder `work`."""
 
     def __init__(self, inputs: dict[str, list[Path]], settings: dict[str, Any], work: Path):
-        torch.set_num_threads(settings["threads"])
-        torch.set_deterministic_debug_mode("error")
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        torch.set_flush_denormal(True)
-        rest = {"model", "threads", "save_seconds"}
+        rest = {"model", "threads", "save_seconds", "compute"}
         self.model_settings = settings["model"]
         self.shape = Shape(**settings["model"])
         self.recipe = Recipe(**{k: v for k, v in settings.items() if k not in rest})
+        self.compute = Compute(**settings.get("compute", {}))
         self.save_seconds = settings["save_seconds"]
         self.generations = Generations(work)
         self.processes: list[dict[str, Any]] = []
@@ -49,8 +44,15 @@ class Segment:
         self.unique_tokens = unique_tokens(
             len(tokens), self.recipe.to_step, self._sequences(), self.shape.context
         )
-        model = families.build(self.shape, self.recipe.seed)
-        self.training = Training(model, tokens, self.shape.context, self.recipe)
+        self.task = Task(
+            tokens=str(inputs["tokens"][0]),
+            header=str(inputs["header"][0]),
+            shape=self.shape,
+            recipe=self.recipe,
+            compute=self.compute,
+            threads=settings["threads"],
+        )
+        self.training = self.task.open()
         if not self._resume():
             self._begin(inputs.get("state", []))
 
@@ -61,7 +63,12 @@ class Segment:
 
     def facts(self) -> dict[str, Any]:
         """Return what a checkpoint says of itself."""
-        return {"model": self.model_settings, "status": self.status, "step": self.training.step}
+        return {
+            "model": self.model_settings,
+            "compute": asdict(self.compute),
+            "status": self.status,
+            "step": self.training.step,
+        }
 
     def train(self) -> dict[str, Any]:
         """Train to the end of the segment and return this execution's measurements.
@@ -75,17 +82,20 @@ class Segment:
         training, began, first = self.training, time.perf_counter(), self.training.step
         saved = reported = began
         self.processes.append(_this_process() | {"from_step": first, "to_step": first})
-        with _stop_requests() as requests:
+        with _stop_requests() as requests, together(self.task, training) as group:
             while not training.finished:
                 training.advance()
                 now = time.perf_counter()
-                if requests:
-                    self._save()
-                    print(f"stopped by signal {requests[0]} after step {training.step}", flush=True)
-                    raise SystemExit(128 + requests[0])
-                if now - saved >= self.save_seconds:
+                due = now - saved >= self.save_seconds
+                order = STOP if requests else SAVE if due else GO_ON
+                if group:
+                    group.number(order)
+                if order != GO_ON:
                     self._save()
                     saved = time.perf_counter()
+                if order == STOP:
+                    print(f"stopped by signal {requests[0]} after step {training.step}", flush=True)
+                    raise SystemExit(128 + requests[0])
                 if now - reported >= REPORT_SECONDS or training.finished:
                     self._report(training.step - first, now - began)
                     reported = now
@@ -127,6 +137,11 @@ class Segment:
                 f"{path}: {tokens} tokens give {available} windows of {context}; one batch of "
                 f"{batch_tokens} tokens takes {self._sequences()}"
             )
+        if self._sequences() % self.compute.processes:
+            raise BadInput(
+                f"training.batch_tokens: {batch_tokens}; {self.compute.processes} processes share "
+                f"a batch equally: multiples of {self.compute.processes * context} are allowed"
+            )
 
     def _begin(self, states: list[Path]) -> None:
         training, recipe = self.training, self.recipe
@@ -138,7 +153,7 @@ class Segment:
             tensors, facts = read_checkpoint(states[0])
         except DamagedCheckpointError as error:
             raise BadInput(str(error)) from error
-        self._check_model(facts["model"], str(states[0]))
+        self._check_state(facts, str(states[0]))
         training.diverged = facts["status"] == "diverged"
         if not training.diverged and facts["step"] != recipe.from_step:
             raise BadInput(
@@ -152,7 +167,7 @@ class Segment:
         if not saved:
             return False
         tensors, facts = saved
-        self._check_model(facts["model"], f"the state saved in {self.generations.older.parent}")
+        self._check_state(facts, f"the state saved in {self.generations.older.parent}")
         self.training.put_state(tensors, facts["step"])
         rows = [CurveRow(**row) for row in facts["rows"]]
         self.training.put_curve_state(rows, facts["row_loss"], facts["row_steps"])
@@ -161,9 +176,15 @@ class Segment:
         print(f"resuming after step {facts['step']} of {self.recipe.to_step}", flush=True)
         return True
 
-    def _check_model(self, found: dict[str, Any], where: str) -> None:
+    def _check_state(self, facts: dict[str, Any], where: str) -> None:
+        found, computed = facts["model"], facts.get("compute", asdict(Compute()))
         if found != self.model_settings:
             raise BadInput(f"{where}: weights of {found}; this run trains {self.model_settings}")
+        if computed != asdict(self.compute):
+            raise BadInput(
+                f"{where}: its steps were computed with {computed}; this run computes with "
+                f"{asdict(self.compute)}, which gives other bits: train it from its beginning"
+            )
 
     def _save(self) -> None:
         training = self.training

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from scaletrace.formats.checkpoints import read_checkpoint
+from scaletrace.science.parallel import Compute
 from scaletrace.stages import anneal, pretrain
 
 MODEL = {
@@ -91,7 +93,7 @@ def test_the_rate_cools_down_and_cosine_needs_no_trunk(inputs, tmp_path: Path):
 def test_the_outcome_and_the_model(inputs, tmp_path: Path):
     outputs = finished(inputs, tmp_path / "one", from_step=0)
     weights, facts = read_checkpoint(outputs["model"])
-    assert facts == {"model": MODEL, "status": "ok", "step": 60}
+    assert facts == {"model": MODEL, "compute": asdict(Compute()), "status": "ok", "step": 60}
     assert weights["embedding"].shape == (32, 8)
     outcome = json.loads(outputs["outcome"].read_text())
     assert outcome.keys() == {"status", "step", "train_loss", "unique_tokens"}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from scaletrace.errors import BadInput
 from scaletrace.formats import checkpoints
 from scaletrace.formats.checkpoints import read_checkpoint
+from scaletrace.science.parallel import Compute
 from scaletrace.science.training import Training
 from scaletrace.stages import pretrain
 
@@ -122,7 +124,7 @@ def test_a_segment_learns_and_writes_the_same_bytes_again(folder: Folder):
     assert [float(rows[k]["loss"]) for k in (0, -1)] == pytest.approx([np.log(64), 3.5], abs=0.05)
     assert (rows[-1]["step"], rows[-1]["tokens"]) == ("150", "9600")
     _, facts = read_checkpoint(folder.outputs("one")["state"])
-    assert facts == {"model": MODEL, "status": "ok", "step": 150}
+    assert facts == {"model": MODEL, "compute": asdict(Compute()), "status": "ok", "step": 150}
     assert measured["tokens"] == 9600
     assert steps(measured) == [[0, 150]]
     assert measured["tokens_per_s"] == pytest.approx(9600 / measured["seconds"])

@@ -20,16 +20,23 @@ def windows(tokens: np.ndarray, indices: np.ndarray, context: int) -> np.ndarray
     return tokens[positions].astype(np.int64)
 
 
-def batch(tokens: np.ndarray, seed: int, step: int, sequences: int, context: int) -> np.ndarray:
-    """Return the batch of `step` (0-based), int64 of shape (sequences, context + 1).
+def batch(
+    tokens: np.ndarray,
+    seed: int,
+    step: int,
+    sequences: int,
+    context: int,
+    part: slice = slice(None),
+) -> np.ndarray:
+    """Return the batch of `step` (0-based), int64 of shape (sequences, context + 1), or a part.
 
     Windows come in a fresh permutation in every epoch, none twice within one; a batch may span
     the end of an epoch.
     """
     available = window_count(len(tokens), context)
-    drawn = np.arange(step * sequences, (step + 1) * sequences)
+    drawn = np.arange(step * sequences, (step + 1) * sequences)[part]
     epochs, places = np.divmod(drawn, available)
-    indices = np.empty(sequences, dtype=np.int64)
+    indices = np.empty(len(drawn), dtype=np.int64)
     for epoch in np.unique(epochs):
         chosen = epochs == epoch
         indices[chosen] = _permutation(seed, int(epoch), available)[places[chosen]]

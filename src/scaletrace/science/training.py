@@ -84,23 +84,29 @@ class Training:
 
     def advance(self) -> None:
         """Take one step; a curve row that ends without a finite loss marks the run diverged."""
-        sequences = self.recipe.batch_tokens // self.context
-        windows = batch(self.tokens, self.recipe.seed, self.step, sequences, self.context)
         rate = self.recipe.rate(self.step)
-        loss = self.model.loss(torch.from_numpy(windows))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.clip)
+        loss = self._differentiate()
         self._update(rate)
+        self._drop_gradients()
         self.step += 1
-        self._row_loss += loss.detach()
+        self._row_loss += loss
         self._row_steps += 1
         if ends_curve_row(self.step) or self.step == self.recipe.to_step:
             self._end_row(rate)
 
+    def _differentiate(self) -> Tensor:
+        """Put the clipped gradients of the step's batch in place and return its mean loss."""
+        sequences = self.recipe.batch_tokens // self.context
+        windows = batch(self.tokens, self.recipe.seed, self.step, sequences, self.context)
+        loss = self.model.loss(torch.from_numpy(windows))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.clip)
+        return loss.detach()
+
     @torch.no_grad()
     def _update(self, rate: float) -> None:
         for decay, dimensions in ((self.recipe.weight_decay, 2), (0.0, 1)):
-            names = [name for name, p in self._parameters.items() if p.ndim == dimensions]
+            names = [name for name in self._means if self._parameters[name].ndim == dimensions]
             parameters = [self._parameters[name] for name in names]
             # The function, not the class torch.optim.AdamW, whose first use imports torch's
             # compiler: more than a second in every job.
@@ -120,6 +126,8 @@ class Training:
                 eps=1e-8,
                 maximize=False,
             )
+
+    def _drop_gradients(self) -> None:
         for parameter in self._parameters.values():
             parameter.grad = None
 
@@ -134,6 +142,9 @@ class Training:
 
     def state(self) -> dict[str, Tensor]:
         """Return every tensor that later steps depend on: weights and AdamW's moments."""
+        return self._places()
+
+    def _places(self) -> dict[str, Tensor]:
         parts = {"model": self._parameters, "mean": self._means, "square": self._squares}
         return {
             f"{part}.{name}": tensor.detach()
@@ -143,7 +154,7 @@ class Training:
 
     def put_state(self, tensors: dict[str, Tensor], step: int) -> None:
         """Take up training where `state` was taken, after `step` steps."""
-        for name, place in self.state().items():
+        for name, place in self._places().items():
             place.copy_(tensors[name])
         self.step = step
 
