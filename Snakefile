@@ -29,11 +29,14 @@ wildcard_constraints:
     seed="[0-9]+",
     tokens="[0-9]+",
     run="[A-Za-z0-9_.-]+",
+    family="[a-z_]+",
+    trial="[A-Za-z0-9_.-]+",
 
 
 include: "rules/common.smk"
 include: "rules/resources.smk"
 include: "rules/text.smk"
+include: "rules/tuning.smk"
 include: "rules/training.smk"
 include: "rules/observations.smk"
 include: "rules/laws.smk"

@@ -29,6 +29,7 @@ rule observe:
     input:
         evals=expand(rules.evaluate.output.result, run=TRAINED),
         outcomes=expand(rules.anneal.output.outcome, run=TRAINED),
+        laws=expand(rules.tune.output.law, family=PLAN.tuned_families()),
     output:
         observations=report(
             f"{RESULTS}/observations.csv",

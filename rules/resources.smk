@@ -4,6 +4,9 @@ ESTIMATES = Estimates(PLAN, ASSUMED["cpu"], RAW_FILES)
 
 # The size that a job trains, and on how many tokens.
 def trained(wildcards):
+    if "trial" in wildcards.keys():
+        trial = PLAN.trials[wildcards.trial]
+        return trial.size, trial.n_tokens
     if "run" in wildcards.keys():
         run = PLAN.runs[wildcards.run]
         return run.size, run.n_tokens - PLAN.start(run)

@@ -1,6 +1,7 @@
 rule pretrain:
     input:
         unpack(previous_state),
+        unpack(tuned_law),
         tokens=rules.tokenize.output.train,
         header=rules.tokenize.output.train_header,
     output:
@@ -25,6 +26,7 @@ rule pretrain:
 rule anneal:
     input:
         unpack(branch_state),
+        unpack(tuned_law),
         tokens=rules.tokenize.output.train,
         header=rules.tokenize.output.train_header,
     output:

@@ -70,7 +70,7 @@ def test_seeds_are_points_of_their_own():
 
 
 @pytest.mark.parametrize(
-    "keep, said",
+    ("keep", "said"),
     [
         (slice(2, 6), "lowest at the lowest candidate, 0.012"),
         (slice(0, 3), "lowest at the highest candidate, 0.012"),
@@ -84,7 +84,7 @@ def test_a_minimum_at_an_end_is_refused(keep, said):
 def test_a_minimum_beside_what_diverged_is_refused():
     some = losses(3e4)
     some[3] = np.nan
-    with pytest.raises(best_rate.NoMinimumError, match="next candidate, 0.024, diverged"):
+    with pytest.raises(best_rate.NoMinimumError, match=r"next candidate, 0\.024, diverged"):
         best_rate.parabola(RATES, some)
     some[:] = np.nan
     with pytest.raises(best_rate.NoMinimumError, match="every candidate diverged"):

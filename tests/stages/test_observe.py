@@ -9,15 +9,17 @@ from scaletrace.errors import BadInput
 from scaletrace.stages import observe
 
 HEADER = (
-    "run,size,seed,budget,n_non_embedding,n_total,n_with_head,n_tokens,flops_6nd,flops_exact,loss,"
-    "loss_se,bits_per_byte,perplexity,learning_rate,batch_tokens,unique_tokens,status,reason"
+    "run,size,family,seed,budget,n_non_embedding,n_total,n_with_head,n_tokens,flops_6nd,"
+    "flops_exact,loss,loss_se,bits_per_byte,perplexity,learning_rate,learning_rate_flag,"
+    "batch_tokens,unique_tokens,status,reason"
 )
 
 
 def planned(name: str, **changes: Any) -> dict[str, Any]:
     numbers = {"n_non_embedding": 6148, "n_total": 38916, "n_with_head": 22532}
     numbers |= {"n_tokens": 1000, "flops_6nd": 36888000, "flops_exact": 184320000}
-    texts = {"run": name, "size": "d16-l2", "seed": 0, "budget": "1k"}
+    texts = {"run": name, "size": "d16-l2", "family": "decoder"}
+    texts |= {"seed": 0, "budget": "1k"}
     rest = {"learning_rate": 0.1 + 0.2, "batch_tokens": 100, "excluded": None, "failed": None}
     return texts | numbers | rest | changes
 
@@ -92,4 +94,41 @@ def test_every_status_is_a_row_with_its_reason(folder: Folder):
 
 def test_a_run_without_evaluation_is_not_passed_over(folder: Folder):
     with pytest.raises(BadInput, match="run a: no evaluation"):
+        folder.run(planned("a"))
+
+
+def law(folder: Folder, **changes: Any) -> None:
+    path = folder.path / "law.json"
+    known = {"family": "decoder", "value": 0.01, "at_n": 6148, "n_exponent": -0.5, "beta2": 0.95}
+    path.write_text(json.dumps({**known, "batch_tokens": 50, "covariance": None, **changes}))
+    folder.inputs["laws"] = [path]
+
+
+def test_rates_left_to_tuning_are_the_laws(folder: Folder):
+    law(folder)
+    for name in "ab":
+        folder.trained(name)
+    rows = folder.run(
+        planned("a", learning_rate=None), planned("b", learning_rate=None, n_non_embedding=4 * 6148)
+    )
+    assert [float(row["learning_rate"]) for row in rows] == pytest.approx([0.01, 0.005])
+    assert [row["batch_tokens"] for row in rows] == ["50", "50"]
+    assert [row["learning_rate_flag"] for row in rows] == ["", ""]
+
+
+def test_rates_far_from_the_law_are_flagged(folder: Folder):
+    law(folder)
+    rates = {"a": 0.0201, "b": 0.0199, "c": 0.0051, "d": 0.0049}
+    for name in rates:
+        folder.trained(name)
+    rows = folder.run(*(planned(name, learning_rate=rate) for name, rate in rates.items()))
+    assert [row["learning_rate_flag"] for row in rows] == ["above law", "", "", "below law"]
+    other = folder.run(planned("a", learning_rate=0.1, family="encoder_textbook"))
+    assert other[0]["learning_rate_flag"] == ""
+
+
+def test_what_is_no_law_is_refused(folder: Folder):
+    law(folder)
+    folder.inputs["laws"][0].write_text("{}")
+    with pytest.raises(BadInput, match=r"law\.json: not the law of a learning rate"):
         folder.run(planned("a"))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.formats.checkpoints import write_checkpoint
+from scaletrace.formats.rate_law import with_tuned
 from scaletrace.segment import Segment
 from scaletrace.study.files import write_json
 
@@ -12,7 +13,7 @@ def run(
     inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
 ) -> dict[str, Any]:
     """Train to `total_steps`; write the model, the curve and the outcome."""
-    segment = Segment(inputs, settings, work)
+    segment = Segment(inputs, with_tuned(settings, inputs.get("law", [])), work)
     measurements = segment.train()
     training = segment.training
     weights = {name: p.detach() for name, p in training.model.named_parameters()}

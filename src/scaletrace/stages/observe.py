@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.formats.rate_law import RateLaw, read_rate_law
 
 COLUMNS = [
-    *("run", "size", "seed", "budget", "n_non_embedding", "n_total", "n_with_head", "n_tokens"),
-    *("flops_6nd", "flops_exact", "loss", "loss_se", "bits_per_byte", "perplexity"),
-    *("learning_rate", "batch_tokens", "unique_tokens", "status", "reason"),
+    *("run", "size", "family", "seed", "budget"),
+    *("n_non_embedding", "n_total", "n_with_head", "n_tokens", "flops_6nd", "flops_exact"),
+    *("loss", "loss_se", "bits_per_byte", "perplexity"),
+    *("learning_rate", "learning_rate_flag", "batch_tokens", "unique_tokens", "status", "reason"),
 ]
 MEASURED = ("loss", "loss_se", "bits_per_byte", "perplexity")
 
@@ -21,12 +23,18 @@ def run(
     """Write `observations.csv`: one row per run, its status, and numbers only where there are any.
 
     Evaluations and outcomes belong to the run that names their file or folder
-    (`evals/<run>.json`, `runs/<run>/outcome.json`).
+    (`evals/<run>.json`, `runs/<run>/outcome.json`). A family's law of the learning rate, where
+    the study has tuned one, gives the rates that the plan leaves open; `learning_rate_flag` is
+    `above law` or `below law` where a run's rate is more than twice the law's or less than half.
     """
     del work
     evals = {path.stem: _read(path) for path in inputs["evals"]}
     outcomes = {path.parent.name: _read(path) for path in inputs["outcomes"]}
-    rows = [_row(run, evals.get(run["run"]), outcomes.get(run["run"])) for run in settings["runs"]]
+    laws = {law.family: law for law in map(read_rate_law, inputs.get("laws", []))}
+    rows = [
+        _row(_with_rate(run, laws), evals.get(run["run"]), outcomes.get(run["run"]))
+        for run in settings["runs"]
+    ]
     with outputs["observations"].open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -36,6 +44,16 @@ def run(
 
 def _read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _with_rate(run: dict[str, Any], laws: dict[str, RateLaw]) -> dict[str, Any]:
+    law = laws.get(run["family"])
+    if law is None:
+        return run
+    n, rate = run["n_non_embedding"], run["learning_rate"]
+    if rate is None:
+        return {**run, "learning_rate": law.rate(n), "batch_tokens": law.batch_tokens}
+    return {**run, "learning_rate_flag": law.flag(n, rate)}
 
 
 def _row(

@@ -7,6 +7,8 @@ from typing import Any
 from scaletrace.errors import BadInput
 from scaletrace.study.config import LawName, Study
 from scaletrace.study.runs import Run, runs, shapes, warmup_steps
+from scaletrace.study.training import TunedRate
+from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
 
 FIGURE_TITLES = {
@@ -25,6 +27,9 @@ class Plan:
         self.study = study
         self.sizes = shapes(study)
         self.runs: dict[str, Run] = {run.name: run for run in runs(study)}
+        self.trials: dict[str, Trial] = {trial.trial: trial for trial in trials(study)}
+        # Nothing that is reported may be chosen by its own loss.
+        self.tuning_split = {"valid": "test", "test": "valid"}[study.evaluation.split]
         for key, names in (("exclude", study.exclude), ("failed", study.failed)):
             for name in names:
                 if name not in self.runs:
@@ -38,6 +43,14 @@ class Plan:
     def family(self, size: str) -> str:
         """Return the model family of one size."""
         return self.sizes[size].family
+
+    def is_tuned(self, size: str) -> bool:
+        """Return whether a size's training reads its rate from the law that tuning finds."""
+        return isinstance(self.study.training.law_of(self.family(size)), TunedRate)
+
+    def tuned_families(self) -> list[str]:
+        """Return the families that have a law of their own from trials."""
+        return list(dict.fromkeys(trial.family for trial in self.trials.values()))
 
     # The trunk: its places are numbers of tokens.
 
@@ -78,12 +91,16 @@ class Plan:
         return run.flops_exact / run.n_tokens
 
     def flops(self) -> float:
-        """Return the exact FLOPs of all training that the study needs, trunks counted once."""
+        """Return the exact FLOPs of all training that the study needs, trunks counted once.
+
+        Those of the trials are among them.
+        """
         segments = [
             (size, tokens - self.state_before(size, tokens))
             for size, _, tokens in self.trunk_states()
         ] + [(run.size, run.n_tokens - self.start(run)) for run in self.trained_runs()]
-        return sum(self.flops_per_token(size) * tokens for size, tokens in segments)
+        tuning = sum(trial.flops_exact for trial in self.trials.values())
+        return tuning + sum(self.flops_per_token(size) * tokens for size, tokens in segments)
 
     def urgency(self, size: str, tokens: int) -> int:
         """Return the GFLOPs between a place on a size's trunk and the end of its longest run."""
@@ -105,7 +122,7 @@ class Plan:
         """Return the vocabulary stage's settings."""
         return {**self.study.vocabulary.model_dump(), "size": self.study.vocabulary.size}
 
-    def _training(self, run: Run) -> dict[str, Any]:
+    def _training(self, run: Run | Trial) -> dict[str, Any]:
         training = self.study.training
         return {
             "model": dataclasses.asdict(self.sizes[run.size]),
@@ -139,6 +156,23 @@ class Plan:
             "cooldown_from_step": self._trunk(run.size).branch(run.steps),
             "to_step": run.steps,
         }
+
+    def trial(self, trial: Trial) -> dict[str, Any]:
+        """Return the settings of one trial: a whole run, and what its loss is measured on."""
+        branch = Trunk(trial.batch_tokens, self.study.training.cooldown).branch(trial.steps)
+        return {
+            **self._training(trial),
+            "beta2": trial.beta2,
+            "from_step": 0,
+            "cooldown_from_step": branch,
+            "to_step": trial.steps,
+            "evaluation": {"split": self.tuning_split, "tokens": self.study.evaluation.tokens},
+        }
+
+    def tune(self, family: str) -> dict[str, Any]:
+        """Return the settings of the fit of a family's rate law: its trials, in order."""
+        own = [trial for trial in self.trials.values() if trial.family == family]
+        return {"family": family, "trials": [dataclasses.asdict(trial) for trial in own]}
 
     def evaluate(self, run: Run) -> dict[str, Any]:
         """Return the settings of one run's evaluation."""

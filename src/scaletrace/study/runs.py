@@ -16,6 +16,7 @@ class Run:
 
     name: str
     size: str
+    family: str
     seed: int
     budget: str
     steps: int
@@ -136,6 +137,7 @@ def _run(
     return Run(
         name=f"{size}-s{seed}-{label}",
         size=size,
+        family=shape.family,
         seed=seed,
         budget=label,
         steps=steps,

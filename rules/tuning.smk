@@ -1,0 +1,59 @@
+TUNING_SPLIT = PLAN.tuning_split
+
+
+rule trial:
+    input:
+        tokens=rules.tokenize.output.train,
+        header=rules.tokenize.output.train_header,
+        held_out=f"{RESULTS}/tokens/{TUNING_SPLIT}.bin",
+        held_out_header=f"{RESULTS}/tokens/{TUNING_SPLIT}.json",
+    output:
+        result=f"{RESULTS}/tuning/{{family}}/trials/{{trial}}.json",
+    log:
+        f"{RESULTS}/logs/trial/{{family}}-{{trial}}.log",
+    priority: 10**9
+    conda:
+        "../environment.yml"
+    resources:
+        runtime=training_minutes,
+        mem_mb=training_mb,
+    params:
+        stage=lambda w: stage("trial", w.family),
+        job=job,
+        settings=lambda w: settings(PLAN.trial(PLAN.trials[w.trial])),
+    shell:
+        JOB
+
+
+rule tune:
+    input:
+        trials=lambda w: expand(
+            rules.trial.output.result,
+            family=w.family,
+            trial=[name for name, t in PLAN.trials.items() if t.family == w.family],
+        ),
+    output:
+        law=f"{RESULTS}/tuning/{{family}}/law.json",
+        trials=f"{RESULTS}/tuning/{{family}}/trials.csv",
+    log:
+        f"{RESULTS}/logs/tune/{{family}}.log",
+    priority: 10**9
+    conda:
+        "../environment.yml"
+    resources:
+        runtime=analysis_minutes,
+        mem_mb=analysis_mb,
+    params:
+        stage=stage("tune"),
+        job=job,
+        settings=lambda w: settings(PLAN.tune(w.family)),
+    shell:
+        JOB
+
+
+# Training reads the rate from the law, so that another law trains the ladder again, and it alone.
+def tuned_law(wildcards):
+    run = wildcards.get("run")
+    size = PLAN.runs[run].size if run else wildcards.size
+    laws = expand(rules.tune.output.law, family=PLAN.family(size))
+    return {"law": laws} if PLAN.is_tuned(size) else {}

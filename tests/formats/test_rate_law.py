@@ -1,0 +1,52 @@
+"""What a tuned law makes of the settings of a training."""
+
+import json
+
+import pytest
+
+from scaletrace.errors import BadInput
+from scaletrace.formats.rate_law import RateLaw, with_tuned
+from scaletrace.science.counts import Shape, n_non_embedding
+
+MODEL = {"width": 16, "layers": 2, "heads": 1, "context": 32, "vocabulary_size": 320}
+SETTINGS = {
+    "model": MODEL | {"family": "decoder"},
+    "batch_tokens": 128,
+    "learning_rate": None,
+    "beta2": 0.95,
+    "warmup_steps": 5,
+    "from_step": 10,
+    "to_step": 40,
+}
+N = n_non_embedding(Shape(**MODEL))
+
+
+@pytest.fixture
+def law(tmp_path):
+    path = tmp_path / "law.json"
+    found = RateLaw("decoder", 0.01, N / 4, -0.5, batch_tokens=128, beta2=0.9)
+    path.write_text(json.dumps(vars(found) | {"sizes": []}))
+    return path
+
+
+def test_without_a_law_settings_are_as_they_were():
+    assert with_tuned(SETTINGS, []) == SETTINGS
+
+
+def test_the_laws_rate_at_the_models_n_and_its_beta2_are_put_in(law):
+    expected = SETTINGS | {"learning_rate": pytest.approx(0.005), "beta2": 0.9}
+    assert with_tuned(SETTINGS, [law]) == expected
+
+
+def test_a_smaller_batch_takes_more_steps_to_the_same_tokens(law):
+    law.write_text(law.read_text().replace('"batch_tokens": 128', '"batch_tokens": 32'))
+    found = with_tuned(SETTINGS, [law])
+    assert found["batch_tokens"] == 32
+    for steps in ("warmup_steps", "from_step", "to_step"):
+        assert found[steps] * 32 == SETTINGS[steps] * 128
+
+
+def test_a_batch_that_does_not_divide_the_plans_is_refused(law):
+    law.write_text(law.read_text().replace('"batch_tokens": 128', '"batch_tokens": 96'))
+    with pytest.raises(BadInput, match="a batch of 96 tokens"):
+        with_tuned(SETTINGS, [law])
