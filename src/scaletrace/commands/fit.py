@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         columns.add_argument(f"--{name}", metavar="COLUMN", help=what)
     parser.add_argument("--budget", help="use only the rows with this label in column budget")
+    parser.add_argument("--family", help="use only the rows with this name in column family")
     parser.add_argument("--unweighted", action="store_true", help="ignore standard errors of loss")
     parser.add_argument(
         "--objective", default="huber", help="huber (default), squared_log, squared, asymmetric"
@@ -78,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = {
         "law": arguments.law,
         "budget": arguments.budget,
+        "family": arguments.family,
         "n": arguments.n,
         "d": arguments.d,
         "flops": arguments.flops,

@@ -77,11 +77,16 @@ class RunsTable:
         return [row[column] for row in self.rows]
 
 
-def read_runs(path: Path, budget: str | None = None) -> RunsTable:
-    """Read a CSV with a header line; keep one budget's rows if asked, and leave out failed runs.
+def read_runs(path: Path, budget: str | None = None, family: str | None = None) -> RunsTable:
+    """Read a CSV with a header line, and leave out failed runs.
+
+    Args:
+        path: the file.
+        budget: keep the rows with this label in column `budget` alone.
+        family: keep the rows with this name in column `family` alone.
 
     Raises:
-        BadInput: not a readable CSV, a ragged row, no rows, or no rows with that budget.
+        BadInput: not a readable CSV, a ragged row, no rows, or no rows of that budget or family.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -96,12 +101,14 @@ def read_runs(path: Path, budget: str | None = None) -> RunsTable:
     repeated = {name for name in header if header.count(name) > 1}
     if not header or "" in header or repeated:
         raise BadInput(f"{path}: the first line must name every column, each once; found {header}")
+    asked = {"budget": budget, "family": family}
+    kept = {column: value for column, value in asked.items() if value is not None}
     rows, lines, left_out = [], [], {}
     for line, cells in records:
         if len(cells) != len(header):
             raise BadInput(f"{path}: line {line}: {len(cells)} cells under {len(header)} columns")
         row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        if budget is not None and row.get("budget") != budget:
+        if any(row.get(column) != value for column, value in kept.items()):
             continue
         status = row.get("status", "ok")
         if status != "ok":
@@ -109,9 +116,11 @@ def read_runs(path: Path, budget: str | None = None) -> RunsTable:
             continue
         rows.append(row)
         lines.append(line)
-    if budget is not None and not rows and not left_out:
-        known = sorted({row.get("budget", "") for row in _as_rows(header, records)})
-        raise BadInput(f"{path}: no row with budget {budget!r}; the table has {', '.join(known)}")
+    if kept and not rows and not left_out:
+        every = _as_rows(header, records)
+        said = " and ".join(f"{column} {value!r}" for column, value in kept.items())
+        known = sorted({" ".join(row.get(column, "") for column in kept) for row in every})
+        raise BadInput(f"{path}: no row with {said}; the table has {', '.join(known)}")
     return RunsTable(path, header, rows, lines, left_out)
 
 

@@ -1,12 +1,13 @@
 """The plan: every job of a study with its own parameters, as a pure function of the study."""
 
 import dataclasses
+import itertools
 from functools import cached_property
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.study.config import LawName, Study
-from scaletrace.study.runs import Run, runs, shapes, warmup_steps
+from scaletrace.study.runs import Run, named, runs, shapes, warmup_steps
 from scaletrace.study.training import TunedRate
 from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
@@ -197,7 +198,7 @@ class Plan:
         return {"runs": rows}
 
     def fits(self) -> dict[str, dict[str, Any]]:
-        """Return the settings of each fit by name: one per law, or per law and budget."""
+        """Return the settings of each fit by name: per family and law one, or one per budget."""
         conventions = self.study.conventions
         common = {
             "n": f"n_{conventions.n}",
@@ -206,12 +207,14 @@ class Plan:
             "loss": "loss",
             "cluster": "size",
         }
+        families = self.study.model.family
         budgets = list(dict.fromkeys(run.budget for run in self.runs.values()))
         found: dict[str, dict[str, Any]] = {}
-        for law in self.study.fits:
+        for family, law in itertools.product(families, self.study.fits):
+            own = {"family": family} if len(families) > 1 else {}
             for budget in budgets if law in BUDGET_LAWS else [None]:
-                name = law if budget is None else f"{law}-{budget}"
-                found[name] = {"law": law, "budget": budget, **common}
+                name = "-".join([named(law, family), *([budget] if budget else [])])
+                found[name] = {"law": law, "budget": budget, **own, **common}
         return found
 
     def figures(self) -> dict[str, dict[str, Any]]:

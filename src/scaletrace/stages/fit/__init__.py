@@ -31,7 +31,7 @@ def run(
     del work
     (path,) = inputs["observations"]
     chosen = check_settings(settings)
-    table = read_runs(path, chosen.budget)
+    table = read_runs(path, chosen.budget, chosen.family)
     prepared = prepare(table, chosen)
     try:
         result = _analyse(table, prepared, chosen)
@@ -51,10 +51,11 @@ def _analyse(table: RunsTable, prepared: Prepared, chosen: Settings) -> dict[str
     observations = every.take(keep)
     names = [prepared.names[i] for i in keep]
     result = analyse(observations, law, method, prepared.columns, names)
-    result["warnings"] = _left_out(table) + result["warnings"]
+    result["warnings"] = _left_out(table) + _mixed(table) + result["warnings"]
     result["data"] = {
         "columns": prepared.columns,
         "budget": chosen.budget,
+        "family": chosen.family,
         "clusters": prepared.clusters,
         "rows": len(every) + sum(len(runs) for runs in table.left_out.values()),
         "left_out": {status: len(runs) for status, runs in table.left_out.items()},
@@ -84,6 +85,18 @@ def _left_out(table: RunsTable) -> list[dict[str, str]]:
             f"{', '.join(runs)}",
         )
         for status, runs in sorted(table.left_out.items())
+    ]
+
+
+def _mixed(table: RunsTable) -> list[dict[str, str]]:
+    families = sorted({row.get("family", "") for row in table.rows})
+    if len(families) < 2:
+        return []
+    return [
+        warning(
+            "families_mixed",
+            f"one law through runs of {', '.join(families)}: choose one with --family",
+        )
     ]
 
 

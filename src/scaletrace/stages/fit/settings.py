@@ -17,6 +17,7 @@ class Settings:
 
     law: str
     budget: str | None = None
+    family: str | None = None
     n: str | None = None
     d: str | None = None
     flops: str | None = None
