@@ -1,0 +1,88 @@
+"""The site file: what one cluster needs to know besides the profile, `slurm/site.yaml`."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from scaletrace.study.fields import Count, Section
+from scaletrace.study.reading import read
+
+SITE = Path("slurm/site.yaml")
+KEYS = "slurm/site.example.yaml"
+# What a command of SLURM may take before it counts as not answering, in seconds.
+PATIENCE = 10
+
+
+class Site(Section):
+    """A cluster's own settings; every key may be left out."""
+
+    account: str | None = Field(None, description="account that is charged (sbatch --account)")
+    partition: str | None = Field(None, description="partition for every job")
+    partitions: Path | None = Field(
+        None, description="partition table: each job goes to the partition that fits it best"
+    )
+    qos: str | None = Field(None, description="quality of service (sbatch --qos)")
+    constraint: str | None = Field(None, description="node features (sbatch --constraint)")
+    reservation: str | None = Field(None, description="reservation (sbatch --reservation)")
+    logs: Path = Field(Path("work/slurm"), description="folder for the output of SLURM jobs")
+    poll_seconds: Count = Field(30, description="between two questions to SLURM, seconds")
+    warning_seconds: Count = Field(
+        120, description="TERM comes this long before a job's time limit, seconds"
+    )
+    status: Literal["squeue", "sacct"] | None = Field(
+        None, description="what answers how jobs are; without it, the one that does"
+    )
+    pack: Literal["run", "size"] = Field(
+        "run",
+        description="what shares a submission: a run's annealing and evaluation, or every job of "
+        "a size and seed",
+    )
+    together: Count = Field(
+        1, description="packs that share one submission, side by side in one allocation"
+    )
+
+    def groups(self) -> dict[str, str]:
+        """Return the group of each rule of training: its jobs that are linked share a submission.
+
+        `{run}` stands for the run's name.
+        """
+        if self.pack == "size":
+            return dict.fromkeys(("pretrain", "anneal", "evaluate"), "training")
+        return dict.fromkeys(("anneal", "evaluate"), "{run}")
+
+    def components(self) -> dict[str, int]:
+        """Return how many packs of a group share a submission."""
+        return dict.fromkeys(set(self.groups().values()), self.together)
+
+    def status_command(self) -> str:
+        """Return `sacct` where the cluster keeps accounts, and `squeue` elsewhere."""
+        if self.status is not None:
+            return self.status
+        command = ["sacct", "--allocations", "--noheader", "--starttime", "now"]
+        try:
+            asked = subprocess.run(command, capture_output=True, timeout=PATIENCE)
+        except (OSError, subprocess.TimeoutExpired):
+            return "squeue"
+        return "squeue" if asked.returncode else "sacct"
+
+
+def read_site(path: Path = SITE) -> Site:
+    """Return the site's settings; the defaults where there is no site file.
+
+    Raises:
+        BadInput: a line per mistake, with the file, the key and what is allowed.
+    """
+    return read(path, Site, keys=KEYS) if path.exists() else Site()  # pyright: ignore[reportCallIssue]
+
+
+def job_prefix(argv: list[str] | None = None) -> str:
+    """Return what the names of SLURM jobs begin with: the study, by the name of its file."""
+    argv = sys.argv if argv is None else argv
+    for place, word in enumerate(argv):
+        name, _, value = word.partition("=")
+        if name in ("--configfile", "--configfiles"):
+            return Path(value or "".join(argv[place + 1 : place + 2])).stem
+    return "demo"
