@@ -2,24 +2,28 @@
 ESTIMATES = Estimates(PLAN, ASSUMED["cpu"], RAW_FILES)
 
 
-# The size that a job trains, and on how many tokens.
+# The trial or run that a job trains, and on how many tokens; a trunk's is its longest run.
 def trained(wildcards):
     if "trial" in wildcards.keys():
         trial = PLAN.trials[wildcards.trial]
-        return trial.size, trial.n_tokens
+        return trial, trial.n_tokens
     if "run" in wildcards.keys():
         run = PLAN.runs[wildcards.run]
-        return run.size, run.n_tokens - PLAN.start(run)
+        return run, run.n_tokens - PLAN.start(run)
     tokens = int(wildcards.tokens)
-    return wildcards.size, tokens - PLAN.state_before(wildcards.size, tokens)
+    before = PLAN.state_before(wildcards.size, tokens)
+    return PLAN.longest[wildcards.size], tokens - before
 
 
 def training_minutes(wildcards, attempt):
-    return minutes_to_ask(ESTIMATES.training_seconds(*trained(wildcards)), attempt)
+    run, tokens = trained(wildcards)
+    seconds = ESTIMATES.training_seconds(run.size, tokens, run.batch_tokens)
+    return minutes_to_ask(seconds, attempt)
 
 
 def training_mb(wildcards, attempt):
-    return mb_to_ask(ESTIMATES.training_mb(trained(wildcards)[0]), attempt)
+    run, _ = trained(wildcards)
+    return mb_to_ask(ESTIMATES.training_mb(run.size, run.batch_tokens), attempt)
 
 
 def evaluation_minutes(wildcards, attempt):

@@ -5,15 +5,23 @@ import time
 from pathlib import Path
 
 from scaletrace.lineage import graph
+from scaletrace.study.cost import ASSUMED
+from scaletrace.study.estimates import Estimates
+from scaletrace.study.jobs import jobs
 from scaletrace.study.plan import Plan
 
-# Relative cost of a job on one core: starting Python and torch (s), FLOPs at a large model's pace
-# (FLOP/s), and what each token costs however small the model (tokens/s). Only the ratios count:
-# the pace is measured as the study runs. Measured with config/demo.yaml.
-START_SECONDS = 3.0
-FLOP_PACE = 50e9
-TOKEN_PACE = 150e3
-TEXT_SECONDS = 5.0
+# What people call the jobs of a rule; trials are part of tuning.
+NAMES = {
+    "vocab": "vocabulary",
+    "tokenize": "tokens",
+    "trial": "tuning",
+    "tune": "tuning",
+    "pretrain": "trunks",
+    "anneal": "runs",
+    "evaluate": "losses",
+    "observe": "table",
+    "fit": "fits",
+}
 # Work at the assumed pace that the measured pace is averaged with, so that the first estimate is
 # not made from the first job alone.
 PRIOR_SECONDS = 60.0
@@ -34,39 +42,14 @@ class Progress:
 
     def __init__(self, plan: Plan, outputs: list[graph.Output]) -> None:
         self.began = time.time()
-        self.results = Path("results") / plan.study.study
         waiting = {output.path for output in graph.unfinished(outputs)}
+        # Only the ratios of the costs count: the pace is measured as the study runs.
+        planned = jobs(Estimates(plan, ASSUMED["cpu"]), {})
         self.jobs = [
-            Job(rule, path, cost, str(path) in waiting) for rule, path, cost in self._all(plan)
+            Job(NAMES.get(job.rule, job.rule), job.result, job.seconds, str(job.result) in waiting)
+            for job in planned
         ]
         self.finished: list[Job] = []
-
-    def _all(self, plan: Plan) -> list[tuple[str, Path, float]]:
-        def cost(size: str, tokens: int) -> float:
-            flops = plan.flops_per_token(size) * tokens
-            return START_SECONDS + flops / FLOP_PACE + tokens / TOKEN_PACE
-
-        jobs = [
-            ("corpus", self.results / "corpus/manifest.json", TEXT_SECONDS),
-            ("vocabulary", self.results / "vocab/vocabulary.json", TEXT_SECONDS),
-            ("tokens", self.results / "tokens/train.json", TEXT_SECONDS),
-        ]
-        for size, seed, tokens in plan.trunk_states():
-            folder = self.results / "trunks" / f"{size}-s{seed}" / str(tokens)
-            new = tokens - plan.state_before(size, tokens)
-            jobs.append(("trunks", folder / "state.safetensors", cost(size, new)))
-        for run in plan.trained_runs():
-            path = self.results / "runs" / run.name / "outcome.json"
-            jobs.append(("runs", path, cost(run.size, run.n_tokens - plan.start(run))))
-            jobs.append(("losses", self.results / "evals" / f"{run.name}.json", START_SECONDS))
-        jobs += [
-            ("fits", self.results / "fits" / f"{fit}.json", START_SECONDS) for fit in plan.fits()
-        ]
-        jobs += [
-            ("figures", self.results / "figures" / f"{figure}.csv", START_SECONDS)
-            for figure in plan.figures()
-        ]
-        return jobs
 
     def refresh(self) -> list[Job]:
         """Look at the files again; return the jobs that have finished since the last look."""

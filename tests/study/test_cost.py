@@ -52,9 +52,8 @@ def test_a_later_attempt_asks_for_more():
 
 
 def test_memory_grows_with_parameters_rows_and_vocabulary():
-    def mb(**changes):
-        base = {"parameters": 10**6, "channels": 512, "vocabulary": 4096, "rows": 4096}
-        return cost.training_mb(**(base | changes))
+    def mb(parameters=10**6, vocabulary=4096, rows=4096, device="cpu"):
+        return cost.training_mb(parameters, 512, vocabulary, rows, device)
 
     assert mb(parameters=11 * 10**6) - mb() == pytest.approx(
         10**7 * cost.STATE_BYTES / 2**20, abs=1
@@ -64,6 +63,6 @@ def test_memory_grows_with_parameters_rows_and_vocabulary():
     assert mb(device="cuda", rows=8192) == mb(device="cuda")
 
 
-def test_text_without_files_is_the_embedded_corpus():
-    assert cost.text_seconds([]) == cost.text_seconds([cost.EMBEDDED_BYTES])
-    assert cost.text_mb([10**9]) > cost.text_mb([])
+def test_text_takes_time_and_memory_by_its_size():
+    assert cost.text_seconds(2 * 10**9) == 2 * cost.text_seconds(10**9)
+    assert cost.text_mb(10**9) - cost.text_mb(0) == pytest.approx(cost.TEXT_MEMORY * 1e9 / 2**20)

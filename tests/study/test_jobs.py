@@ -11,20 +11,40 @@ from scaletrace.study.plan import Plan
 CONFIG = Path(__file__).parents[2] / "config"
 
 
+RATE = "{law: inverse_width, at_width: 32, value: 0.010}"
+TUNING = """
+tuning:
+  sizes: [d8-l1, d16-l1]
+  tokens: 32_000
+  rates: {decoder: [0.01, 0.02, 0.04]}
+"""
+
+
 @pytest.fixture
 def estimates():
     return Estimates(Plan(load(CONFIG / "tiny.yaml")), ASSUMED["cpu"])
 
 
-def test_every_job_needs_only_jobs_before_it(estimates):
+@pytest.fixture
+def tuned(tmp_path):
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8").replace(RATE, "{law: tuned}")
+    path = tmp_path / "tuned.yaml"
+    path.write_text(text + TUNING, encoding="utf-8")
+    return Estimates(Plan(load(path)), ASSUMED["cpu"])
+
+
+@pytest.mark.parametrize("study", ["estimates", "tuned"])
+def test_every_job_needs_only_jobs_before_it(study, request):
     seen = set()
-    for job in jobs(estimates, {"networkx": "1"}):
+    for job in jobs(request.getfixturevalue(study), {"networkx": "1"}):
         assert set(job.needs) <= seen
         assert job.name not in seen
         seen.add(job.name)
 
 
-def test_the_tokens_of_all_jobs_are_those_of_the_runs_with_trunks_counted_once(estimates):
+@pytest.mark.parametrize("study", ["estimates", "tuned"])
+def test_the_flops_of_all_jobs_are_those_of_the_plan(study, request):
+    estimates = request.getfixturevalue(study)
     plan = estimates.plan
     flops = sum(
         plan.flops_per_token(job.size) * job.tokens for job in jobs(estimates, {}) if job.size
@@ -41,3 +61,10 @@ def test_a_larger_model_takes_longer_and_a_run_no_longer_than_its_pace_says(esti
     assert seconds["anneal d48-l2-s0-48k"] == pytest.approx(
         3.0 + flops / 50e9 + tokens / 200e3 + tokens / 64 * 1.5e-3
     )
+
+
+def test_training_waits_for_the_law_that_tuning_finds(tuned):
+    needs = {job.name: job.needs for job in jobs(tuned, {})}
+    assert len([name for name in needs if name.startswith("trial ")]) == 6
+    assert needs["pretrain d48-l2 0 24960"] == ("tokenize", "tune decoder")
+    assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-lr0.01"

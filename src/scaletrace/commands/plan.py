@@ -26,6 +26,7 @@ WHENCE = {
     "observed": "observed in this study's own runs",
 }
 TEXT = ("corpus", "vocab", "tokenize")
+TUNING = ("trial", "tune")
 HEADER = ("run", "n_non_embedding", "n_tokens", "flops_exact", "batch", "rate", "memory", "time")
 
 
@@ -97,21 +98,25 @@ def _chain(jobs: Iterable["Job"], done: "Done") -> float:
 
 
 def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dict[str, Any]:
+    from scaletrace.study.jobs import LADDER
+
     plan = estimates.plan
     trunks: dict[str, list[Job]] = {}
     runs: dict[str, list[Job]] = {}
     for job in planned:
         if job.run is not None:
             runs.setdefault(job.run, []).append(job)
-        elif job.size is not None:
+        elif job.rule == "pretrain":
             trunks.setdefault(f"{job.size}-s{job.seed}", []).append(job)
-    rest = [job for job in planned if job.size is None]
+    tuning = [job for job in planned if job.rule in TUNING]
+    rest = [job for job in planned if job.rule not in (*LADDER, *TUNING)]
     total = _share("total", planned, done)
     return {
         "study": plan.study.study,
         "flops": plan.flops(),
         "pace": dataclasses.asdict(estimates.pace),
         "text": _share("text", (job for job in rest if job.rule in TEXT), done),
+        "tuning": _share("tuning", tuning, done) if tuning else None,
         "trunks": [
             {
                 "size": of_trunk[0].size,
@@ -154,6 +159,8 @@ def _accuracy(total: dict[str, Any]) -> str:
 def _text(found: dict[str, Any]) -> list[str]:
     pace, total = found["pace"], found["total"]
     rows = [[*HEADER, "state"], _cells(found["text"], "text", [""] * 5)]
+    if found["tuning"]:
+        rows.append(_cells(found["tuning"], "tuning", [""] * 5))
     of_size: dict[tuple[str, int], list[list[str]]] = {
         (run["size"], run["seed"]): [] for run in found["runs"]
     }
@@ -179,7 +186,10 @@ def _text(found: dict[str, Any]) -> list[str]:
         f"{1e6 / pace['tokens_per_s']:.2g} s a million tokens",
         f"done: {total['jobs_done']} of {total['jobs']} jobs, {total['core_hours_done']:.3g} "
         f"core-hours measured{_accuracy(total)}",
-        f"left: {total['core_hours_left']:.3g} core-hours estimated; its longest chain takes "
-        f"{duration(total['longest_chain_seconds'])}, however many cores there are",
     ]
+    if total["jobs_done"] < total["jobs"]:
+        lines.append(
+            f"left: {total['core_hours_left']:.3g} core-hours estimated; the longest chain takes "
+            f"{duration(total['longest_chain_seconds'])}, however many cores there are"
+        )
     return lines

@@ -6,7 +6,7 @@ costs however small the model. All of it is estimated; nothing here enters an ar
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 # A scheduler kills what takes longer than was asked for, so jobs ask for this much more.
 TIME_FACTOR = 3.0
@@ -29,8 +29,6 @@ LOGIT_ROWS = 2 * 512
 TEXT_BYTES_PER_S = 2e6
 TEXT_MEMORY = 8
 TEXT_BASE_MB = 1_500
-# The embedded corpus: docstrings of the pinned packages, or WikiText-2.
-EMBEDDED_BYTES = 30_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,11 +129,11 @@ def mb_to_ask(estimate: float, attempt: int = 1) -> int:
     return attempt * MEMORY_STEP_MB * math.ceil(needed / MEMORY_STEP_MB)
 
 
-def text_seconds(sizes: Sequence[int]) -> float:
-    """Return the seconds of one stage over raw text; file sizes in bytes, none for embedded."""
-    return (sum(sizes) or EMBEDDED_BYTES) / TEXT_BYTES_PER_S
+def text_seconds(size: int) -> float:
+    """Return the seconds of one stage over so many bytes of text."""
+    return size / TEXT_BYTES_PER_S
 
 
-def text_mb(sizes: Sequence[int]) -> float:
-    """Return the memory of one stage over raw text in MiB; sizes as for `text_seconds`."""
-    return TEXT_BASE_MB + TEXT_MEMORY * (sum(sizes) or EMBEDDED_BYTES) / 2**20
+def text_mb(size: int) -> float:
+    """Return the memory of one stage over so many bytes of text, in MiB."""
+    return TEXT_BASE_MB + TEXT_MEMORY * size / 2**20

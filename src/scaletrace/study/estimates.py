@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from scaletrace.study import cost
+from scaletrace.study.config import Docstrings
 from scaletrace.study.plan import Plan, Run
 
 # A forward pass takes a third of a training step's FLOPs.
@@ -11,6 +12,9 @@ FORWARD = 1 / 3
 # Fitting with its bootstraps, figures and tables: seconds, whatever the study.
 ANALYSIS_SECONDS = 10.0
 ANALYSIS_MB = 1_000
+# Text of the embedded corpora: docstrings of one large package, and WikiText-2.
+PACKAGE_BYTES = 3_500_000
+WIKITEXT_BYTES = 13_000_000
 
 
 class Estimates:
@@ -22,23 +26,28 @@ class Estimates:
         self.raw_files = raw_files or []
 
     @cached_property
-    def text_sizes(self) -> list[int]:
-        """Sizes of the raw text's files in bytes; none for an embedded corpus."""
-        return [Path(path).stat().st_size for path in self.raw_files]
+    def text_bytes(self) -> int:
+        """Bytes of raw text; of an embedded corpus, about."""
+        corpus = self.plan.study.corpus
+        if self.raw_files:
+            return sum(Path(path).stat().st_size for path in self.raw_files)
+        if isinstance(corpus, Docstrings):
+            return PACKAGE_BYTES * len(corpus.packages)
+        return WIKITEXT_BYTES
 
-    def training_seconds(self, size: str, tokens: int) -> float:
+    def training_seconds(self, size: str, tokens: int, batch_tokens: int) -> float:
         """Return the seconds of a job that trains one size on so many tokens."""
         flops = self.plan.flops_per_token(size) * tokens
-        return self.pace.seconds(flops, tokens, tokens / self.plan.longest[size].batch_tokens)
+        return self.pace.seconds(flops, tokens, tokens / batch_tokens)
 
-    def training_mb(self, size: str) -> int:
+    def training_mb(self, size: str, batch_tokens: int) -> int:
         """Return the memory of a job that trains one size, in MiB."""
-        shape, study = self.plan.sizes[size], self.plan.study
+        shape = self.plan.sizes[size]
         return cost.training_mb(
             parameters=self.plan.longest[size].n_total,
             channels=shape.width * shape.layers,
-            vocabulary=study.vocabulary.size,
-            rows=self.plan.longest[size].batch_tokens,
+            vocabulary=shape.vocabulary_size,
+            rows=batch_tokens,
         )
 
     def evaluation_seconds(self, run: Run) -> float:
@@ -49,8 +58,8 @@ class Estimates:
 
     def text_seconds(self) -> float:
         """Return the seconds of one stage over the raw text."""
-        return cost.text_seconds(self.text_sizes)
+        return cost.text_seconds(self.text_bytes)
 
     def text_mb(self) -> float:
         """Return the memory of one stage over the raw text, in MiB."""
-        return cost.text_mb(self.text_sizes)
+        return cost.text_mb(self.text_bytes)

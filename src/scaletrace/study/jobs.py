@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
+from scaletrace.study.plan import Plan
+
+# The rules whose jobs lead to one run each, or to a trunk that runs share.
+LADDER = ("pretrain", "anneal", "evaluate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,8 +19,9 @@ class Job:
     name: the rule, and what tells it from the rule's other jobs; `needs` are names.
     result: a file that stands for all its outputs.
     settings: gives the parameters that the job is handed.
-    size, run: what it trains or measures; a trunk's segment belongs to no single run.
     seconds, memory_mb: estimates; MiB.
+    tokens: trained on in this job.
+    size, seed, run: what it trains or measures; a trunk's segment belongs to no single run.
     """
 
     rule: str
@@ -50,14 +55,16 @@ def jobs(estimates: Estimates, packages: dict[str, str]) -> Iterator[Job]:
     text = {"seconds": estimates.text_seconds(), "memory_mb": estimates.text_mb()}
     analysis = {"seconds": ANALYSIS_SECONDS, "memory_mb": ANALYSIS_MB}
 
-    def alone(rule: str, result: str, settings: Callable[[], dict[str, Any]], *needs: str, **cost):
-        return Job(
-            rule, {}, results / result, results / f"logs/{rule}.log", needs, settings, **cost
-        )
+    def alone(
+        rule: str, result: str, settings: Callable[[], dict[str, Any]], *needs: str, **cost: float
+    ) -> Job:
+        log = results / f"logs/{rule}.log"
+        return Job(rule, {}, results / result, log, needs, settings, **cost)  # pyright: ignore[reportArgumentType]
 
     yield alone("corpus", "corpus/manifest.json", lambda: plan.corpus(packages), **text)
     yield alone("vocab", "vocab/vocabulary.json", plan.vocabulary, "corpus", **text)
     yield alone("tokenize", "tokens/train.json", dict, "vocab", **text)
+    yield from _tuning(estimates, results, analysis)
     yield from _trunks(estimates, results)
     evaluations = []
     for job in _runs(estimates, results):
@@ -81,23 +88,54 @@ def jobs(estimates: Estimates, packages: dict[str, str]) -> Iterator[Job]:
             )
 
 
-def _trunk(size: str, seed: int, tokens: int) -> str:
-    return f"pretrain {size} {seed} {tokens}"
+def _tuning(estimates: Estimates, results: Path, analysis: dict[str, Any]) -> Iterator[Job]:
+    plan = estimates.plan
+    for trial in plan.trials.values():
+        yield Job(
+            "trial",
+            {"family": trial.family, "trial": trial.trial},
+            results / f"tuning/{trial.family}/trials/{trial.trial}.json",
+            results / f"logs/trial/{trial.family}-{trial.trial}.log",
+            ("tokenize",),
+            lambda trial=trial: plan.trial(trial),
+            estimates.training_seconds(trial.size, trial.n_tokens, trial.batch_tokens),
+            estimates.training_mb(trial.size, trial.batch_tokens),
+            trial.n_tokens,
+            trial.size,
+            trial.seed,
+        )
+    for family in plan.tuned_families():
+        own = [trial for trial in plan.trials.values() if trial.family == family]
+        yield Job(
+            "tune",
+            {"family": family},
+            results / f"tuning/{family}/law.json",
+            results / f"logs/tune/{family}.log",
+            tuple(f"trial {family} {trial.trial}" for trial in own),
+            lambda family=family: plan.tune(family),
+            **analysis,
+        )
+
+
+def _before(plan: Plan, size: str, seed: int, tokens: int) -> tuple[str, ...]:
+    """Return what training of a size needs that goes on after so many tokens."""
+    first = f"pretrain {size} {seed} {tokens}" if tokens else "tokenize"
+    return (first, f"tune {plan.family(size)}") if plan.is_tuned(size) else (first,)
 
 
 def _trunks(estimates: Estimates, results: Path) -> Iterator[Job]:
     plan = estimates.plan
     for size, seed, tokens in plan.trunk_states():
-        before = plan.state_before(size, tokens)
+        before, batch = plan.state_before(size, tokens), plan.longest[size].batch_tokens
         yield Job(
             "pretrain",
             {"size": size, "seed": str(seed), "tokens": str(tokens)},
             results / f"trunks/{size}-s{seed}/{tokens}/state.safetensors",
             results / f"logs/pretrain/{size}-s{seed}-{tokens}.log",
-            (_trunk(size, seed, before) if before else "tokenize",),
+            _before(plan, size, seed, before),
             lambda size=size, seed=seed, tokens=tokens: plan.pretrain(size, seed, tokens),
-            estimates.training_seconds(size, tokens - before),
-            estimates.training_mb(size),
+            estimates.training_seconds(size, tokens - before, batch),
+            estimates.training_mb(size, batch),
             tokens - before,
             size,
             seed,
@@ -114,10 +152,10 @@ def _runs(estimates: Estimates, results: Path) -> Iterator[Job]:
             {"run": run.name},
             results / f"runs/{run.name}/outcome.json",
             results / f"logs/anneal/{run.name}.log",
-            (_trunk(run.size, run.seed, start) if start else "tokenize",),
+            _before(plan, run.size, run.seed, start),
             lambda run=run: plan.anneal(run),
-            estimates.training_seconds(run.size, run.n_tokens - start),
-            estimates.training_mb(run.size),
+            estimates.training_seconds(run.size, run.n_tokens - start, run.batch_tokens),
+            estimates.training_mb(run.size, run.batch_tokens),
             run.n_tokens - start,
             **of_run,
         )
@@ -129,6 +167,6 @@ def _runs(estimates: Estimates, results: Path) -> Iterator[Job]:
             (f"anneal {run.name}",),
             lambda run=run: plan.evaluate(run),
             estimates.evaluation_seconds(run),
-            estimates.training_mb(run.size),
+            estimates.training_mb(run.size, run.batch_tokens),
             **of_run,
         )
