@@ -23,6 +23,7 @@ COMMANDS = (
     "audit",
     "sign",
     "export",
+    "diff",
 )
 
 

@@ -253,15 +253,24 @@ def test_jobs_of_uncommitted_code_are_said_to_be_unknown(clone, jobs):
     assert any("uncommitted changes" in note for note in report.notes)
 
 
-def test_an_identical_rerun_is_no_mismatch(clone, jobs):
-    path = records.path_of("tiny", "evaluate", {"run": "d8-l1-s0-32k"})
-    before = records.read(path)
-    clone.snakemake("--cores", "1", "--force", str(RESULTS / "evals/d8-l1-s0-32k.json"))
-    assert records.read(path)["id"] == before["id"]
-    assert records.read(path)["seal"] != before["seal"]
+def test_an_identical_rerun_from_training_to_figure_is_no_mismatch(clone, jobs):
+    made = [
+        *("trunks/d8-l1-s0/24960/state.safetensors", "runs/d8-l1-s0-32k/model.safetensors"),
+        *("evals/d8-l1-s0-32k.json", "observations.csv"),
+        *("fits/power_n-32k.json", "fits/power_n-48k.json", "figures/residuals.csv"),
+    ]
+    targets = {str(RESULTS / name) for name in made}
+    before = {path: records.read(path) for path in jobs}
+    clone.snakemake("--cores", "2", "--force", *targets)
+    assert {path: records.read(path)["id"] for path in jobs} == {
+        path: record["id"] for path, record in before.items()
+    }
+    again = [path for path in jobs if records.read(path)["seal"] != before[path]["seal"]]
+    assert targets <= {output for path in again for output in jobs[path].outputs.values()}
     report = audit.audit("tiny", jobs=jobs)
     assert report.findings == []
-    assert any("written anew since the study was recorded" in note for note in report.notes)
+    (note,) = report.notes
+    assert note.startswith(f"{len(again)} records were written anew since the study was recorded")
 
 
 def test_only_what_a_path_rests_on_is_audited(clone, jobs):

@@ -47,17 +47,27 @@ class Ancestry:
     """Every readable job record of a study, joined by the paths of the files between them.
 
     `unreadable` holds one message per file that is no job record. Ids are not checked here.
+
+    Args:
+        study: its name.
+        contents: the records' bytes by path, where they are not those of the working folder.
     """
 
-    def __init__(self, study: str) -> None:
+    def __init__(self, study: str, contents: dict[Path, bytes] | None = None) -> None:
         if not re.fullmatch(NAME, study):
             raise BadInput(f"study: found {study[:80]!r}; a study's name is like {NAME}")
         self.study = study
         self.jobs: list[Job] = []
         self.unreadable: dict[Path, str] = {}
-        for path in sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json")):
+        paths = (records.PROVENANCE / "jobs" / study).glob("*/*.json")
+        for path in sorted(paths if contents is None else contents):
             try:
-                self.jobs.append(Job(path, records.parse(path)))
+                record = (
+                    records.parse(path)
+                    if contents is None
+                    else records.from_bytes(contents[path], path)
+                )
+                self.jobs.append(Job(path, record))
             except BadInput as problem:
                 self.unreadable[path] = str(problem)
         self.makers: dict[str, Job] = {

@@ -87,6 +87,37 @@ def meaning(source: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def parts(source: str) -> dict[str, str]:
+    """Return the hash of each function, method, class body and assignment of a module by its name.
+
+    What has no name, such as imports, goes by `the rest of the module`.
+    """
+    found: dict[str, list[ast.AST]] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef):
+            methods = [
+                n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+            ]
+            for method in methods:
+                found.setdefault(f"{node.name}.{method.name}", []).append(method)
+            node.body = [n for n in node.body if n not in methods]
+            found.setdefault(f"class {node.name}", []).append(node)
+        elif not _is_docstring(node):
+            found.setdefault(_name(node), []).append(node)
+    return {
+        name: hashlib.sha256(json.dumps([_plain(n) for n in nodes]).encode()).hexdigest()
+        for name, nodes in found.items()
+    }
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return node.name
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return ", ".join(names) or "the rest of the module"
+
+
 def combined(modules: dict[str, str]) -> str:
     """Return the fingerprint of code that consists of these modules."""
     return hashlib.sha256(json.dumps(modules, sort_keys=True).encode()).hexdigest()

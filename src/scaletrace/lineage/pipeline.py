@@ -59,6 +59,12 @@ def _plots(jobs: list[dict[str, Any]], study: str) -> list[Any]:
     ]
 
 
+def owner(stage: dict[str, Any]) -> str | None:
+    """Return the study that a stage of dvc.yaml was compiled from; None for one of another kind."""
+    meta = stage.get("meta")
+    return meta.get("study") if isinstance(meta, dict) else None
+
+
 def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]:
     """Return the parameters of each fit by the file that shows them to `dvc metrics`.
 
@@ -96,15 +102,11 @@ def compiled(
     Raises:
         BadInput: two jobs would have one name.
     """
-    before = DVC_YAML.read_text(encoding="utf-8") if DVC_YAML.exists() else ""
-    try:
-        content = yaml.load(before, store.LOADER) or {}
-    except yaml.YAMLError as error:
-        raise BadInput(f"{DVC_YAML}: not readable ({str(error)[:200]})") from None
+    content = store.read_yaml(DVC_YAML) if DVC_YAML.exists() else {}
     stages = {
         name: stage
-        for name, stage in (content.get("stages") or {}).items()
-        if (stage.get("meta") or {}).get("study") != study
+        for name, stage in store.stages(content, DVC_YAML).items()
+        if owner(stage) != study
     }
     for job in jobs:
         name = stage_name(job["identity"], study)

@@ -112,12 +112,39 @@ def parse(path: Path) -> dict[str, Any]:
         BadInput: the file is no job record.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: no readable job record ({error})") from None
+    return from_bytes(content, path)
+
+
+def plain(content: bytes, where: object) -> Any:
+    """Return the data of a JSON file that may be hostile.
+
+    Raises:
+        BadInput: it is no JSON, or nested too deep; `where` names it.
+    """
+    try:
+        value = json.loads(content.decode("utf-8"))
+        _require_shallow(value)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{where}: no readable JSON ({error})") from None
+    return value
+
+
+def from_bytes(content: bytes, path: Path) -> dict[str, Any]:
+    """Return a job record of sound form, whatever its id, from a file's content.
+
+    Raises:
+        BadInput: it is no job record; `path` names it.
+    """
+    try:
+        record = json.loads(content.decode("utf-8"))
         _require_shallow(record)
         _require_form(record)
         # What cannot be written again, such as not a number, was not written by a job.
         json.dumps(record, allow_nan=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path}: no readable job record ({error})") from None
     return record
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from scaletrace.errors import BadInput
+from scaletrace.lineage import records
 from scaletrace.study import files
 
 DVC_LOCK = Path("dvc.lock")
@@ -30,6 +31,62 @@ def _repository() -> Iterator[Any]:
         raise BadInput(f"dvc: {error}") from None
 
 
+def _require_plain(text: str) -> None:
+    """Raise ValueError for what would crash the parser in C, or swell in memory."""
+    depth = 0
+    for event in yaml.parse(text, LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > records.DEEPEST or isinstance(event, yaml.AliasEvent):
+            raise ValueError("nested deeper than DVC writes, or with aliases")
+
+
+def from_yaml(content: bytes, where: object) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds, which may be hostile.
+
+    Raises:
+        BadInput: it is no mapping, is nested too deep or has aliases; `where` names it.
+    """
+    try:
+        text = content.decode("utf-8")
+        _require_plain(text)
+        found = yaml.load(text, LOADER)
+        if not isinstance(found, dict):
+            raise ValueError("no mapping")
+    except (ValueError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise BadInput(f"{where}: not readable ({said})") from None
+    return found
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds; an empty one for an empty file.
+
+    Raises:
+        BadInput: the file cannot be read, see `from_yaml`.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: not readable ({error.strerror})") from None
+    return from_yaml(content, path) if content.strip() else {}
+
+
+def stages(content: dict[str, Any], where: object) -> dict[str, dict[str, Any]]:
+    """Return the stages of dvc.yaml or dvc.lock by name.
+
+    Raises:
+        BadInput: a stage is no mapping, or has no name.
+    """
+    found = content.get("stages") or {}
+    if not isinstance(found, dict):
+        raise BadInput(f"{where}: stages: not a mapping")
+    for name, stage in found.items():
+        if not isinstance(name, str) or not isinstance(stage, dict):
+            raise BadInput(f"{where}: stages.{str(name)[:80]}: not a mapping with a name")
+    return found
+
+
 def locked() -> dict[str, Any]:
     """Return the stages of dvc.lock by name.
 
@@ -38,13 +95,7 @@ def locked() -> dict[str, Any]:
     """
     if not DVC_LOCK.exists():
         return {}
-    try:
-        stages = yaml.load(DVC_LOCK.read_text(encoding="utf-8"), LOADER)["stages"]
-        if not all(isinstance(stage, dict) for stage in stages.values()):
-            raise ValueError("a stage is no mapping")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise BadInput(f"{DVC_LOCK}: not readable ({str(error)[:200]})") from None
-    return stages
+    return stages(read_yaml(DVC_LOCK), DVC_LOCK)
 
 
 def prune(stages: set[str]) -> None:

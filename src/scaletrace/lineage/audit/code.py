@@ -2,15 +2,12 @@
 
 import functools
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from scaletrace.lineage import fingerprint
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
-
-SOURCES = PurePosixPath("src")
+from scaletrace.lineage.snapshot import module_paths, objects
 
 
 def check(scope: Scope) -> Iterator[Finding]:
@@ -28,7 +25,7 @@ def check(scope: Scope) -> Iterator[Finding]:
         for module, digest in job.identity["code"]["modules"].items():
             if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", module):
                 yield scope.finding(str(job.path), "code.modules", "names of modules", module)
-            elif any(_touches(line, path) for line in changed for path in _paths(module)):
+            elif any(_touches(line, path) for line in changed for path in module_paths(module)):
                 dirty.add(job.name)
             else:
                 by_commit.setdefault(commit, {}).setdefault(f"{module} {digest}", []).append(job)
@@ -51,22 +48,22 @@ def _compare(
         f"{commit}:{path}"
         for commit, found in by_commit.items()
         for module in dict.fromkeys(key.partition(" ")[0] for key in found)
-        for path in _paths(module)
+        for path in module_paths(module)
     ]
-    sources = _at_commits([*by_commit, *wanted])
+    sources = objects([*by_commit, *wanted])
     for commit, found in by_commit.items():
         if sources.get(commit) is None:
             unknown |= {job.name for jobs in found.values() for job in jobs}
             continue
         for key, jobs in found.items():
             module, _, digest = key.partition(" ")
-            texts = (sources.get(f"{commit}:{path}") for path in _paths(module))
+            texts = (sources.get(f"{commit}:{path}") for path in module_paths(module))
             text = next((text for text in texts if text is not None), None)
             actual = "no such module" if text is None else _meaning(text)
             if actual != digest:
                 names = tuple(sorted({n for j in jobs for n in (j.name, *_resting(scope, j))}))
                 yield Finding(
-                    f"{commit[:12]}:{_paths(module)[-1]}",
+                    f"{commit[:12]}:{module_paths(module)[-1]}",
                     f"code.modules.{module}",
                     f"{digest} as in {jobs[0].path}",
                     actual,
@@ -76,11 +73,6 @@ def _compare(
 
 def _resting(scope: Scope, job: Job) -> tuple[str, ...]:
     return scope.affected(str(job.path))
-
-
-def _paths(module: str) -> tuple[str, str]:
-    base = SOURCES.joinpath(*module.split("."))
-    return str(base / "__init__.py"), f"{base}.py"
 
 
 def _touches(line: str, path: str) -> bool:
@@ -95,28 +87,3 @@ def _meaning(source: bytes) -> str:
         return fingerprint.meaning(source.decode("utf-8"))
     except (ValueError, SyntaxError, RecursionError) as error:
         return f"no Python ({error})"
-
-
-def _at_commits(names: list[str]) -> dict[str, bytes | None]:
-    """Return the contents of objects of the repository by name; None for those that it lacks."""
-    try:
-        done = subprocess.run(
-            ["git", "cat-file", "--batch"],
-            input="".join(f"{name}\n" for name in names).encode(),
-            capture_output=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    found: dict[str, bytes | None] = {}
-    rest, at = done.stdout, 0
-    for name in names:
-        end = rest.index(b"\n", at)
-        header, at = rest[at:end].split(b" "), end + 1
-        if header[-1] == b"missing" or len(header) != 3:
-            found[name] = None
-            continue
-        size = int(header[2])
-        found[name] = rest[at : at + size]
-        at += size + 1
-    return found

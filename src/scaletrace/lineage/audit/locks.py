@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scaletrace.errors import BadInput
 from scaletrace.lineage import pipeline, records, root, store
 from scaletrace.lineage.ancestry import Job
@@ -14,26 +12,21 @@ from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import leaves
 from scaletrace.study import files
 
-# The same parser in C, as PyYAML may be built: 20 times as fast.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ABSENT = "nothing"
 
 
 def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
     """Compare each stage with the record that it was compiled from, value by value."""
     try:
-        stages, lock = _stages(pipeline.DVC_YAML), _read(store.DVC_LOCK)
+        stages = store.stages(_read(pipeline.DVC_YAML), pipeline.DVC_YAML)
+        lock = _read(store.DVC_LOCK)
+        locked = store.stages(lock, store.DVC_LOCK)
         held = root.read(scope.study) if root.path_of(scope.study).exists() else None
     except BadInput as problem:
         file, _, message = str(problem).partition(": ")
         yield Finding(file, "", "a file as `scaletrace record` writes it", message)
         return
-    locked = lock.get("stages") or {}
-    mine = {
-        name
-        for name, stage in stages.items()
-        if (stage.get("meta") or {}).get("study") == scope.study
-    }
+    mine = {name for name, stage in stages.items() if pipeline.owner(stage) == scope.study}
     if not mine and held is None:
         scope.notes.append(
             "finished but not recorded: only the job records vouch for the files, and nothing "
@@ -61,43 +54,7 @@ def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        _require_plain(text)
-        content = yaml.load(text, LOADER)
-        stages = content.get("stages") or {}
-        if not all(isinstance(stage, dict) for stage in stages.values()):
-            raise ValueError("a stage is no mapping")
-        leaves(content)
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        yaml.YAMLError,
-    ) as error:
-        raise BadInput(f"{path}: not readable ({' '.join(str(error).split())[:200]})") from None
-    return content
-
-
-def _require_plain(text: str) -> None:
-    """Raise ValueError for what would crash the parser in C, or swell in memory."""
-    depth = 0
-    for event in yaml.parse(text, LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > records.DEEPEST or isinstance(event, yaml.AliasEvent):
-            raise ValueError("nested deeper than DVC writes, or with aliases")
-
-
-def _stages(path: Path) -> dict[str, Any]:
-    stages = _read(path).get("stages") or {}
-    if not all(isinstance(stage.get("meta") or {}, dict) for stage in stages.values()):
-        raise BadInput(f"{path}: a stage's meta is no mapping")
-    return stages
+    return store.read_yaml(path) if path.exists() else {}
 
 
 def _root(scope: Scope, held: dict[str, Any] | None) -> Any:

@@ -1,0 +1,103 @@
+"""One of the two states of a study that are compared."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import drift, fingerprint, records, store
+from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.lineage.snapshot import Snapshot
+
+SMALL = (".csv", ".json")
+HARDWARE = ("cpu", "cpu_features", "gpu", "threads")
+
+
+class Side:
+    """A study in a snapshot: its job records, and what can be read of what they name.
+
+    Raises:
+        BadInput: the snapshot has no records of the study.
+    """
+
+    def __init__(self, snapshot: Snapshot, study: str) -> None:
+        self.snapshot, self.notes = snapshot, []
+        names = snapshot.names(f"{records.PROVENANCE}/jobs/{study}", ".json")
+        held = snapshot.read([name for name in names if name.count("/") == 4])
+        self.ancestry = Ancestry(study, {Path(n): c for n, c in held.items() if c is not None})
+        if not self.ancestry.jobs:
+            known = ", ".join(studies(snapshot)) or "none"
+            raise BadInput(f"{snapshot.name}: no job records of study {study}; it has {known}")
+        self.jobs = {job.path: job for job in self.ancestry.jobs}
+        self.notes += [f"{snapshot.name}: {said}" for said in self.ancestry.unreadable.values()]
+        digests = {
+            str(job.record["circumstances"].get("environment")) for job in self.jobs.values()
+        }
+        places = {digest: f"{records.PROVENANCE}/env/{digest}.json" for digest in digests}
+        made = [path for path in self.ancestry.makers if path.endswith(SMALL)]
+        self._config = f"config/{study}.yaml"
+        self._contents = snapshot.read([*made, *places.values(), self._config])
+        self._environments = {d: self._environment(d, path) for d, path in places.items()}
+
+    def _environment(self, digest: str, path: str) -> dict[str, Any]:
+        content = self._contents[path]
+        if content is None or hashlib.sha256(content).hexdigest() != digest:
+            return {"environment": digest}
+        return drift.leaves(records.plain(content, path), "environment")
+
+    def config(self) -> dict[str, Any]:
+        """Return the study file's values by their dotted names."""
+        content = self._contents[self._config]
+        if content is None:
+            self.notes.append(f"{self.snapshot.name}: {self._config} is not there")
+            return {}
+        where = f"{self.snapshot.name}: {self._config}"
+        values = drift.leaves(store.from_yaml(content, where), "")
+        return {name.removeprefix("."): value for name, value in values.items()}
+
+    def content(self, entry: dict[str, Any] | None) -> bytes | None:
+        """Return a small output's bytes; None where they are not there or not the recorded ones."""
+        if entry is None:
+            return None
+        content, path = self._contents.get(entry["path"]), entry["path"]
+        if content is None:
+            self.notes.append(f"{self.snapshot.name}: {path} is not there: known by its hash only")
+        elif hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            self.notes.append(
+                f"{self.snapshot.name}: {path} is not what its record says, and left aside; "
+                "scaletrace audit tells more"
+            )
+            return None
+        return content
+
+    def environment(self, job: Job) -> dict[str, Any]:
+        """Return what was installed when a job ran, by dotted names, or its hash alone."""
+        return self._environments[str(job.record["circumstances"].get("environment"))]
+
+    def hardware(self, job: Job) -> dict[str, Any]:
+        """Return what a job ran on."""
+        said = job.record["circumstances"]
+        return {name: said[name] for name in HARDWARE if name in said}
+
+    def parts(self, job: Job, module: str) -> dict[str, str] | None:
+        """Return the parts of a module as a job ran it, see `fingerprint.parts`.
+
+        None where no text of it with the recorded meaning is here.
+        """
+        digest = job.identity["code"]["modules"].get(module)
+        git = job.record["circumstances"].get("git")
+        commit = git.get("commit") if isinstance(git, dict) else None
+        for content in self.snapshot.module(module, commit):
+            try:
+                text = content.decode("utf-8")
+                if fingerprint.meaning(text) == digest:
+                    return fingerprint.parts(text)
+            except (ValueError, SyntaxError, RecursionError):
+                continue
+        return None
+
+
+def studies(snapshot: Snapshot) -> list[str]:
+    """Return the studies that a snapshot has job records of."""
+    names = snapshot.names(f"{records.PROVENANCE}/jobs", ".json")
+    return sorted({Path(name).parts[2] for name in names if name.count("/") == 4})

@@ -1,0 +1,177 @@
+"""The numbers that moved between two states of a study, file by file."""
+
+import csv
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import records
+from scaletrace.lineage.ancestry import Job
+from scaletrace.lineage.diff.causes import Causes, causes, different
+from scaletrace.lineage.diff.side import Side
+
+Entry = dict[str, Any] | None  # an output of a job record
+Pair = tuple[Entry, Entry]
+
+
+@dataclasses.dataclass(frozen=True)
+class Moved:
+    """One result that is not the same on both sides: its values by name, then and now.
+
+    `kind` is observation, fit, figure, curve or file. `values` is empty where only the hashes of
+    a file are at hand, or where a figure's looks alone changed.
+    """
+
+    kind: str
+    name: str
+    values: dict[str, tuple[Any, Any]]
+    why: Causes
+
+
+def moves(then: Side, now: Side) -> Iterator[Moved]:
+    """Yield what moved: each run's observation, each fit, figure, loss curve and other file."""
+    for path in sorted(then.jobs.keys() | now.jobs.keys()):
+        a, b = then.jobs.get(path), now.jobs.get(path)
+        before, after = _outputs(a), _outputs(b)
+        pairs = {n: (before.get(n), after.get(n)) for n in sorted(before.keys() | after.keys())}
+        moved = {name: pair for name, pair in pairs.items() if _sha256(pair[0]) != _sha256(pair[1])}
+        if moved:
+            why, one = causes(then, now, path), b or a
+            rule = one.rule if one else ""
+            yield from OF_RULE.get(rule, _files)(then, now, moved, why)
+
+
+def _outputs(job: Job | None) -> dict[str, dict[str, Any]]:
+    return {} if job is None else {entry["name"]: entry for entry in job.identity["outputs"]}
+
+
+def _sha256(entry: Entry) -> str | None:
+    return None if entry is None else entry["sha256"]
+
+
+def _path(pair: Pair) -> Path:
+    return Path((pair[1] or pair[0] or {})["path"])
+
+
+def _read(then: Side, now: Side, pair: Pair) -> tuple[bytes, bytes] | None:
+    """Return a file's bytes on both sides, none for a file that is new or gone.
+
+    None where they are not at hand.
+    """
+    found = then.content(pair[0]), now.content(pair[1])
+    if any(c is None and entry is not None for c, entry in zip(found, pair, strict=True)):
+        return None
+    return found[0] or b"", found[1] or b""
+
+
+def _observations(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterator[Moved]:
+    """Yield the runs of which a number moved, each with the causes in its own chain."""
+    for pair in moved.values():
+        path, contents = _path(pair), _read(then, now, pair)
+        if contents is None:
+            yield Moved("file", str(path), {}, why)
+            continue
+        before, after = ({row.get("run", ""): row for row in _rows(c, path)} for c in contents)
+        for run in dict.fromkeys([*before, *after]):
+            values = different(_cells(before.get(run, {})), _cells(after.get(run, {})))
+            if values:
+                yield Moved("observation", run, values, _of_run(then, now, run) or why)
+
+
+def _of_run(then: Side, now: Side, run: str) -> Causes | None:
+    """Return why a run's evaluation moved; None where it did not, or is on one side alone."""
+    path = records.path_of(now.ancestry.study, "evaluate", {"run": run})
+    a, b = then.jobs.get(path), now.jobs.get(path)
+    if a is None or b is None or _outputs(a) == _outputs(b):
+        return None
+    return causes(then, now, path)
+
+
+def _fits(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterator[Moved]:
+    for pair in moved.values():
+        contents, path = _read(then, now, pair) or (b"", b""), _path(pair)
+        values = different(*(_parameters(content, path) for content in contents))
+        yield Moved("fit", path.stem, values, why)
+
+
+def _figures(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterator[Moved]:
+    """Yield a figure with the values that moved in it; none where its looks alone did."""
+    name, pair = next(iter(moved.items()))
+    if "csv" in moved:
+        name, pair = "csv", moved["csv"]
+    contents = (_read(then, now, pair) if name == "csv" else None) or (b"", b"")
+    values = different(*(_plotted(_rows(content, _path(pair))) for content in contents))
+    yield Moved("figure", _path(pair).stem, values, why)
+
+
+def _files(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterator[Moved]:
+    """Yield a training's loss curve with its last loss, and every other file."""
+    for name, pair in moved.items():
+        path = _path(pair)
+        if name != "curve":
+            yield Moved("file", str(path), {}, why)
+            continue
+        contents = _read(then, now, pair) or (b"", b"")
+        ends = [{"last loss": rows[-1].get("loss")} for c in contents if (rows := _rows(c, path))]
+        values = different(*(_cells(end) for end in ends)) if len(ends) == 2 else {}
+        yield Moved("curve", "/".join(path.parts[2:-1]), values, why)
+
+
+OF_RULE = {"observe": _observations, "fit": _fits, "figures": _figures}
+
+
+def _rows(content: bytes, path: Path) -> list[dict[str, str]]:
+    try:
+        reader = csv.DictReader(content.decode("utf-8").splitlines(), strict=True)
+        return [{str(k): str(v) for k, v in row.items()} for row in reader]
+    except (ValueError, csv.Error) as error:
+        raise BadInput(f"{path}: no readable table ({error})") from None
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the cells of a row that are not empty, as numbers where they are."""
+    return {name: _number(text) for name, text in row.items() if text}
+
+
+def _number(text: str) -> Any:
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return value if math.isfinite(value) else text
+
+
+def _parameters(content: bytes, path: Path) -> dict[str, Any]:
+    """Return a fit's parameters and the ends of their intervals."""
+    if not content:
+        return {}
+    fit = records.plain(content, path)
+    try:
+        intervals = {
+            f"{name}.{end}": interval[end]
+            for name, interval in fit["intervals"].items()
+            for end in ("low", "high")
+        }
+        return {**fit["params"], **intervals}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{path}: no fit ({error!r})") from None
+
+
+def _plotted(rows: list[dict[str, str]]) -> dict[str, Any]:
+    """Return every number in a figure by its series, and by its run or its place in the curve."""
+    found: dict[str, Any] = {}
+    counted: Counter[str] = Counter()
+    for row in rows:
+        series = f"{row.get('series')}: {row.get('kind')}"
+        counted[series] += 1
+        place = row.get("run") or counted[series]
+        found |= {
+            f"{series} {place}: {axis}": _number(row[axis])
+            for axis in ("x", "y", "low", "high")
+            if row.get(axis)
+        }
+    return found

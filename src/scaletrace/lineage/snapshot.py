@@ -1,0 +1,121 @@
+"""A study as it lies in a folder, or in a commit of git: files by repository-relative names."""
+
+import subprocess
+from pathlib import Path, PurePosixPath
+
+from scaletrace.errors import BadInput
+from scaletrace.lineage import records
+
+SOURCES = PurePosixPath("src")
+
+
+def module_paths(module: str) -> tuple[str, str]:
+    """Return the two places where a module of the package may lie."""
+    base = SOURCES.joinpath(*module.split("."))
+    return str(base / "__init__.py"), f"{base}.py"
+
+
+def objects(names: list[str], repository: Path = Path()) -> dict[str, bytes | None]:
+    """Return the contents of objects of a git repository by name; None for those that it lacks."""
+    try:
+        done = subprocess.run(
+            ["git", "cat-file", "--batch"],
+            input="".join(f"{name}\n" for name in names).encode(),
+            capture_output=True,
+            check=True,
+            cwd=repository,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    found: dict[str, bytes | None] = {}
+    rest, at = done.stdout, 0
+    for name in names:
+        end = rest.index(b"\n", at)
+        header, at = rest[at:end].split(b" "), end + 1
+        if header[-1] == b"missing" or len(header) != 3:
+            found[name] = None
+            continue
+        size = int(header[2])
+        found[name] = rest[at : at + size]
+        at += size + 1
+    return found
+
+
+class Snapshot:
+    """What a person names: a folder that holds a copy of the repository, or a git revision.
+
+    Raises:
+        BadInput: it is neither.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name, self.commit = name, ""
+        self.folder = Path(name)
+        if self.folder.is_dir():
+            return
+        self.folder = Path()
+        command = [
+            "git",
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            f"{name}^{{commit}}",
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{name!r}: no folder, and git cannot be asked ({error})") from None
+        self.commit = done.stdout.strip()
+        if done.returncode or not self.commit:
+            raise BadInput(f"{name!r}: neither a folder nor a revision of this repository")
+
+    @property
+    def title(self) -> str:
+        """What was named, with the commit that it is."""
+        return f"{self.name} ({self.commit[:12]})" if self.commit else self.name
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Return the files with a suffix below a folder of the repository."""
+        if not self.commit:
+            found = (self.folder / folder).rglob(f"*{suffix}")
+            return sorted(path.relative_to(self.folder).as_posix() for path in found)
+        command = [
+            "git",
+            "ls-tree",
+            "-r",
+            "-z",
+            "--name-only",
+            "--full-tree",
+            self.commit,
+            "--",
+            folder,
+        ]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return sorted(name for name in listed.split("\0") if name.endswith(suffix))
+
+    def read(self, names: list[str]) -> dict[str, bytes | None]:
+        """Return the contents of small files; None for those that are not there."""
+        if self.commit:
+            found = objects([f"{self.commit}:{name}" for name in names])
+            return {name: found.get(f"{self.commit}:{name}") for name in names}
+        return {name: self._content(name) for name in names}
+
+    def _content(self, name: str) -> bytes | None:
+        path = self.folder / name
+        if not records.inside(name) or not path.is_file():
+            return None
+        try:
+            return path.read_bytes()
+        except OSError:
+            return None
+
+    def module(self, module: str, commit: object) -> list[bytes]:
+        """Return the texts that a module may have had: of the snapshot, and at a commit."""
+        places = module_paths(module)
+        texts = list(self.read(list(places)).values())
+        if isinstance(commit, str) and commit.isalnum():
+            names = [f"{commit}:{path}" for path in places]
+            for repository in {self.folder, Path()}:
+                texts += objects(names, repository).values()
+        return [text for text in texts if text is not None]
