@@ -46,12 +46,18 @@ def branch_state(wildcards):
 
 # A figure depends on what it shows alone, so that a new fit redraws no training curve.
 def shown(wildcards):
+    if wildcards.figure == "tuning":
+        return {
+            name: expand(path, family=PLAN.tuned_families())
+            for name, path in rules.tune.output.items()
+        }
+    observations = {"observations": rules.observe.output.observations}
     if wildcards.figure != "training_curves":
-        return {"fits": expand(rules.fit.output.fit, fit=PLAN.fits())}
+        return observations | {"fits": expand(rules.fit.output.fit, fit=PLAN.fits())}
     folders = [
         trunk_folder(size, seed, tokens) for size, seed, tokens in PLAN.trunk_states()
     ]
-    return {
+    return observations | {
         "curves": expand(rules.anneal.output.curve, run=TRAINED),
         "trunk_curves": [f"{folder}/curve.csv" for folder in folders],
     }

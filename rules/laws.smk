@@ -25,7 +25,6 @@ rule fit:
 rule figures:
     input:
         unpack(shown),
-        observations=rules.observe.output.observations,
     output:
         pdf=f"{RESULTS}/figures/{{figure}}.pdf",
         svg=f"{RESULTS}/figures/{{figure}}.svg",

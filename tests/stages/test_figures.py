@@ -35,16 +35,26 @@ COLUMNS = "study,figure,series,kind,x,y,low,high,run,source,source_sha256"
 class MadeStudy:
     """A study on disk whose losses follow a law with noise; the fits are the fit stage's own."""
 
-    def __init__(self, sizes: int, budgets: dict[str, float], seeds: int = 1, flops: bool = False):
+    def __init__(
+        self,
+        sizes: int,
+        budgets: dict[str, float],
+        seeds: int = 1,
+        flops: bool = False,
+        families: tuple[str, ...] = ("decoder",),
+    ):
         self.rows: list[dict[str, Any]] = []
         self.curves: dict[str, Path] = {}
         self.trunks: list[tuple[str, Path]] = []
         self.fits: list[Path] = []
         self.observations = Path("results/made/observations.csv")
         rng = np.random.default_rng(7)
-        for i, n in enumerate(np.geomspace(6000, 800_000, sizes).astype(int).tolist()):
+        ns = np.geomspace(6000, 800_000, sizes).astype(int).tolist()
+        for family, (i, n) in itertools.product(families, enumerate(ns)):
+            size = f"d{16 * (i + 1)}-l2{'' if family == 'decoder' else '-' + family}"
+            n = n + 100 * families.index(family)
             for seed in range(seeds):
-                trunk = f"d{16 * (i + 1)}-l2-s{seed}"
+                trunk = f"{size}-s{seed}"
                 for segment in (1, 2):
                     path = Path(f"results/made/trunks/{trunk}/{segment}/curve.csv")
                     self.write_curve(path, range(20 * segment, 20 * segment + 20))
@@ -52,13 +62,25 @@ class MadeStudy:
                 for budget, amount in budgets.items():
                     d = round(amount / (6 * n)) if flops else round(amount)
                     loss = 2.0 + 60 / n**0.4 + 300 / d**0.45 + rng.normal(0, 0.005)
-                    self.add(f"{trunk}-{budget}", i, n, seed, budget, d, loss)
+                    loss += 0.2 * families.index(family)
+                    self.add(f"{trunk}-{budget}", size, family, n, seed, budget, d, loss)
 
-    def add(self, run: str, i: int, n: int, seed: int, budget: str, d: int, loss: float) -> None:
+    def add(
+        self,
+        run: str,
+        size: str,
+        family: str,
+        n: int,
+        seed: int,
+        budget: str,
+        d: int,
+        loss: float,
+    ) -> None:
         self.rows.append(
             {
                 "run": run,
-                "size": f"d{16 * (i + 1)}-l2",
+                "size": size,
+                "family": family,
                 "seed": seed,
                 "budget": budget,
                 "n_non_embedding": n,
@@ -91,11 +113,14 @@ class MadeStudy:
             writer.writeheader()
             writer.writerows(self.rows)
 
-    def fit(self, law: str, budget: str | None = None, resamples: int = 100) -> Path:
-        path = Path(f"results/made/fits/{law}{'-' + budget if budget else ''}.json")
+    def fit(
+        self, law: str, budget: str | None = None, resamples: int = 100, family: str | None = None
+    ) -> Path:
+        name = "-".join(word for word in (law, family, budget) if word)
+        path = Path(f"results/made/fits/{name}.json")
         path.parent.mkdir(exist_ok=True)
         settings = {"law": law, "budget": budget, "n": "n_non_embedding", "d": "n_tokens"}
-        settings |= {"flops": "flops_exact", "resamples": resamples}
+        settings |= {"flops": "flops_exact", "resamples": resamples, "family": family}
         fit.run({"observations": [self.observations]}, {"fit": path}, settings, Path("work"))
         self.fits.append(path)
         return path
@@ -335,6 +360,35 @@ def test_budgets_in_flops_are_joined_not_fitted(tmp_path: Path, monkeypatch: pyt
     assert "C = 4e11 FLOPs" in texts_of(made.picture("loss_vs_params"))
 
 
+@pytest.mark.parametrize("law", ["power_n", "chinchilla"])
+def test_families_have_points_curves_and_labels_of_their_own(
+    law: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    families = ("decoder", "encoder_textbook")
+    made = MadeStudy(6, TOKENS, families=families)
+    made.write()
+    for family in families:
+        for budget in TOKENS if law == "power_n" else (None,):
+            made.fit(law, budget, family=family)
+    rows = made.table("loss_vs_params")
+    groups = {f"{family} {budget}" for family in families for budget in TOKENS}
+    assert {row["series"] for row in rows if row["kind"] == "point"} == groups
+    for path in made.fits:
+        parameters = json.loads(path.read_text())["params"]
+        assert path.stem.split("-")[0] == law
+        curves = [r for r in rows if r["kind"] == "curve" and r["source"] == path.as_posix()]
+        assert len({row["series"] for row in curves}) == (1 if law == "power_n" else len(TOKENS))
+        assert min(float(row["y"]) for row in curves) > parameters["E"]
+    texts = texts_of(made.picture("loss_vs_params"))
+    assert all(any(f"{f}, {b}" in text for text in texts) for f in families for b in TOKENS)
+    for figure in ("loss_vs_tokens", "training_curves"):
+        assert set(families) <= set(texts_of(made.picture(figure)))
+    panels = [text for text in texts_of(made.picture("residuals")) if text.startswith(law)]
+    assert len(panels) == len(made.fits)
+    assert all(any(family in text for text in panels) for family in families)
+
+
 def test_lines_between_points_are_means_over_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     made = MadeStudy(2, TOKENS, seeds=3)
@@ -440,7 +494,7 @@ def test_labels_keep_their_distance_and_move_no_more_than_needed():
 
 
 def test_colours_darken_in_order_and_markers_tell_neighbours_apart():
-    looks = list(style.looks([str(i) for i in range(20)]).values())
+    looks = list(style.looks({str(i): "decoder" for i in range(20)}).values())
     channels = np.array([look.color for look in looks])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]  # ITU-R BT.709

@@ -61,7 +61,12 @@ def test_the_law_behind_the_losses_is_found(tuned):
         [0.012 * (n / 3e4) ** -0.3 for n in N.values()]
     )
     assert len(table) == 15
-    assert {row["used"] for row in table if row["size"] == "middle"} == {"yes"}
+    used = [
+        float(row["learning_rate"])
+        for row in table
+        if (row["size"], row["used"]) == ("middle", "yes")
+    ]
+    assert used == [0.006, 0.012, 0.024]
 
 
 def test_batch_and_beta2_with_the_lowest_minima_are_chosen(tuned):

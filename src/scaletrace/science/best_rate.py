@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
-REACH = 2  # candidates on each side of the lowest that the parabola goes through
+# Candidates that the parabola goes through: the lowest, its neighbours, and theirs where their
+# loss is near enough for a parabola (the loss rises far more steeply above the best rate).
+REACH = 2
+NEAR = 0.03  # of the lowest loss
 
 
 class NoMinimumError(ValueError):
@@ -45,12 +48,14 @@ class BestRate:
     """ln rate = centre + exponent (ln N - ln at_n), with the covariance of the two.
 
     covariance: (2, 2); None where neither repeats nor residuals tell the noise.
+    dof: degrees of freedom that it was estimated with.
     """
 
     at_n: float
     centre: float
     exponent: float
     covariance: Array | None
+    dof: int
 
     def log_rate(self, n: Array) -> Array:
         """Return the logarithm of the best rate at N."""
@@ -65,7 +70,7 @@ class BestRate:
 
 
 def parabola(rates: Array, losses: Array) -> Parabola:
-    """Fit a parabola about the lowest mean loss, through REACH candidates on each side.
+    """Fit a parabola about the lowest mean loss, through what lies near it.
 
     Where that has its minimum beyond the lowest candidate's neighbours, through them alone.
 
@@ -94,8 +99,10 @@ def parabola(rates: Array, losses: Array) -> Parabola:
             )
     log_candidates = np.log(candidates)
     for reach in range(REACH, 0, -1):
-        low, high = max(0, best - reach), min(len(candidates) - 1, best + reach)
-        used = (rates >= candidates[low]) & (rates <= candidates[high]) & np.isfinite(losses)
+        near = means <= means[best] * (1 + NEAR)
+        near[best - 1 : best + 2] = True
+        near[: max(0, best - reach)] = near[best + reach + 1 :] = False
+        used = np.isin(rates, candidates[near])
         found = _least_squares(np.log(rates), losses, used)
         inside = log_candidates[best - 1] < found.centre < log_candidates[best + 1]
         if found.curvature > 0 and inside:
@@ -145,6 +152,7 @@ def law(n: Array, parabolas: Sequence[Parabola]) -> BestRate:
     design = np.stack([np.ones_like(n), np.log(n / at_n)], axis=1)
     y = np.array([found.centre for found in parabolas])
     sigma, spare = noise(parabolas), len(y) - 2
+    dof = sum(found.dof for found in parabolas)
     variances = (sigma or 0.0) ** 2 * np.array([found.leverage for found in parabolas])
     scatter = 0.0
     if spare:
@@ -157,7 +165,9 @@ def law(n: Array, parabolas: Sequence[Parabola]) -> BestRate:
     total = variances + scatter
     known = bool((total > 0).all())
     (centre, exponent), covariance = _weighted(design, y, 1 / total if known else np.ones_like(y))
-    return BestRate(at_n, float(centre), float(exponent), covariance if known else None)
+    return BestRate(
+        at_n, float(centre), float(exponent), covariance if known else None, dof + spare
+    )
 
 
 def _weighted(design: Array, y: Array, weights: Array) -> tuple[Array, Array]:

@@ -10,10 +10,10 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.rate_law import RateLaw
@@ -119,14 +119,14 @@ def _evidence(
     law: best_rate.BestRate, parabolas: dict[str, best_rate.Parabola], n: dict[str, float]
 ) -> dict[str, Any]:
     """Return the intervals and what they rest on: noise of a loss, each size's parabola."""
-    sigma, z = best_rate.noise(list(parabolas.values())), NormalDist().inv_cdf(0.5 + LEVEL / 2)
-    interval = None
-    if law.covariance is not None:
-        half = z * float(np.sqrt(law.covariance[1, 1]))
+    sigma, interval = best_rate.noise(list(parabolas.values())), None
+    errors = float(student.ppf(0.5 + LEVEL / 2, law.dof)) if law.dof else None
+    if law.covariance is not None and errors is not None:
+        half = errors * float(np.sqrt(law.covariance[1, 1]))
         interval = {"low": law.exponent - half, "high": law.exponent + half}
     sizes = []
     for size, found in parabolas.items():
-        half = None if sigma is None else z * sigma * float(np.sqrt(found.leverage))
+        half = errors and sigma and errors * sigma * float(np.sqrt(found.leverage))
         sizes.append(
             {
                 "size": size,
@@ -141,6 +141,8 @@ def _evidence(
         )
     return {
         "level": LEVEL,
+        # Half an interval, in standard errors: Student's t.
+        "standard_errors": errors,
         "n_exponent_interval": interval,
         # Of ln value and n_exponent.
         "covariance": None if law.covariance is None else law.covariance.tolist(),

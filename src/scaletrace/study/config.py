@@ -160,7 +160,9 @@ class Figure(Section):
 
 
 LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
-FigureName = Literal["loss_vs_params", "loss_vs_tokens", "training_curves", "residuals"]
+FigureName = Literal[
+    "loss_vs_params", "loss_vs_tokens", "training_curves", "residuals", "tuning"
+]
 
 
 class Study(Section):

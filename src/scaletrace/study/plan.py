@@ -17,6 +17,7 @@ FIGURE_TITLES = {
     "loss_vs_tokens": "Held-out loss against training tokens",
     "training_curves": "Training curves",
     "residuals": "Residuals of the fitted laws",
+    "tuning": "Best learning rate",
 }
 BUDGET_LAWS: tuple[LawName, ...] = ("power_n",)
 
@@ -230,9 +231,13 @@ class Plan:
                 "trunks": [],
             }
             for name, title in titles.items()
+            if name != "tuning" or self.trials
         }
         found["training_curves"]["runs"] = [run.name for run in self.trained_runs()]
         found["training_curves"]["trunks"] = [
             f"{size}-s{seed}" for size, seed, _ in self.trunk_states()
         ]
+        if "tuning" in found:
+            n = [run.n_non_embedding for run in self.runs.values()]
+            found["tuning"]["n_range"] = [min(n), max(n)]
         return found

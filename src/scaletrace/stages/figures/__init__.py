@@ -1,11 +1,12 @@
 """Draw one figure of a study, and write beside it every number that it shows.
 
 Settings: `study`, `figure` (one of FIGURES), `title` (plain text, may be empty), `conventions`
-(`n`: non_embedding, total or with_head: the N of the axis); for training_curves also `runs` (names,
+(`n`: non_embedding, total or with_head: the N of the axis). For training_curves also `runs` (names,
 one per file of `curves`) and `trunks` (`<size>-s<seed>`, one per file of `trunk_curves`, the
-segments of a trunk in order of training).
+segments of a trunk in order of training), for tuning `n_range` (between which N to draw the laws).
 
-Inputs: `observations`, and as the figure needs them `fits`, `curves`, `trunk_curves`.
+Inputs: `observations`, and as the figure needs them `fits`, `curves`, `trunk_curves`; for tuning
+`law` and `trials` instead, one of each per family.
 Outputs: `pdf`, `svg`, `png`, `csv`. The CSV has one row per plotted point or sample, with the file
 that it comes from and that file's sha256; the three pictures are drawn from those rows and embed
 the CSV's hash (`formats.figure_identity` reads it back).
@@ -24,6 +25,7 @@ from scaletrace.stages.figures import (
     style,
     table,
     training_curves,
+    tuning,
 )
 from scaletrace.stages.figures.study import read_study
 
@@ -32,6 +34,7 @@ FIGURES = {
     "loss_vs_tokens": loss_vs_tokens,
     "training_curves": training_curves,
     "residuals": residuals,
+    "tuning": tuning,
 }
 
 
@@ -44,7 +47,8 @@ def run(
     if name not in FIGURES:
         raise BadInput(f"figure: {name!r}; one of {', '.join(FIGURES)}")
     module = FIGURES[name]
-    study = read_study(inputs, settings)
+    read = tuning.read_tuning if name == "tuning" else read_study
+    study = read(inputs, settings)
     rows = module.rows(study)
     text = table.to_csv(settings["study"], name, rows)
     digest = hashlib.sha256(text.encode()).hexdigest()

@@ -12,6 +12,11 @@ D_COLUMN = "n_tokens"
 LOSS_COLUMN = "loss"
 
 
+def group_name(family: str | None, budget: str) -> str:
+    """Return the name of a budget's runs, or of those of one family where there are several."""
+    return f"{family} {budget}" if family else budget
+
+
 @dataclass(frozen=True)
 class FitCurve:
     """A law along one variable, its band (low, high), and the other variable's value if held."""
@@ -32,11 +37,17 @@ class Fit:
     source: Source
     law: str
     budget: str | None
+    family: str | None
     params: dict[str, float]
     intervals: dict[str, dict[str, Any]]
     weak: set[str]
     curves: list[FitCurve]
     residuals: dict[str, float]
+
+    @property
+    def group(self) -> str | None:
+        """The group of runs that it was fitted to; None where it is for all budgets."""
+        return None if self.budget is None else group_name(self.family, self.budget)
 
     @property
     def level(self) -> float | None:
@@ -68,6 +79,7 @@ def read_fit(path: Path, n_column: str) -> Fit:
             source=source_of(path),
             law=content["law"],
             budget=content["data"]["budget"],
+            family=content["data"].get("family"),
             params=content["params"],
             intervals=content["intervals"],
             weak={

@@ -1,7 +1,7 @@
 """Fitted curves, their bands and asymptotes: as rows, and drawn from rows."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ OF_ALL = Look((0.0, 0.0, 0.0), "X")  # for what belongs to the study as a whole
 
 @dataclass(frozen=True)
 class Drawn:
-    """A fit's curve in a figure: the name of its rows, and the budget or size that it is for."""
+    """A fit's curve in a figure: the name of its rows, and the group or size that it is for."""
 
     series: str
     member: str | None
@@ -38,18 +38,21 @@ class Drawn:
     curve: FitCurve
 
 
-def drawn_curves(fits: Sequence[Fit], x_column: str, held: Mapping[str, float]) -> list[Drawn]:
+def drawn_curves(
+    fits: Sequence[Fit], x_column: str, held: Callable[[str | None], Mapping[str, float]]
+) -> list[Drawn]:
     """Return the fits' curves along `x_column`.
 
-    A law in N and D gives one for each member of `held` (a budget and its D, a size and its N);
-    where no member holds the other variable, as a budget in FLOPs does not hold D, none.
+    A law in N and D gives one for each member of `held` of its family (a group and its D, a size
+    and its N); where no member holds the other variable, as a budget in FLOPs does not hold D,
+    none.
     """
-    member_at = {value: member for member, value in held.items()}
     found = []
     for fit in fits:
+        member_at = {value: member for member, value in held(fit.family).items()}
         for curve in (curve for curve in fit.curves if curve.x_column == x_column):
             if curve.held is None:
-                found.append(Drawn(fit.name, fit.budget, fit, curve))
+                found.append(Drawn(fit.name, fit.group, fit, curve))
             elif member := member_at.get(curve.held):
                 found.append(Drawn(f"{fit.name} {member}", member, fit, curve))
     return found
@@ -101,7 +104,7 @@ def draw_curves(
         )
         _line(axes, of(plotted, item.series, "curve"), color, dashes[item.fit.law])
     for fit in {item.fit.name: item.fit for item in drawn}.values():
-        color = looks.get(fit.budget or "", OF_ALL).color
+        color = looks.get(fit.group or "", OF_ALL).color
         _line(axes, of(plotted, fit.name, "asymptote"), color, DOTS)
     keys: list[tuple[Any, str]] = []
     for law, level in {item.fit.law: item.fit.level for item in drawn}.items():

@@ -15,11 +15,11 @@ def rows(study: Study) -> list[Row]:
     A size without a fitted curve has a line through its mean loss at each D.
     """
     points = marks.point_rows(study, "size", "d")
-    return points + fitted.rows(_curves(study), points, study.sizes)
+    return points + fitted.rows(_curves(study), points, list(study.sizes))
 
 
 def _curves(study: Study) -> list[fitted.Drawn]:
-    return fitted.drawn_curves(study.fits, D_COLUMN, {s: study.n_of(s) for s in study.sizes})
+    return fitted.drawn_curves(study.fits, D_COLUMN, study.n_of_sizes)
 
 
 def draw(study: Study, plotted: list[Row], title: str) -> Figure:
@@ -41,5 +41,6 @@ def draw(study: Study, plotted: list[Row], title: str) -> Figure:
             labels.append(EndLabel(ends[-1].x, ends[-1].y, label, look))
     label_ends(axes, labels)
     note = marks.note_missing(study, plotted)
-    style.key(axes, [marks.point_keys(axes, plotted), keys], note)
+    families = style.family_keys(study.sizes)
+    style.key(axes, [marks.point_keys(axes, plotted) + families, keys], note)
     return figure

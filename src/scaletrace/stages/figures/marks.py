@@ -24,13 +24,13 @@ def point_rows(study: Study, series: str, x: str) -> list[Row]:
 
     Args:
         study: what to draw.
-        series: attribute of an observation that names its series (budget or size).
+        series: attribute of an observation that names its series (group or size).
         x: attribute of an observation to draw it at (n or d).
 
     Raises:
         BadInput: no run has a loss.
     """
-    names = study.budgets if series == "budget" else study.sizes
+    names = list(study.groups if series == "group" else study.sizes)
     drawn = [
         o for o in study.observations if o.status in ("ok", "excluded") and math.isfinite(o.loss)
     ]

@@ -16,7 +16,7 @@ PER_LINE = 4  # entries of the key
 
 
 def rows(study: Study) -> list[Row]:
-    """Return per fit and budget the residual of each run, and the line through the seeds' means.
+    """Return per fit and group the residual of each run, and the line through the seeds' means.
 
     Raises:
         BadInput: no fit, or a fit to runs that the study does not have.
@@ -28,10 +28,10 @@ def rows(study: Study) -> list[Row]:
     for fit in study.fits:
         if unknown := sorted(set(fit.residuals) - known):
             raise BadInput(f"{fit.source.path}: run {unknown[0]} is not in {study.source.path}")
-        for budget in study.budgets:
-            runs = [o for o in study.observations if o.budget == budget and o.run in fit.residuals]
+        for group in study.groups:
+            runs = [o for o in study.observations if o.group == group and o.run in fit.residuals]
             runs.sort(key=lambda o: (o.n, o.run))
-            series = _series(fit, budget)
+            series = _series(fit, group)
             points = [
                 Row(series, "point", fit.source, o.n, fit.residuals[o.run], run=o.run) for o in runs
             ]
@@ -39,16 +39,16 @@ def rows(study: Study) -> list[Row]:
     return found
 
 
-def _series(fit: Fit, budget: str) -> str:
-    return fit.name if fit.budget == budget else f"{fit.name} {budget}"
+def _series(fit: Fit, group: str) -> str:
+    return fit.name if fit.group == group else f"{fit.name} {group}"
 
 
 def draw(study: Study, plotted: list[Row], title: str) -> Figure:
-    """Draw a panel per fit on common scales; points by budget, the mean over seeds a thin line."""
-    looks = style.looks(study.budgets)
+    """Draw a panel per fit on common scales; points by group, the mean over seeds a thin line."""
+    looks = style.looks(study.groups)
     keys: list[tuple[Any, str]] = [
-        (Line2D([], [], color=look.color, marker=look.marker, linewidth=0.5), style.budget_text(b))
-        for b, look in looks.items()
+        (Line2D([], [], color=look.color, marker=look.marker, linewidth=0.5), style.group_text(g))
+        for g, look in looks.items()
     ]
     lines = [keys[i : i + PER_LINE] for i in range(0, len(keys), PER_LINE)]
     figure, panels = style.new_figure(title, 1.2, len(study.fits), len(lines))
@@ -58,8 +58,8 @@ def draw(study: Study, plotted: list[Row], title: str) -> Figure:
         axes.set_ylim(-reach, reach)
         axes.locator_params(axis="y", nbins=5)
         axes.axhline(0.0, color=style.GREY, linewidth=0.8)
-        for budget, look in looks.items():
-            series = _series(fit, budget)
+        for group, look in looks.items():
+            series = _series(fit, group)
             marks.draw_line(axes, marks.of(plotted, series, "line"), look, 0.5)
             marks.draw_points(axes, marks.of(plotted, series, "point"), look)
         _label(axes, fit)
@@ -70,5 +70,5 @@ def draw(study: Study, plotted: list[Row], title: str) -> Figure:
 
 def _label(axes: Axes, fit: Fit) -> None:
     budget = style.budget_text(fit.budget) if fit.budget else "all budgets"
-    text = f"{fit.law}\n{budget}"
+    text = "\n".join([fit.law, *([fit.family] if fit.family else []), budget])
     axes.text(1.03, 0.5, text, transform=axes.transAxes, va="center", fontsize=style.SMALL)

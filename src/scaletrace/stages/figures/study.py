@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.stages.figures.fits import Fit, read_fit
+from scaletrace.stages.figures.fits import Fit, group_name, read_fit
 from scaletrace.stages.figures.table import Source, source_of
 
 N_LABELS = {
@@ -21,10 +21,15 @@ LOSS_LABEL = "Held-out loss (nats per token)"
 
 @dataclass(frozen=True)
 class Observation:
-    """One run of the study; loss and its standard error are NaN where it has none."""
+    """One run of the study; loss and its standard error are NaN where it has none.
+
+    group: what is drawn alike: a budget's label, after the family's name where there are several.
+    """
 
     run: str
     size: str
+    family: str
+    group: str
     seed: str
     budget: str
     n: float
@@ -57,10 +62,14 @@ def read_observations(path: Path, n_convention: str) -> list[Observation]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+            several = len({row["family"] for row in rows}) > 1
             return [
                 Observation(
                     run=row["run"],
                     size=row["size"],
+                    family=row["family"],
+                    group=group_name(row["family"] if several else None, row["budget"]),
                     seed=row["seed"],
                     budget=row["budget"],
                     n=float(row[f"n_{n_convention}"]),
@@ -69,7 +78,7 @@ def read_observations(path: Path, n_convention: str) -> list[Observation]:
                     loss_se=float(row["loss_se"] or "nan"),
                     status=row["status"],
                 )
-                for row in csv.DictReader(stream)
+                for row in rows
             ]
     except (KeyError, ValueError, TypeError) as error:
         raise BadInput(f"{path}: not a table of observations ({error!r})") from error
@@ -116,20 +125,43 @@ class Study:
     n_label: str
 
     @property
-    def budgets(self) -> list[str]:
-        """The budgets' labels, in ascending order of the tokens that they allow."""
-        return ascending((o.budget, o.d) for o in self.observations)
+    def families(self) -> list[str]:
+        """The model families, in the order of the table."""
+        return list(dict.fromkeys(o.family for o in self.observations))
 
     @property
-    def sizes(self) -> list[str]:
-        """The sizes' names, in ascending order of N."""
-        return ascending((o.size, o.n) for o in self.observations)
+    def groups(self) -> dict[str, str]:
+        """The groups' families, budgets in ascending order of the tokens that they allow."""
+        return self._by_family("group", "d")
 
     @property
-    def d_of_budgets(self) -> dict[str, float]:
-        """D of every budget that is a number of tokens, one and the same for all its runs."""
-        tokens = {b: {o.d for o in self.observations if o.budget == b} for b in self.budgets}
-        return {budget: min(ds) for budget, ds in tokens.items() if len(ds) == 1}
+    def sizes(self) -> dict[str, str]:
+        """The sizes' families, in ascending order of N."""
+        return self._by_family("size", "n")
+
+    def _by_family(self, name: str, value: str) -> dict[str, str]:
+        return {
+            member: family
+            for family in self.families
+            for member in ascending(
+                (getattr(o, name), getattr(o, value))
+                for o in self.observations
+                if o.family == family
+            )
+        }
+
+    def d_of_groups(self, family: str | None) -> dict[str, float]:
+        """D of every group whose budget is a number of tokens, one and the same for all runs.
+
+        Of one family's groups alone, where one is given.
+        """
+        of = {g for g, its in self.groups.items() if family in (None, its)}
+        tokens = {g: {o.d for o in self.observations if o.group == g} for g in of}
+        return {group: min(ds) for group, ds in tokens.items() if len(ds) == 1}
+
+    def n_of_sizes(self, family: str | None) -> dict[str, float]:
+        """N of every size, or of one family's."""
+        return {s: self.n_of(s) for s, its in self.sizes.items() if family in (None, its)}
 
     def n_of(self, size: str) -> float:
         """N of a size, by the study's convention."""

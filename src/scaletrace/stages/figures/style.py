@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerErrorbar
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.typing import RcKeyType
 
@@ -24,6 +25,7 @@ LEFT, TOP = 0.68, 0.32  # margins, inches
 KEY, KEY_LINE = 0.41, 0.16  # the key's distance under the axes, and its lines', inches
 TITLE_COLUMNS = 70  # of 9 pt type in that width
 PANEL = 0.75  # height at least of each of several panels, inches
+PANEL_APART = 2.0  # the same with room for labels of x below each
 GREY = "0.45"
 SMALL = 7  # points, for ticks, labels of curves and the key
 RC: dict[RcKeyType, Any] = {
@@ -72,33 +74,55 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def looks(names: Sequence[str]) -> dict[str, Look]:
-    """Give each of an ordered set of names its look, from light (first) to dark (last).
+# A family's colormap (Matplotlib's), and the part of it to use, from light to dark: luminance
+# changes steadily also in grey and for colour-blind readers; what is too faint on white paper is
+# left out.
+COLORMAPS = (("viridis", 0.68, 0.0), ("YlOrRd", 0.5, 1.0))
 
-    Colours are samples of viridis (S. van der Walt and N. Smith, 2015; in Matplotlib), whose
-    luminance rises steadily also in grey and for colour-blind readers; its lightest third, too
-    faint on white paper, is left out. Markers tell neighbours apart without colour.
+
+def looks(families: Mapping[str, str]) -> dict[str, Look]:
+    """Give each of an ordered set of names its look, from light (a family's first) to dark (last).
+
+    Families differ in colour; markers tell neighbours apart without it.
+
+    Args:
+        families: name -> the model family that it belongs to.
     """
-    colormap = mpl.colormaps["viridis"]
-    shades = np.linspace(0.68, 0.0, len(names)) if len(names) > 1 else np.array([0.25])
-    return {
-        name: Look(colormap(shade)[:3], MARKERS[i % len(MARKERS)])
-        for i, (name, shade) in enumerate(zip(names, shades, strict=True))
-    }
+    members: dict[str, list[str]] = {}
+    for name, family in families.items():
+        members.setdefault(family, []).append(name)
+    found: dict[str, Look] = {}
+    for i, names in enumerate(members.values()):
+        colormap, light, dark = COLORMAPS[i % len(COLORMAPS)]
+        middle = light + (dark - light) * 0.63
+        shades = np.linspace(light, dark, len(names)) if len(names) > 1 else np.array([middle])
+        for j, (name, shade) in enumerate(zip(names, shades, strict=True)):
+            marker = MARKERS[(j + i * len(members[next(iter(members))])) % len(MARKERS)]
+            found[name] = Look(mpl.colormaps[colormap](shade)[:3], marker)
+    return found
+
+
+def family_keys(families: Mapping[str, str]) -> list[tuple[Any, str]]:
+    """Return the key's entries for the families' colours; none where there is one family."""
+    several = list(dict.fromkeys(families.values()))
+    colors = looks({family: family for family in several})
+    lines = [Line2D([], [], color=colors[family].color, linewidth=3) for family in several]
+    return list(zip(lines, several, strict=True)) if len(several) > 1 else []
 
 
 def new_figure(
-    title: str, right: float, panels: int = 1, key_lines: int = 2
+    title: str, right: float, panels: int = 1, key_lines: int = 2, *, apart: bool = False
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes from top to bottom, with `right` inches for labels beside them.
 
-    The figure keeps its height until the panels would be too low to read. A long title is broken
-    into lines; it is plain text, so that no sign in it is taken for mathematics.
+    The figure keeps its height until the panels would be too low to read; panels that stand
+    `apart` have axes of their own and more height. A long title is broken into lines; it is plain
+    text, so that no sign in it is taken for mathematics.
     """
     lines = textwrap.wrap(title, TITLE_COLUMNS)
     over = 0.16 * max(0, len(lines) - 1)
     bottom = KEY + KEY_LINE * key_lines + 0.05
-    height = max(HEIGHT, bottom + TOP + panels * PANEL) + over
+    height = max(HEIGHT, bottom + TOP + panels * (PANEL_APART if apart else PANEL)) + over
     figure = Figure(figsize=(WIDTH, height))
     figure.subplots_adjust(
         left=LEFT / WIDTH,
@@ -106,7 +130,7 @@ def new_figure(
         bottom=bottom / height,
         top=1 - (TOP + over) / height,
     )
-    figure.subplots_adjust(hspace=0.18)
+    figure.subplots_adjust(hspace=0.45 if apart else 0.18)
     axes = list(figure.subplots(panels, squeeze=False)[:, 0])
     axes[0].set_title("\n".join(lines), parse_math=False)
     for each in axes:
@@ -143,6 +167,12 @@ def count(value: float) -> str:
 def budget_text(label: str) -> str:
     """Write a budget's label out: 1M -> D = 1M tokens, C1e15 -> C = 1e15 FLOPs."""
     return f"C = {label[1:]} FLOPs" if label.startswith("C") else f"D = {label} tokens"
+
+
+def group_text(group: str) -> str:
+    """Write a group's name out: its budget, or its family and the budget's label."""
+    family, _, budget = group.rpartition(" ")
+    return f"{family}, {budget}" if family else budget_text(budget)
 
 
 def _limits(values: Sequence[float], least_span: float) -> tuple[float, float]:

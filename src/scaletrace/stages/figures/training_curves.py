@@ -62,7 +62,8 @@ def draw(study: Study, plotted: list[Row], title: str) -> Figure:
             _, x, y = max(ends)
             labels.append(EndLabel(x, y, f"N = {style.count(study.n_of(size))}", look))
     label_ends(axes, labels)
-    style.key(axes, [_keys(bool(study.trunk_curves), bool(diverged))])
+    keys = _keys(bool(study.trunk_curves), bool(diverged))
+    style.key(axes, [[*keys, *style.family_keys(study.sizes)]])
     return figure
 
 
