@@ -7,6 +7,7 @@ from typing import Any
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
 from scaletrace.lineage import drift, graph, persistence, pipeline, records, root, store
+from scaletrace.lineage.hashing import hashes_of
 from scaletrace.study import files
 from scaletrace.study.config import load
 
@@ -26,12 +27,13 @@ def _in_git(study: str) -> set[str]:
 def changed_files(jobs: list[dict[str, Any]]) -> list[str]:
     """Return the outputs that are not what their records say."""
     wrong = []
+    hashed = hashes_of(entry["path"] for job in jobs for entry in job["identity"]["outputs"])
     for job in jobs:
         for entry in job["identity"]["outputs"]:
-            path = Path(entry["path"])
-            if not path.is_file():
-                wrong.append(f"{path}: missing ({job['path']}); snakemake makes it again: {path}")
-            elif files.hashes(path)["sha256"] != entry["sha256"]:
+            path, found = entry["path"], hashed[entry["path"]]
+            if isinstance(found, str):
+                wrong.append(f"{path}: {found} ({job['path']}); snakemake makes it again: {path}")
+            elif found["sha256"] != entry["sha256"]:
                 wrong.append(
                     f"{path}: changed since its job wrote it ({job['path']}); delete it and "
                     "snakemake makes it again"

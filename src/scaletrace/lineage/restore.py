@@ -7,7 +7,6 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from scaletrace.errors import BadInput
 from scaletrace.lineage import drift, graph, persistence, pipeline, records, root, store, timings
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.command import Job
+from scaletrace.lineage.hashing import hashes_of
 from scaletrace.study import files
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
@@ -143,15 +143,10 @@ def _compare_lock(study: str, sound: dict[Path, Any], findings: _Findings) -> No
         findings.add(path, str(store.DVC_LOCK), f"stage of {path} not readable")
 
 
-def _hashes(names: list[str]) -> dict[str, str | None]:
+def _hashes(names: Iterable[str]) -> dict[str, str | None]:
     """Return the sha256 of each file; None where there is none."""
-
-    def sha256(name: str) -> str | None:
-        path = Path(name)
-        return str(files.hashes(path)["sha256"]) if path.is_file() else None
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(names, pool.map(sha256, names), strict=True))
+    found = hashes_of(names).items()
+    return {name: None if isinstance(h, str) else h["sha256"] for name, h in found}
 
 
 def _copy_verified(archive: Archive, entry: dict[str, Any]) -> str | None:
@@ -178,7 +173,7 @@ def _put_back(
     wanted: dict[str, tuple[Path, dict[str, Any]]], archive: Archive | None, findings: _Findings
 ) -> int:
     """Put every file in its place that is not there, and verify it."""
-    absent = [name for name, found in _hashes(list(wanted)).items() if found is None]
+    absent = [name for name, found in _hashes(wanted).items() if found is None]
     if archive is not None:
         for name in absent:
             if problem := _copy_verified(archive, wanted[name][1]):
@@ -298,7 +293,7 @@ def _restore(study: str, archive: Archive | None, partial: bool, checkpoints: bo
         for entry in record["identity"]["outputs"]
     }
     wanted = {n: v for n, v in outputs.items() if checkpoints or not n.endswith(records.LARGE)}
-    for name, found in _hashes(list(wanted)).items():
+    for name, found in _hashes(wanted).items():
         if found not in (None, wanted[name][1]["sha256"]):
             findings.add(wanted[name][0], name, "in the way: not the file that its job wrote")
     report = Report(study, findings.listed(jobs), left_out=len(outputs) - len(wanted))

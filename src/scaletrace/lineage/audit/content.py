@@ -1,15 +1,12 @@
 """Is every file what the record of its job says that the job wrote or read?"""
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from scaletrace.lineage import records
 from scaletrace.lineage.audit.chain import HASHES
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.study import files
+from scaletrace.lineage.hashing import hashes_of
 
 
 def check(scope: Scope, raw: set[str]) -> Iterator[Finding]:
@@ -20,17 +17,11 @@ def check(scope: Scope, raw: set[str]) -> Iterator[Finding]:
         raw: files outside the repository that the configuration itself names as text to read.
     """
     expected = _expected(scope, raw)
-    present = {path for path in expected if Path(path).is_file()}
-    # The largest first, so that no core is left with it at the end.
-    order = sorted(present, key=lambda path: -Path(path).stat().st_size)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashed = dict(zip(order, pool.map(_hashes, order), strict=True))
+    hashed = hashes_of(expected)
     owners = {entry["sha256"]: path for path, entry in expected.items()}
     for path, entry in expected.items():
-        found = hashed.get(path)
-        if found is None:
-            yield scope.finding(path, "file", f"sha256 {entry['sha256']}", "missing")
-        elif isinstance(found, str):
+        found = hashed[path]
+        if isinstance(found, str):
             yield scope.finding(path, "file", f"sha256 {entry['sha256']}", found)
         elif found["sha256"] != entry["sha256"]:
             owner = owners.get(found["sha256"])
@@ -43,13 +34,6 @@ def check(scope: Scope, raw: set[str]) -> Iterator[Finding]:
                     where = str(maker.path) if maker else path
                     field = f"outputs: {path}: {kind}"
                     yield scope.finding(where, field, found[kind], entry[kind])
-
-
-def _hashes(path: str) -> dict[str, str | int] | str:
-    try:
-        return files.hashes(Path(path))
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
 
 
 def _expected(scope: Scope, raw: set[str]) -> dict[str, dict[str, Any]]:
