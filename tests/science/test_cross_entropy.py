@@ -31,12 +31,26 @@ def test_loss_and_gradients_equal_the_plain_ones(monkeypatch, chunk_logits: int,
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_a_target_too_unlikely_for_a_float_has_a_finite_loss():
+@pytest.mark.parametrize("offset", [-300.0, 0.0, 300.0])
+def test_logits_outside_the_range_of_exponentials(offset: float):
     hidden, weight, targets = problem(20, 6, 17, scale=200.0)
+    with torch.no_grad():
+        hidden[:, 0], weight[:, 0] = 1.0, offset
     expected = reference(hidden, weight, targets)
     assert expected.max() > 110, "no likelihood underflows: the test would not reach the case"
+    expected_gradients = torch.autograd.grad(expected.mean(), (hidden, weight))
     loss = chunked_cross_entropy(hidden, weight, targets)
     assert loss.item() == pytest.approx(expected.mean().item(), rel=1e-5)
+    gradients = torch.autograd.grad(loss, (hidden, weight))
+    for found, wanted in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loss_that_is_no_number_is_passed_on():
+    hidden, weight, targets = problem(20, 6, 17)
+    with torch.no_grad():
+        weight[3, 2] = float("nan")
+    assert chunked_cross_entropy(hidden, weight, targets).isnan()
 
 
 def test_losses_per_token(monkeypatch):

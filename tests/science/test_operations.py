@@ -1,7 +1,16 @@
 import pytest
 import torch
 
-from scaletrace.science.operations import EPSILON, heads, mlp, rms_norm, rotary_factors
+from scaletrace.science import operations
+from scaletrace.science.operations import (
+    EPSILON,
+    heads,
+    linear,
+    mlp,
+    product,
+    rms_norm,
+    rotary_factors,
+)
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -19,10 +28,33 @@ def test_rms_norm_and_its_gradient():
     assert torch.autograd.gradcheck(rms_norm, x)
 
 
+@pytest.mark.parametrize("library", ["onednn", "torch"])
+@pytest.mark.parametrize("turned_over", [False, True])
+def test_products_in_single_precision(monkeypatch, library: str, turned_over: bool):
+    available = library == "onednn"
+    assert torch.backends.mkldnn.is_available() or not available
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: available)
+    monkeypatch.setattr(operations, "ONEDNN_PAYS", 0)
+    x, matrix, added = (normal(*shape).detach().float() for shape in ((33, 8), (17, 8), (33, 17)))
+    if turned_over:
+        x, matrix = x.T.contiguous().T, matrix.T.contiguous().T
+    torch.testing.assert_close(product(x, matrix), x @ matrix.T)
+    torch.testing.assert_close(product(x, matrix, added), added + x @ matrix.T)
+
+
+def test_linear_and_its_gradients():
+    x, matrix, added = normal(5, 4), normal(6, 4, seed=1), normal(5, 6, seed=2)
+    torch.testing.assert_close(linear(x, matrix), x @ matrix.T)
+    torch.testing.assert_close(linear(x, matrix, added), added + x @ matrix.T)
+    assert torch.autograd.gradcheck(linear, (x, matrix))
+    assert torch.autograd.gradcheck(linear, (x, matrix, added))
+
+
 def test_mlp_and_its_gradients():
-    x, up, down = normal(5, 4), normal(16, 4, seed=1), normal(4, 16, seed=2)
-    torch.testing.assert_close(mlp(x, up, down), (x @ up.T).relu().square() @ down.T)
-    assert torch.autograd.gradcheck(mlp, (x, up, down))
+    x, up, down, added = normal(5, 4), normal(16, 4, seed=1), normal(4, 16, seed=2), normal(5, 4)
+    expected = added + (x @ up.T).relu().square() @ down.T
+    torch.testing.assert_close(mlp(x, up, down, added), expected)
+    assert torch.autograd.gradcheck(mlp, (x, up, down, added))
 
 
 def turned(x: torch.Tensor) -> torch.Tensor:

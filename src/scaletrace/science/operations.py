@@ -11,6 +11,44 @@ from torch import Tensor
 
 ROTARY_BASE = 10_000.0
 EPSILON = 1e-6
+# Multiplications from which oneDNN's faster products make up for its dearer calls.
+ONEDNN_PAYS = 1 << 24
+
+
+def product(x: Tensor, matrix: Tensor, added: Tensor | None = None) -> Tensor:
+    """Return x matrixᵀ, or added + x matrixᵀ; (m, n) from (m, k) and (n, k), no gradients.
+
+    On a processor by oneDNN, which torch itself uses only in half precision: with the shapes of
+    small models it reaches 85 to 100 % of the peak where the default, MKL, reaches 65 to 85 %.
+    """
+    large = x.numel() * len(matrix) >= ONEDNN_PAYS
+    if not (
+        large and x.is_cpu and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    ):
+        return torch.mm(x, matrix.T) if added is None else torch.addmm(added, x, matrix.T)
+    if added is None:
+        return torch.ops.mkldnn._linear_pointwise(x, matrix, None, "none", [], "")
+    return torch.ops.mkldnn._linear_pointwise.binary(x, added, matrix, None, "add")
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, matrix: Tensor, added: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, matrix)
+        ctx.adds = added is not None
+        return product(x, matrix, added)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        x, matrix = ctx.saved_tensors
+        added = grads[0] if ctx.adds else None
+        return product(grads[0], matrix.T), torch.mm(grads[0].T, x), added
+
+
+def linear(x: Tensor, matrix: Tensor, added: Tensor | None = None) -> Tensor:
+    """Return x matrixᵀ, or added + x matrixᵀ; (positions, n) from (positions, k) and (n, k)."""
+    y: Any = _Linear.apply(x, matrix, added)
+    return y
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -36,29 +74,30 @@ def rms_norm(x: Tensor) -> Tensor:
 
 class _Mlp(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
-        positive = torch.mm(x, up.T).relu_()
+    def forward(ctx: Any, x: Tensor, up: Tensor, down: Tensor, added: Tensor) -> Tensor:
+        positive = product(x, up).relu_()
         hidden = positive * positive
         ctx.save_for_backward(x, up, down, positive, hidden)
-        return torch.mm(hidden, down.T)
+        return product(hidden, down, added)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x, up, down, positive, hidden = ctx.saved_tensors
         d_down = torch.mm(grads[0].T, hidden)
-        d_up_output = torch.mm(grads[0], 2 * down).mul_(positive)
-        return torch.mm(d_up_output, up), torch.mm(d_up_output.T, x), d_down
+        d_up_output = product(grads[0], (2 * down).T).mul_(positive)
+        return product(d_up_output, up.T), torch.mm(d_up_output.T, x), d_down, grads[0]
 
 
-def mlp(x: Tensor, up: Tensor, down: Tensor) -> Tensor:
-    """Return max(x upᵀ, 0)² downᵀ (squared ReLU: So et al. 2021, arXiv 2109.08668).
+def mlp(x: Tensor, up: Tensor, down: Tensor, added: Tensor) -> Tensor:
+    """Return added + max(x upᵀ, 0)² downᵀ (squared ReLU: So et al. 2021, arXiv 2109.08668).
 
     Args:
         x: (positions, width).
         up: (4 width, width).
         down: (width, 4 width).
+        added: (positions, width).
     """
-    y: Any = _Mlp.apply(x, up, down)
+    y: Any = _Mlp.apply(x, up, down, added)
     return y
 
 
