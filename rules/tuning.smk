@@ -55,5 +55,6 @@ rule tune:
 def tuned_law(wildcards):
     run = wildcards.get("run")
     size = PLAN.runs[run].size if run else wildcards.size
-    laws = expand(rules.tune.output.law, family=PLAN.family(size))
-    return {"law": laws} if PLAN.is_tuned(size) else {}
+    if not PLAN.is_tuned(size):
+        return {}
+    return {"law": expand(rules.tune.output.law, family=PLAN.family(size))}

@@ -1,5 +1,6 @@
 """What the Snakefile asks of the package: the plan of the study, and the words of a job."""
 
+import functools
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def open_plan_or_exit(
         sys.exit(2)
 
 
+@functools.cache
 def stage(name: str, family: str | None = None) -> str:
     """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter.
 
