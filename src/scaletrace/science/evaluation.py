@@ -14,16 +14,24 @@ WINDOWS_AT_A_TIME = 16
 
 
 def window_losses(
-    shape: Shape, weights: dict[str, Tensor], tokens: np.ndarray, count: int
+    shape: Shape,
+    weights: dict[str, Tensor],
+    tokens: np.ndarray,
+    count: int,
+    device: torch.device,
 ) -> np.ndarray:
-    """Return the mean loss in nats per token of each of the first `count` windows, (count,)."""
+    """Return the mean loss in nats per token of each of the first `count` windows, (count,).
+
+    In fp32 on every device.
+    """
     model = families.build(shape, seed=0)
     model.load_state_dict(weights)
+    model.to(device)
     parts = []
     for start in range(0, count, WINDOWS_AT_A_TIME):
         indices = np.arange(start, min(start + WINDOWS_AT_A_TIME, count))
         some = torch.from_numpy(windows(tokens, indices, shape.context))
-        parts.append(model.window_losses(some).numpy())
+        parts.append(model.window_losses(some.to(device)).cpu().numpy())
     return np.concatenate(parts)
 
 

@@ -140,6 +140,10 @@ class Training:
         self._row_loss.zero_()
         self._row_steps = 0
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return the model's weights, in the host's memory."""
+        return {name: parameter.detach().cpu() for name, parameter in self._parameters.items()}
+
     def state(self) -> dict[str, Tensor]:
         """Return every tensor that later steps depend on: weights and AdamW's moments."""
         return self._places()

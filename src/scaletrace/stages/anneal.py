@@ -16,8 +16,7 @@ def run(
     segment = Segment(inputs, with_tuned(settings, inputs.get("law", [])), work)
     measurements = segment.train()
     training = segment.training
-    weights = {name: p.detach() for name, p in training.model.named_parameters()}
-    write_checkpoint(outputs["model"], weights, segment.facts())
+    write_checkpoint(outputs["model"], training.weights(), segment.facts())
     segment.write_curve(outputs["curve"])
     ok = segment.status == "ok"
     outcome = {

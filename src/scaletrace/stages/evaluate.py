@@ -13,6 +13,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import DamagedCheckpointError, Tensors, read_checkpoint
 from scaletrace.formats.tokens import open_held_out
 from scaletrace.science.counts import Shape
+from scaletrace.science.device import open_device
 from scaletrace.science.evaluation import mean_and_error, window_losses
 from scaletrace.study.files import write_json
 
@@ -32,7 +33,9 @@ def run(
         ("loss", "loss_se", "bits_per_byte", "perplexity")
     )
     if status == "ok":
-        losses = window_losses(shape, _weights(inputs["model"][0], settings), tokens, count)
+        device = open_device(settings.get("device", "cpu"))
+        weights = _weights(inputs["model"][0], settings)
+        losses = window_losses(shape, weights, tokens, count, device)
         if np.isfinite(losses).all():
             numbers = _numbers(losses, header["bytes_per_token"])
         else:

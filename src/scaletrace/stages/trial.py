@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from scaletrace.formats.tokens import open_held_out
+from scaletrace.science.device import open_device
 from scaletrace.science.evaluation import mean_and_error, window_losses
 from scaletrace.segment import Segment
 from scaletrace.study.files import write_json
@@ -27,8 +28,8 @@ def run(
     measurements = segment.train()
     status, loss, error = segment.status, None, None
     if status == "ok":
-        weights = {name: p.detach() for name, p in segment.training.model.named_parameters()}
-        losses = window_losses(segment.shape, weights, tokens, count)
+        weights, device = segment.training.weights(), open_device(segment.compute.device)
+        losses = window_losses(segment.shape, weights, tokens, count, device)
         if np.isfinite(losses).all():
             loss, error = mean_and_error(losses)
         else:

@@ -134,6 +134,15 @@ class Training(Section):
     beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="AdamW's first moment")
     beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.95, description="AdamW's second moment")
     clip: Positive = Field(1.0, description="largest gradient norm")
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="cpu: fp32 on one core; cuda: mixed bf16 and fp32 on an NVIDIA GPU"
+    )
+    gpu_memory: Positive | None = Field(
+        None, description="memory that a process may have of its GPU, GiB; for cuda"
+    )
+    cuda_graphs: bool = Field(
+        False, description="record a pass once and replay it, which pays for small models on cuda"
+    )
 
     def law_of(self, family: str) -> RateLaw | None:
         """Return the law of a family's learning rate; None where the study gives none."""
@@ -148,6 +157,16 @@ class Training(Section):
         """Return the tokens per step for an architecture and a number of training tokens."""
         batch = self.batch_tokens
         return batch if isinstance(batch, int) else batch.batch(shape, tokens)
+
+    @model_validator(mode="after")
+    def _memory_of_a_gpu(self) -> "Training":
+        if self.device == "cuda" and self.gpu_memory is None:
+            raise ValueError(
+                "gpu_memory: missing; device: cuda needs it to choose the passes of a batch (GiB)"
+            )
+        if self.device == "cpu" and (self.gpu_memory is not None or self.cuda_graphs):
+            raise ValueError("gpu_memory and cuda_graphs are for device: cuda; leave them out")
+        return self
 
     @model_validator(mode="after")
     def _trunks_share_no_d(self) -> "Training":
