@@ -106,6 +106,12 @@ class Size(Section):
         default=None, description="this size's seeds, in place of the study's"
     )
 
+    gpus: Count = Field(
+        default=1,
+        description="processes that train one model of this size together: a GPU each with cuda, "
+        "a core each on the CPU",
+    )
+
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "Size":
         if self.width % (2 * self.heads):
@@ -160,9 +166,7 @@ class Figure(Section):
 
 
 LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
-FigureName = Literal[
-    "loss_vs_params", "loss_vs_tokens", "training_curves", "residuals", "tuning"
-]
+FigureName = Literal["loss_vs_params", "loss_vs_tokens", "training_curves", "residuals", "tuning"]
 
 
 class Study(Section):

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.study import compute
 from scaletrace.study.config import LawName, Study
 from scaletrace.study.runs import Run, named, runs, shapes, warmup_steps
 from scaletrace.study.training import TunedRate
@@ -28,6 +29,7 @@ class Plan:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.sizes = shapes(study)
+        self.processes = compute.processes(study)
         self.runs: dict[str, Run] = {run.name: run for run in runs(study)}
         self.trials: dict[str, Trial] = {trial.trial: trial for trial in trials(study)}
         # Nothing that is reported may be chosen by its own loss.
@@ -41,10 +43,21 @@ class Plan:
                     )
         for name in study.exclude.keys() & study.failed.keys():
             raise BadInput(f"exclude.{name}: stands under failed as well; name it in one of them")
+        trainings = [*self.runs.values(), *self.trials.values()]
+        for size, batch in dict.fromkeys((run.size, run.batch_tokens) for run in trainings):
+            self._compute(size, batch)
 
     def family(self, size: str) -> str:
         """Return the model family of one size."""
         return self.sizes[size].family
+
+    def gpus(self, size: str) -> int:
+        """Return how many GPUs a training of one size needs; 0 on the CPU."""
+        return self.processes[size] if self.study.training.device == "cuda" else 0
+
+    def _compute(self, size: str, batch_tokens: int) -> dict[str, Any]:
+        shape, count = self.sizes[size], self.processes[size]
+        return compute.settings(self.study.training, size, shape, batch_tokens, count)
 
     def is_tuned(self, size: str) -> bool:
         """Return whether a size's training reads its rate from the law that tuning finds."""
@@ -139,6 +152,7 @@ class Plan:
             "clip": training.clip,
             "threads": 1,
             "save_seconds": 30,
+            **self._compute(run.size, run.batch_tokens),
         }
 
     def pretrain(self, size: str, seed: int, tokens: int) -> dict[str, Any]:
@@ -178,12 +192,13 @@ class Plan:
 
     def evaluate(self, run: Run) -> dict[str, Any]:
         """Return the settings of one run's evaluation."""
-        evaluation = self.study.evaluation
+        evaluation, device = self.study.evaluation, self.study.training.device
         return {
             "model": dataclasses.asdict(self.sizes[run.size]),
             "split": evaluation.split,
             "tokens": evaluation.tokens,
             "threads": 1,
+            **({} if device == "cpu" else {"device": device}),
         }
 
     def observe(self) -> dict[str, Any]:
