@@ -16,11 +16,13 @@ STAGES = [
     "pretrain",
     "anneal",
     "evaluate",
+    "trial",
+    "tune",
     "observe",
     "fit",
     "figures",
 ]
-USERS_OF_MODELS = ["pretrain", "anneal", "evaluate"]
+USERS_OF_MODELS = ["pretrain", "anneal", "evaluate", "trial"]
 
 
 @pytest.fixture
@@ -80,6 +82,12 @@ def test_an_edited_family_concerns_no_other(package):
     edited(package, "science/encoder_textbook.py", "INITIAL_RANGE = 0.1", "INITIAL_RANGE = 0.2")
     users = {f"{stage} encoder_textbook" for stage in USERS_OF_MODELS}
     assert changed(before, all_of(package)) == users
+
+
+def test_an_edited_fit_of_the_best_rate_concerns_the_tuning_alone(package):
+    before = all_of(package)
+    edited(package, "science/best_rate.py", "NEAR = 0.03", "NEAR = 0.05")
+    assert changed(before, all_of(package)) == {"tune"}
 
 
 def test_the_job_wrapper_concerns_no_stage(package):
