@@ -14,6 +14,7 @@ from scaletrace.errors import BadInput
 COMMANDS = (
     "check",
     "plan",
+    "status",
     "fit",
     "predict",
     "record",

@@ -82,6 +82,16 @@ def _remove_if_dead(lease: Path) -> str | None:
     return None
 
 
+def holder(folder: Path) -> dict[str, Any] | None:
+    """Return who works in `folder`: host, pid, started and slurm_job; None where nobody lives."""
+    path = folder / "lease.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return None if _is_dead(path, found) else found
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 @contextlib.contextmanager
 def lease(folder: Path) -> Iterator[None]:
     """Hold the lease on `folder`, after waiting for a living holder and replacing a dead one.
@@ -92,10 +102,10 @@ def lease(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     path, me, said = folder / "lease.json", json.dumps(_me()), False
     while not _take(path, me):
-        holder = _remove_if_dead(path)
-        if holder is not None:
+        living = _remove_if_dead(path)
+        if living is not None:
             if not said:
-                print(f"waiting: {holder} is working on {folder}", flush=True)
+                print(f"waiting: {living} is working on {folder}", flush=True)
                 said = True
             time.sleep(WAIT)
     done = threading.Event()

@@ -1,0 +1,227 @@
+"""Say how far a study is: every run with its stage, node, step, speed and time left.
+
+Works from the login node, while the study runs and after: from job records, notes, logs, and
+SLURM's queue where there is one. Exit code 1 if a job has failed.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scaletrace.commands.columns import aligned, duration
+
+if TYPE_CHECKING:
+    from scaletrace.lineage.status import Standing
+    from scaletrace.study.plan import Plan
+
+HEADER = ("run", "state", "stage", "node", "slurm", "step", "loss", "tokens/s", "left", "attempts")
+KINDS = {
+    "text": ("corpus", "vocab", "tokenize"),
+    "tuning": ("trial", "tune"),
+    "trunks": ("pretrain",),
+    "runs": ("anneal",),
+    "losses": ("evaluate",),
+    "fits": ("observe", "fit"),
+    "figures": ("figures",),
+}
+# What people look for first, where not all rows have room.
+URGENT = ("failed", "running", "queued", "waiting", "done", "given up")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--study", default="demo", help="name of a study: config/NAME.yaml")
+    parser.add_argument(
+        "--watch",
+        type=float,
+        nargs="?",
+        const=5.0,
+        metavar="SECONDS",
+        help="look again every few seconds (5), until all is done",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the status, again and again if asked to."""
+    from scaletrace.lineage.observed import observed_pace
+    from scaletrace.lineage.status import Status
+    from scaletrace.study.cost import ASSUMED
+    from scaletrace.study.estimates import Estimates
+    from scaletrace.study.jobs import jobs
+    from scaletrace.workflow import open_plan
+
+    plan, packages, raw = open_plan(Path("config") / f"{arguments.study}.yaml")
+    assumed = ASSUMED["cpu"]
+    estimates = Estimates(plan, observed_pace(plan, assumed) or assumed, raw)
+    planned = list(jobs(estimates, packages))
+    status = Status(plan.study.study, planned)
+    while True:
+        standings = status.look()
+        found = _findings(plan, standings)
+        if arguments.json:
+            print(json.dumps(found), flush=True)
+        elif arguments.watch and sys.stdout.isatty():
+            lines = _text(found, room=shutil.get_terminal_size().lines - 1)
+            print("\033[H\033[J" + "\n".join(lines), flush=True)
+        else:
+            print("\n".join(_text(found)), flush=True)
+        code = 1 if found["failures"] else 0
+        if not arguments.watch or all(one.state == "done" for one in standings.values()):
+            return code
+        try:
+            time.sleep(arguments.watch)
+        except KeyboardInterrupt:
+            return code
+
+
+def _chain(name: str, standings: dict[str, "Standing"]) -> list["Standing"]:
+    """Return the training jobs that lead to a job, and it, first to last."""
+    from scaletrace.study.jobs import LADDER
+
+    found: list[Standing] = []
+    while standings[name].job.rule in LADDER:
+        found.append(standings[name])
+        name = standings[name].job.needs[0]
+    return found[::-1]
+
+
+def _run(plan: "Plan", name: str, standings: dict[str, "Standing"]) -> dict[str, Any]:
+    """Return a run's row: where the first of its jobs that is not done stands."""
+    if name in plan.study.failed:
+        return _row(name, None) | {"state": "given up"}
+    chain = _chain(f"evaluate {name}", standings)
+    left = [one for one in chain if one.state != "done"]
+    # Of a run that is done the training says more than the evaluation.
+    row = _row(name, left[0] if left else chain[-2])
+    return row | {"seconds_left": sum(one.seconds_left for one in left)}
+
+
+def _row(name: str, one: "Standing | None") -> dict[str, Any]:
+    progress = one.progress if one else None
+    stage = one.job.rule if one else None
+    if one and one.job.rule == "pretrain":
+        stage = f"pretrain to {int(one.job.wildcards['tokens']):,}"
+    return {
+        "run": name,
+        "state": one.state if one else None,
+        "stage": stage,
+        "node": one.node if one else None,
+        "slurm_job": one.slurm_job if one else None,
+        "step": progress.step if progress else None,
+        "last_step": progress.last_step if progress else None,
+        "loss": progress.loss if progress else None,
+        "tokens_per_s": one.tokens_per_s if one else None,
+        "seconds_left": one.seconds_left if one else 0.0,
+        "attempts": one.attempts if one else 0,
+        "reason": one.reason if one else None,
+    }
+
+
+def _failure(one: "Standing", logs: Path) -> dict[str, Any]:
+    from scaletrace.lineage.status import slurm_log
+
+    beside = slurm_log(logs, one.slurm_job)
+    return {
+        "job": one.job.name,
+        "problem": one.problem,
+        "attempts": one.attempts,
+        "node": one.node,
+        "slurm_job": one.slurm_job,
+        "again": one.state if one.state != "failed" else None,
+        "log": str(one.job.log),
+        "slurm_log": str(beside) if beside else None,
+    }
+
+
+def _findings(plan: "Plan", standings: dict[str, "Standing"]) -> dict[str, Any]:
+    from scaletrace.study.jobs import LADDER
+    from scaletrace.study.site import read_site
+
+    logs, ends = read_site().logs, {}
+    for name, one in standings.items():
+        ends[name] = one.seconds_left + max((ends[need] for need in one.job.needs), default=0.0)
+    others = [one for one in standings.values() if one.job.rule not in LADDER]
+    running = sum(one.state == "running" for one in standings.values())
+    left = sum(one.seconds_left for one in standings.values())
+    return {
+        "study": plan.study.study,
+        "counts": {
+            kind: {
+                "done": sum(o.state == "done" for o in standings.values() if o.job.rule in rules),
+                "jobs": sum(o.job.rule in rules for o in standings.values()),
+            }
+            for kind, rules in KINDS.items()
+            if any(o.job.rule in rules for o in standings.values())
+        },
+        "states": dict(Counter(one.state for one in standings.values())),
+        "core_hours_left": left / 3600,
+        "seconds_left": max(left / max(1, running), max(ends.values(), default=0.0)),
+        "runs": [_run(plan, name, standings) for name in plan.runs],
+        "others": [_row(o.job.name, o) for o in others if o.state not in ("done", "waiting")],
+        "failures": [_failure(one, logs) for one in standings.values() if one.problem],
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    def shown(name: str, form: str = "") -> str:
+        return "" if row[name] is None else format(row[name], form)
+
+    return [
+        row["run"],
+        row["state"],
+        shown("stage") if row["state"] != "done" else "",
+        shown("node") or shown("reason"),
+        shown("slurm_job"),
+        f"{row['step']}/{row['last_step']}" if row["step"] is not None else "",
+        shown("loss", ".4f"),
+        shown("tokens_per_s", ",.0f"),
+        duration(row["seconds_left"]) if row["seconds_left"] else "",
+        str(row["attempts"] or ""),
+    ]
+
+
+def _fitting(rows: list[dict[str, Any]], room: int) -> tuple[list[dict[str, Any]], str]:
+    """Return the most urgent rows that there is room for, and what the others are."""
+    if len(rows) <= room:
+        return rows, ""
+    urgent = sorted(rows, key=lambda row: URGENT.index(row["state"]))
+    kept = urgent[: max(1, room - 1)]
+    states = Counter(row["state"] for row in urgent[len(kept) :])
+    return kept, "… and " + ", ".join(f"{count} {state}" for state, count in states.items())
+
+
+def _text(found: dict[str, Any], room: int | None = None) -> list[str]:
+    counts = found["counts"].items()
+    done = "  ".join(f"{kind} {part['done']}/{part['jobs']}" for kind, part in counts)
+    head = [f"study {found['study']}:  {done}"]
+    if found["core_hours_left"]:
+        states, about = found["states"], duration(found["seconds_left"])
+        parts = [f"{states[state]} {state}" for state in URGENT[:3] if state in states]
+        now = ", ".join(parts) or "nothing is running"
+        pace = f"about {about} as now" if "running" in states else f"{about} one after another"
+        head.append(f"{now};  {found['core_hours_left']:.3g} core-hours left, {pace}")
+    tail = [line for failure in found["failures"] for line in _tell_failure(failure)]
+    rows, rest = found["others"] + found["runs"], ""
+    if room is not None:
+        rows, rest = _fitting(rows, room - len(head) - len(tail) - 2)
+    table = aligned([HEADER, *map(_cells, rows)], left=5)
+    return [*head, "", *table, *([rest] if rest else []), *tail]
+
+
+def _tell_failure(failure: dict[str, Any]) -> list[str]:
+    where = f" on {failure['node']}" if failure["node"] else ""
+    where += f", SLURM {failure['slurm_job']}" if failure["slurm_job"] else ""
+    again = f"; {failure['again']} again" if failure["again"] else ""
+    logs = " ".join(path for path in (failure["log"], failure["slurm_log"]) if path)
+    return [
+        "",
+        f"✗ {failure['job']}, attempt {failure['attempts']}{where}{again}:",
+        f"  {failure['problem']}",
+        f"  log: {logs}",
+    ]

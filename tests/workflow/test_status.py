@@ -1,0 +1,140 @@
+"""What people are told of a study: while a job runs, after it was killed, and when all is done."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scaletrace import cli
+from scaletrace.commands.status import HEADER
+from scaletrace.lineage import records
+
+RUN = "d8-l1-s0-48k"
+RECORD = Path(f"provenance/jobs/tiny/anneal/run={RUN}.json")
+
+
+def status(capsys):
+    code = cli.main(["status", "--study", "tiny", "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def row(found):
+    return next(row for row in found["runs"] if row["run"] == RUN)
+
+
+def test_a_finished_study_is_all_done(copy, capsys):
+    code, found = status(capsys)
+    assert code == 0
+    assert found["failures"] == []
+    assert found["states"] == {"done": 35}
+    assert found["core_hours_left"] == 0
+    assert found["counts"]["runs"] == {"done": 10, "jobs": 10}
+    told = row(found)
+    assert told["node"] == socket.gethostname()
+    assert (told["step"], told["last_step"]) == (750, 750)
+    # The log gives the loss that the training ended with, to four digits.
+    outcome = json.loads(Path(f"results/tiny/runs/{RUN}/outcome.json").read_text("utf-8"))
+    assert told["loss"] == pytest.approx(outcome["train_loss"], abs=1e-4)
+
+
+def test_text_and_watch_end_with_a_study_that_is_done(copy, capsys):
+    assert cli.main(["status", "--study", "tiny", "--watch"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "study tiny:  text 3/3  trunks 5/5  runs 10/10  losses 10/10  fits 3/3  figures 4/4"
+    )
+    assert lines[2].split() == list(HEADER)
+    assert sum(line.startswith("d") for line in lines) == 10
+    assert max(map(len, lines)) <= 120
+
+
+def test_a_setting_that_changed_leaves_its_jobs_to_do(copy, capsys):
+    path = Path("config/tiny.yaml")
+    path.write_text(path.read_text("utf-8").replace("tokens: 8_192", "tokens: 4_096"), "utf-8")
+    code, found = status(capsys)
+    assert code == 0
+    assert found["counts"]["runs"] == {"done": 10, "jobs": 10}
+    assert found["counts"]["losses"] == {"done": 0, "jobs": 10}
+    assert found["counts"]["fits"]["done"] == 0
+    assert row(found)["stage"] == "evaluate"
+    assert row(found)["seconds_left"] > 0
+
+
+@pytest.fixture
+def begin(copy):
+    """A function that starts the run's job again, whose record and outputs are gone."""
+    identity = records.read(RECORD)["identity"]
+    RECORD.unlink()
+    job = {
+        "wildcards": identity["wildcards"],
+        "inputs": {entry["name"]: [entry["path"]] for entry in identity["inputs"]},
+        "outputs": {entry["name"]: entry["path"] for entry in identity["outputs"]},
+    }
+    command = [
+        *(sys.executable, "-m", "scaletrace.job"),
+        f"anneal@{identity['code']['fingerprint']}",
+        *("--study", "tiny", "--threads", "1", "--job", json.dumps(job)),
+        # So many saves make the training slow enough to be looked at.
+        *("--settings", json.dumps(identity["settings"] | {"save_seconds": 0})),
+    ]
+    begun = []
+
+    def start(slurm_job):
+        environment = {"PYTHONPATH": str(copy / "src"), "SLURM_JOB_ID": slurm_job}
+        began = time.time()
+        with Path(f"results/tiny/logs/anneal/{RUN}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        begun.append(process)
+        states = Path("work/tiny")
+        while not any(p.stat().st_mtime > began for p in states.glob("*/state-?.safetensors")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+def test_a_job_that_runs_and_is_killed(begin, capsys):
+    first = begin("71")
+    code, found = status(capsys)
+    told = row(found)
+    assert code == 0
+    assert (told["state"], told["stage"], told["slurm_job"]) == ("running", "anneal", "71")
+    assert (told["node"], told["attempts"]) == (socket.gethostname(), 1)
+    assert told["seconds_left"] > 0
+    first.kill()
+    first.wait()
+    code, found = status(capsys)
+    assert code == 1
+    assert row(found)["state"] == "failed"
+    (failure,) = found["failures"]
+    assert failure["job"] == f"anneal {RUN}"
+    assert failure["log"] == f"results/tiny/logs/anneal/{RUN}.log"
+    assert "without a word" in failure["problem"]
+
+    second = begin("72")
+    second.terminate()
+    assert second.wait() == 128 + 15
+    assert cli.main(["status", "--study", "tiny"]) == 1
+    said = capsys.readouterr().out
+    assert f"✗ anneal {RUN}, attempt 2 on {socket.gethostname()}, SLURM 72:" in said
+    assert "stopped by signal 15" in said
+
+
+def test_a_job_that_fails_before_it_can_leave_a_note(copy, capsys):
+    RECORD.unlink()
+    Path(f"results/tiny/logs/anneal/{RUN}.log").write_text("python: no such file\n", "utf-8")
+    code, found = status(capsys)
+    assert code == 1
+    (failure,) = found["failures"]
+    assert failure["problem"] == "python: no such file"
