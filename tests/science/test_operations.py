@@ -67,20 +67,21 @@ def turned(x: torch.Tensor) -> torch.Tensor:
 
 
 def test_heads_and_their_gradients():
-    qkv, gain = normal(2, 3, 3, 2, 4), normal(2, seed=1)
+    x, matrix, gain = normal(6, 8), normal(24, 8, seed=1), normal(2, seed=2)
     rotation = rotary_factors(context=3, heads=2, head_width=4).to(torch.complex128)
-    query, key, value = heads(qkv, gain, rotation)
+    query, key, value = heads(x, matrix, gain, rotation)
+    qkv = (x @ matrix.T).view(2, 3, 3, 2, 4)
     torch.testing.assert_close(
         query, turned(plain_norm(qkv[:, :, 0])) * gain[:, None], rtol=1e-6, atol=1e-6
     )
     torch.testing.assert_close(key, turned(plain_norm(qkv[:, :, 1])), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(value, qkv[:, :, 2])
 
-    def mixed(qkv: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-        query, key, value = heads(qkv, gain, rotation)
+    def mixed(x: torch.Tensor, matrix: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+        query, key, value = heads(x, matrix, gain, rotation)
         return torch.nn.functional.scaled_dot_product_attention(query, key, value)
 
-    assert torch.autograd.gradcheck(mixed, (qkv, gain))
+    assert torch.autograd.gradcheck(mixed, (x, matrix, gain))
 
 
 @pytest.mark.parametrize("shift", [1, 5])

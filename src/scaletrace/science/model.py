@@ -20,8 +20,6 @@ class Block(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
         width = shape.width
-        self.heads = shape.heads
-        self.head_width = width // shape.heads
         self.qkv = nn.Parameter(torch.empty(3 * width, width))
         self.query_gain = nn.Parameter(torch.ones(shape.heads))
         self.attention_out = nn.Parameter(torch.zeros(width, width))
@@ -35,8 +33,8 @@ class Block(nn.Module):
 
     def attend(self, x: Tensor, rotation: Tensor) -> Tensor:
         """Return the heads' outputs side by side, (positions, width)."""
-        qkv = linear(x, self.qkv).view(-1, len(rotation), 3, self.heads, self.head_width)
-        query, key, value = (part.transpose(1, 2) for part in heads(qkv, self.query_gain, rotation))
+        found = heads(x, self.qkv, self.query_gain, rotation)
+        query, key, value = (part.transpose(1, 2) for part in found)
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
         return mixed.transpose(1, 2).reshape(x.shape)
 

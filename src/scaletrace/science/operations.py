@@ -104,35 +104,42 @@ def mlp(x: Tensor, up: Tensor, down: Tensor, added: Tensor) -> Tensor:
 class _Heads(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, qkv: Tensor, gain: Tensor, rotation: Tensor
+        ctx: Any, x: Tensor, matrix: Tensor, gain: Tensor, rotation: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        query_key = qkv[:, :, :2]
+        width, (time, _, heads, pairs) = x.shape[1], rotation.shape
+        # Apart from the values, because passes over strided memory take several times as long.
+        query_key = product(x, matrix[: 2 * width]).view(-1, time, 2, heads, 2 * pairs)
+        value = product(x, matrix[2 * width :]).view(-1, time, heads, 2 * pairs)
         scale = _inverse_rms(query_key)
         gains = torch.stack((gain, torch.ones_like(gain))).unsqueeze(-1)
         turned = query_key * (scale * gains)
         _complex(turned).mul_(rotation)
-        ctx.save_for_backward(query_key, scale, gains, rotation)
-        return turned[:, :, 0], turned[:, :, 1], qkv[:, :, 2]
+        ctx.save_for_backward(x, matrix, query_key, scale, gains, rotation)
+        return turned[:, :, 0], turned[:, :, 1], value
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
-        query_key, scale, gains, rotation = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, matrix, query_key, scale, gains, rotation = ctx.saved_tensors
         d_query, d_key, d_value = grads
-        batch, time, _, heads, head_width = query_key.shape
-        d_qkv = d_value.new_empty(batch, time, 3, heads, head_width)
-        back = rotation.conj()
-        torch.mul(_complex(d_query), back[:, 0], out=_complex(d_qkv[:, :, 0]))
-        torch.mul(_complex(d_key), back[:, 1], out=_complex(d_qkv[:, :, 1]))
-        d_qkv[:, :, 2] = d_value
-        d_query_key = d_qkv[:, :, :2]
+        width, back = x.shape[1], rotation.conj()
+        d_query_key = torch.empty_like(query_key)
+        torch.mul(_complex(d_query), back[:, 0], out=_complex(d_query_key[:, :, 0]))
+        torch.mul(_complex(d_key), back[:, 1], out=_complex(d_query_key[:, :, 1]))
         inner = torch.linalg.vecdot(d_query_key, query_key).unsqueeze(-1)
         d_gain = (inner[:, :, 0] * scale[:, :, 0]).sum((0, 1)).squeeze(-1)
-        projection = inner * scale.square() / -head_width
+        projection = inner * scale.square() / -query_key.shape[-1]
         d_query_key.addcmul_(query_key, projection).mul_(scale * gains)
-        return d_qkv, d_gain, None
+        d_query_key, d_value = d_query_key.view(-1, 2 * width), d_value.reshape(-1, width)
+        d_matrix = torch.empty_like(matrix)
+        torch.mm(d_query_key.T, x, out=d_matrix[: 2 * width])
+        torch.mm(d_value.T, x, out=d_matrix[2 * width :])
+        d_x = product(d_value, matrix[2 * width :].T)
+        return product(d_query_key, matrix[: 2 * width].T, d_x), d_matrix, d_gain, None
 
 
-def heads(qkv: Tensor, gain: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def heads(
+    x: Tensor, matrix: Tensor, gain: Tensor, rotation: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return queries, keys and values, each (batch, time, heads, head width).
 
     Queries and keys are brought to root mean square one (QK-norm: Henry et al. 2020, arXiv
@@ -140,11 +147,12 @@ def heads(qkv: Tensor, gain: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, 
     the temperature of the attention.
 
     Args:
-        qkv: (batch, time, 3, heads, head width).
+        x: (positions, width).
+        matrix: (3 width, width), the projections to queries, keys and values.
         gain: (heads,).
-        rotation: `rotary_factors`, of as many positions as `time`.
+        rotation: `rotary_factors`, of as many positions as a sequence has.
     """
-    query_key_value: Any = _Heads.apply(qkv, gain, rotation)
+    query_key_value: Any = _Heads.apply(x, matrix, gain, rotation)
     return query_key_value
 
 
