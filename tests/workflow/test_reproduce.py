@@ -61,8 +61,11 @@ def test_weights_that_this_training_does_not_give_are_found(copy):
     assert outcome.loss[0] == outcome.loss[1]
 
 
-@pytest.mark.parametrize(("difference", "reproduced"), [(0.01, True), (0.1, False)])
-def test_on_another_processor_the_loss_decides(copy, difference, reproduced):
+@pytest.mark.parametrize(
+    ("name", "value", "difference", "reproduced"),
+    [("cpu", "Another Processor 9000", 0.01, True), ("cpu_features", "avx avx7", 0.1, False)],
+)
+def test_on_another_processor_the_loss_decides(copy, name, value, difference, reproduced):
     curve = Path(f"results/tiny/runs/{RUN}/curve.csv")
     *lines, last = curve.read_text().splitlines()
     step, tokens, loss, rate = last.split(",")
@@ -70,14 +73,14 @@ def test_on_another_processor_the_loss_decides(copy, difference, reproduced):
     curve.write_text("\n".join([*lines, last]) + "\n")
 
     def elsewhere(record):
-        record["circumstances"]["cpu"] = "Another Processor 9000"
+        record["circumstances"][name] = value
         (entry,) = [e for e in record["identity"]["outputs"] if e["name"] == "curve"]
         entry.update(hashes(curve))
 
     rewrite(records.path_of("tiny", "anneal", {"run": RUN}), elsewhere)
     outcome = reproduce(RUN, "tiny", TOLERANCE)
     assert not outcome.same_machine
-    assert "Another Processor 9000" in outcome.machine
+    assert f"{name} then {value}" in outcome.machine
     assert outcome.reproduced is reproduced
 
 

@@ -1,12 +1,15 @@
 """Signatures over the root of a recorded study, with the real ssh-keygen."""
 
+import hashlib
+import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from scaletrace import cli
-from scaletrace.lineage import audit, root
+from scaletrace.lineage import audit, records, root
 
 
 @pytest.fixture
@@ -42,6 +45,35 @@ class TestSignature:
         root.write(held)
         (finding,) = audit.audit("tiny", jobs=recorded_jobs).findings
         assert finding.field == "signature"
+
+    def test_a_signature_covers_every_byte_of_every_record_and_the_configuration(
+        self, damaged, recorded_jobs, key
+    ):
+        """Circumstances edited under a renewed seal: unsigned they pass for an identical rerun."""
+        path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
+        record = json.loads(path.read_text())
+        config, text = Path("config/tiny.yaml"), Path("config/tiny.yaml").read_text()
+        record["circumstances"]["git"] = {"commit": "0" * 40, "changed": []}
+        records.files.write_json(path, {**record, "seal": records.seal(record)})
+        config.write_text(text + "# A comment, which means nothing to the study.\n")
+        unsigned = audit.audit("tiny", jobs=recorded_jobs)
+        assert unsigned.findings == []
+        assert len(unsigned.notes) >= 2
+        cli.main(["sign", "--key", str(key), "--study", "tiny"])
+        findings = audit.audit("tiny", jobs=recorded_jobs).findings
+        assert {(finding.file, finding.field) for finding in findings} >= {
+            (str(path), "sha256 (in the root)"),
+            (str(config), "sha256 (in the root)"),
+        }
+
+    def test_the_root_names_every_record_by_the_hash_of_its_whole_file(self, damaged):
+        held = root.read("tiny")["records"]
+        files = {str(p) for p in Path("provenance/jobs/tiny").rglob("*.json")}
+        assert held.keys() == files
+        for name, entry in held.items():
+            content = Path(name).read_bytes()
+            assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+            assert entry["id"] == json.loads(content)["id"]
 
     def test_a_signature_by_somebody_else_is_found(self, damaged, recorded_jobs, key, tmp_path):
         cli.main(["sign", "--key", str(key), "--study", "tiny"])

@@ -80,10 +80,18 @@ def _metrics(jobs: list[dict[str, Any]], study: str) -> list[Any]:
     return [*map(str, fitted(jobs, study)), *_outputs(jobs, {"evaluate"}, ".json")]
 
 
-def _belongs(entry: Any, study: str) -> bool:
-    name = entry if isinstance(entry, str) else next(iter(entry))
+def _others(content: dict[str, Any], section: str, study: str) -> list[Any]:
+    """Return the metrics or plots of dvc.yaml that are not this study's."""
+    entries = content.get(section) or []
+    if not isinstance(entries, list) or not all(e and isinstance(e, str | dict) for e in entries):
+        raise BadInput(f"{DVC_YAML}: {section}: not a list of files, or of mappings")
     folders = (f"results/{study}/", f"{records.PROVENANCE}/metrics/{study}/")
-    return name.startswith(folders) or name == f"{study} training"
+    names = [entry if isinstance(entry, str) else str(next(iter(entry))) for entry in entries]
+    return [
+        entry
+        for entry, name in zip(entries, names, strict=True)
+        if not name.startswith(folders) and name != f"{study} training"
+    ]
 
 
 def compiled(
@@ -118,7 +126,6 @@ def compiled(
         ("metrics", _metrics(jobs, study)),
         ("plots", _plots(jobs, study)),
     ):
-        others = [entry for entry in content.get(section) or [] if not _belongs(entry, study)]
-        content[section] = sorted([*others, *mine], key=str)
+        content[section] = sorted([*_others(content, section, study), *mine], key=str)
     text = HEADER + yaml.dump(content, Dumper=store.DUMPER, sort_keys=False, width=100)
     return text, set(stages)

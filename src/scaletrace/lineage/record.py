@@ -160,20 +160,23 @@ def moved(study_file: Path) -> list[str]:
     if waiting := _unfinished(found):
         return [f"{line}; snakemake would make it again" for line in waiting]
     jobs = graph.recorded_jobs(study, found)
-    wrong = [*changed_files(jobs), *_laundered(jobs)]
+    changed = changed_files(jobs)
     recorded = root.read(study)
-    wrong += root.differences(recorded)
+    wrong = [*changed, *_laundered(jobs), *root.differences(recorded)]
+    if changed:
+        # What the rest would be compared with rests on these files.
+        return wrong
     wrong += [
         f"{path}: not recorded yet"
         for path in sorted({job["path"] for job in jobs} - recorded["records"].keys())
     ]
     text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
-    if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_text(encoding="utf-8") != text:
+    if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_bytes() != text.encode():
         wrong.append("dvc.yaml: not what the workflow compiles to")
     wrong += [
         f"{path}: not what the fit says"
         for path, parameters in pipeline.fitted(jobs, study).items()
-        if not path.exists() or path.read_text(encoding="utf-8") != files.to_json(parameters)
+        if not path.exists() or path.read_bytes() != files.to_json(parameters).encode()
     ]
     if stale := sorted(store.locked().keys() - stages):
         wrong.append(f"dvc.lock: holds {', '.join(stale)}, which the workflow has not")

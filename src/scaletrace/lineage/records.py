@@ -20,6 +20,8 @@ RESULTS = Path("results")
 # What is too large for git, and what a light copy of a study leaves out.
 LARGE = (".safetensors", ".bin", ".jsonl")
 DEEPEST = 20
+# Instruction sets by which numerical libraries choose their kernels, and thereby their rounding.
+KERNEL_FEATURES = re.compile(r"avx\w*|fma|amx\w*|asimd\w*|sve\w*|bf16|i8mm")
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
 
@@ -216,12 +218,16 @@ def point(study: str, path: Path, identity: dict[str, Any]) -> None:
 
 
 def surroundings() -> dict[str, Any]:
-    """Return what surrounds a job: commit, host, processor, SLURM job and environment."""
+    """Return what surrounds a job: commit, host, processors, SLURM job and environment."""
     return {
         "git": _git(),
         "host": socket.gethostname(),
         "cpu": _processor(),
+        "cpu_features": _instruction_sets(),
+        "gpu": _gpu(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        "node": os.environ.get("SLURMD_NODENAME"),
+        "gpus": os.environ.get("SLURM_JOB_GPUS", os.environ.get("CUDA_VISIBLE_DEVICES")),
         "environment": _environment(),
     }
 
@@ -240,13 +246,37 @@ def _git() -> dict[str, Any] | None:
         return None
 
 
+def _cpuinfo(name: str) -> str | None:
+    """Return what Linux says of the first processor under a name; None elsewhere."""
+    path = Path("/proc/cpuinfo")
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == name:
+                return value.strip()
+    return None
+
+
 def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _instruction_sets() -> str | None:
+    """Return the instruction sets that choose between kernels; None where nobody tells.
+
+    A virtual machine may give its processor's name without its number, and hide some of these.
+    """
+    flags = (_cpuinfo("flags") or _cpuinfo("Features") or "").split()
+    return " ".join(sorted(filter(KERNEL_FEATURES.fullmatch, flags))) or None
+
+
+def _gpu() -> str | None:
+    """Return the models of GPU that the driver sees, whether the job uses one or not."""
+    found = set()
+    for path in Path("/proc/driver/nvidia/gpus").glob("*/information"):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        found |= {line.partition(":")[2].strip() for line in lines if line.startswith("Model")}
+    return ", ".join(sorted(found)) or None
 
 
 def _environment() -> str:

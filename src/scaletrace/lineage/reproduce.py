@@ -16,6 +16,7 @@ from scaletrace.study.fields import NAME
 
 # What decides a float besides the processor; everything else installed does not train.
 LIBRARIES = ("torch", "numpy")
+PROCESSOR = ("cpu", "cpu_features")
 
 
 @dataclasses.dataclass
@@ -86,8 +87,10 @@ def _libraries(environment: dict[str, Any]) -> dict[str, Any]:
     return {name: environment["packages"].get(name) for name in LIBRARIES}
 
 
-def _same_machine(circumstances: dict[str, Any]) -> tuple[bool, str]:
-    """Compare processor and libraries with the recorded ones; say what differs."""
+def _same_machine(record: dict[str, Any]) -> tuple[bool, str]:
+    """Compare processor, GPU if one was used, and libraries with the recorded ones."""
+    circumstances, settings = record["circumstances"], record["identity"]["settings"]
+    names = (*PROCESSOR, "gpu") if settings.get("device", "cpu") != "cpu" else PROCESSOR
 
     def environment(digest: Any) -> dict[str, Any]:
         path = records.PROVENANCE / "env" / f"{digest}.json"
@@ -95,10 +98,13 @@ def _same_machine(circumstances: dict[str, Any]) -> tuple[bool, str]:
 
     here = records.surroundings()
     try:
-        then = {"cpu": circumstances.get("cpu"), **environment(circumstances.get("environment"))}
+        then = {
+            **{name: circumstances[name] for name in names},
+            **environment(circumstances["environment"]),
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False, "the recorded environment cannot be read"
-    now = {"cpu": here["cpu"], **environment(here["environment"])}
+        return False, "the recorded processor or environment cannot be read"
+    now = {name: here[name] for name in names} | environment(here["environment"])
     different = [f"{key} then {then[key]}, here {now[key]}" for key in now if then[key] != now[key]]
     return not different, "; ".join(different) or f"{now['cpu']}, torch {now['torch']}"
 
@@ -125,7 +131,7 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         inputs.setdefault(entry["name"], []).append(_verified(path, entry))
     recorded = {entry["name"]: entry for entry in identity["outputs"]}
     stage = importlib.import_module(f"scaletrace.stages.{identity['rule']}")
-    same_machine, machine = _same_machine(record["circumstances"])
+    same_machine, machine = _same_machine(record)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
         scratch = Path(folder)
         made = {n: scratch / f"{n}{Path(e['path']).suffix}" for n, e in recorded.items()}

@@ -91,11 +91,22 @@ def locked() -> dict[str, Any]:
     """Return the stages of dvc.lock by name.
 
     Raises:
-        BadInput: the file cannot be read.
+        BadInput: the file cannot be read, or a stage is not as DVC writes it.
     """
     if not DVC_LOCK.exists():
         return {}
-    return stages(read_yaml(DVC_LOCK), DVC_LOCK)
+    found = stages(read_yaml(DVC_LOCK), DVC_LOCK)
+    for name, stage in found.items():
+        for side in ("deps", "outs"):
+            entries = stage.get(side, [])
+            if not isinstance(entries, list) or not all(
+                isinstance(entry, dict) and isinstance(entry.get("path"), str) for entry in entries
+            ):
+                raise BadInput(
+                    f"{DVC_LOCK}: stages.{name}.{side}: not a list of files as DVC writes it; "
+                    f"git checkout {DVC_LOCK} brings back what was committed"
+                )
+    return found
 
 
 def prune(stages: set[str]) -> None:

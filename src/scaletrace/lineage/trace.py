@@ -203,6 +203,8 @@ def _circumstances(job: Job) -> dict[str, Any]:
         "when": when,
         "host": said.get("host"),
         "cpu": said.get("cpu"),
+        "cpu_features": said.get("cpu_features"),
+        "gpu": said.get("gpu"),
         "commit": git.get("commit"),
         "changed": git.get("changed"),
         "code": job.identity["code"]["fingerprint"],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import pipeline, records, root, store
+from scaletrace.lineage import pipeline, records, root, signature, store
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import leaves
@@ -63,6 +63,7 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
     A rerun leaves the id and seals its circumstances; an edit breaks the one or the other.
     """
     rerun: set[Path] = set()
+    signed = signature.path_of(scope.study).exists()
     entries = held["records"] if held else {}
     for job in scope.jobs:
         entry = entries.get(str(job.path))
@@ -75,7 +76,8 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
         if entry["id"] != job.record["id"]:
             yield scope.finding(str(job.path), "id (in the root)", entry["id"], job.record["id"])
         elif (found := files.hashes(job.path)["sha256"]) != entry["sha256"]:
-            if job.record.get("seal") == records.seal(job.record):
+            # A signed root vouches for circumstances as well, and a seal anybody can renew.
+            if job.record.get("seal") == records.seal(job.record) and not signed:
                 rerun.add(job.path)
             else:
                 yield scope.finding(str(job.path), "sha256 (in the root)", entry["sha256"], found)
@@ -92,7 +94,10 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
     if held:
         config = Path(held["study_file"]["path"])
         same = config.is_file() and files.hashes(config)["sha256"] == held["study_file"]["sha256"]
-        if not same:
+        if not same and signed:
+            said = "other bytes, whatever they mean"
+            yield Finding(str(config), "sha256 (in the root)", held["study_file"]["sha256"], said)
+        elif not same:
             scope.notes.append(f"{config}: its bytes are not those that were recorded")
     return rerun
 

@@ -10,7 +10,7 @@ from scaletrace.lineage.ancestry import Ancestry, Job
 from scaletrace.lineage.snapshot import Snapshot
 
 SMALL = (".csv", ".json")
-HARDWARE = ("cpu", "cpu_features", "gpu", "threads")
+HARDWARE = ("cpu", "cpu_features", "threads")
 
 
 class Side:
@@ -75,9 +75,10 @@ class Side:
         return self._environments[str(job.record["circumstances"].get("environment"))]
 
     def hardware(self, job: Job) -> dict[str, Any]:
-        """Return what a job ran on."""
-        said = job.record["circumstances"]
-        return {name: said[name] for name in HARDWARE if name in said}
+        """Return what a job ran on, its GPU if it used one."""
+        said, device = job.record["circumstances"], job.identity["settings"].get("device", "cpu")
+        names = HARDWARE if device == "cpu" else (*HARDWARE, "gpu")
+        return {name: said[name] for name in names if name in said}
 
     def parts(self, job: Job, module: str) -> dict[str, str] | None:
         """Return the parts of a module as a job ran it, see `fingerprint.parts`.
