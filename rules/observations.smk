@@ -15,6 +15,7 @@ rule evaluate:
     resources:
         runtime=evaluation_minutes,
         mem_mb=training_mb,
+        gpu=evaluation_gpus,
     conda:
         "../environment.yml"
     params:

@@ -1,5 +1,5 @@
 # What each job asks a scheduler for: its estimate with room to spare, and more after a failure.
-ESTIMATES = Estimates(PLAN, ASSUMED["cpu"], RAW_FILES)
+ESTIMATES = Estimates(PLAN, known_pace(PLAN), RAW_FILES)
 
 
 # The trial or run that a job trains, and on how many tokens; a trunk's is its longest run.
@@ -24,6 +24,19 @@ def training_minutes(wildcards, attempt):
 def training_mb(wildcards, attempt):
     run, _ = trained(wildcards)
     return mb_to_ask(ESTIMATES.training_mb(run.size, run.batch_tokens), attempt)
+
+
+# Processes that train one model together have a core each, and a GPU each where the study has.
+def training_processes(wildcards):
+    return PLAN.processes[trained(wildcards)[0].size]
+
+
+def training_gpus(wildcards):
+    return PLAN.gpus(trained(wildcards)[0].size)
+
+
+def evaluation_gpus(wildcards):
+    return min(1, PLAN.gpus(PLAN.runs[wildcards.run].size))
 
 
 def evaluation_minutes(wildcards, attempt):

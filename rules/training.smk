@@ -10,9 +10,11 @@ rule pretrain:
     log:
         f"{RESULTS}/logs/pretrain/{{size}}-s{{seed}}-{{tokens}}.log",
     priority: urgency
+    threads: training_processes
     resources:
         runtime=training_minutes,
         mem_mb=training_mb,
+        gpu=training_gpus,
     conda:
         "../environment.yml"
     params:
@@ -36,9 +38,11 @@ rule anneal:
     log:
         f"{RESULTS}/logs/anneal/{{run}}.log",
     priority: urgency
+    threads: training_processes
     resources:
         runtime=training_minutes,
         mem_mb=training_mb,
+        gpu=training_gpus,
     conda:
         "../environment.yml"
     params:

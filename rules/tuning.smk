@@ -14,9 +14,11 @@ rule trial:
     priority: 10**9
     conda:
         "../environment.yml"
+    threads: training_processes
     resources:
         runtime=training_minutes,
         mem_mb=training_mb,
+        gpu=training_gpus,
     params:
         stage=lambda w: stage("trial", w.family),
         job=job,

@@ -18,6 +18,7 @@ from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.science.counts import Shape, flops_per_token_exact
 from scaletrace.science.data import unique_tokens, window_count
+from scaletrace.science.device import gpu_use
 from scaletrace.science.parallel import Compute
 from scaletrace.science.training import CurveRow, Recipe
 from scaletrace.workers import GO_ON, SAVE, STOP, STOP_SIGNALS, Task, together
@@ -79,10 +80,10 @@ class Segment:
             SystemExit: a stop signal came; the state has been saved.
             BadInput: the state cannot be saved.
         """
-        training, began, first = self.training, time.perf_counter(), self.training.step
-        saved = reported = began
+        training, first = self.training, self.training.step
         self.processes.append(_this_process() | {"from_step": first, "to_step": first})
         with _stop_requests() as requests, together(self.task, training) as group:
+            saved = reported = began = time.perf_counter()
             while not training.finished:
                 training.advance()
                 now = time.perf_counter()
@@ -110,6 +111,7 @@ class Segment:
             "flops_per_s": per_second and per_second * flops_per_token_exact(self.shape),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "processes": self.processes,
+            **gpu_use(self.compute.device),
         }
 
     def write_curve(self, path: Path) -> None:

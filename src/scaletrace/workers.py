@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from scaletrace.errors import BadInput
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.science import families
 from scaletrace.science.counts import Shape
@@ -69,8 +70,35 @@ def together(task: Task, training: Training) -> Iterator["Group | None"]:
     """Start the other processes and bring them to where `training` is; None if it is alone.
 
     When the block ends they are gone. They must have been sent an order after every step.
+
+    Raises:
+        BadInput: the GPU has less memory left than the plan counts with.
     """
-    if not isinstance(training, ParallelTraining) or task.compute.processes == 1:
+    if not isinstance(training, ParallelTraining):
+        yield None
+        return
+    try:
+        with _group(task, training) as group:
+            _warm_up(training)
+            yield group
+    except torch.OutOfMemoryError as error:
+        raise BadInput(
+            "training.gpu_memory: a pass of "
+            f"{training.sequences * training.context} tokens did not fit into what the GPU had "
+            f"left; give less, or let fewer runs share the GPU ({error})"
+        ) from error
+
+
+def _warm_up(training: ParallelTraining) -> None:
+    if training.device.type == "cuda":
+        seconds = training.warm_up()
+        if training.rank == 0:
+            print(f"compiled in {seconds:.1f} s", flush=True)
+
+
+@contextlib.contextmanager
+def _group(task: Task, training: ParallelTraining) -> Iterator["Group | None"]:
+    if task.compute.processes == 1:
         yield None
         return
     from scaletrace.science.group import Group
@@ -152,6 +180,7 @@ def main() -> None:
     group = Group(rank, task.compute.processes, task.compute.device, port)
     group.meet()
     training.join(group)
+    _warm_up(training)
     while not training.finished:
         training.advance()
         order = group.number(GO_ON)

@@ -83,6 +83,15 @@ def test_a_state_taken_out_and_put_back_changes_no_bit():
     assert all(torch.equal(second.state()[name], t) for name, t in whole.state().items())
 
 
+def test_warming_up_changes_no_bit():
+    cold, warm = parallel(48), parallel(48)
+    assert warm.warm_up() > 0
+    for training in (cold, warm):
+        training.advance()
+    assert warm.rows == cold.rows
+    assert all(torch.equal(warm.state()[name], t) for name, t in cold.state().items())
+
+
 def test_a_loss_that_is_not_finite_ends_the_run():
     training = parallel(48)
     training.advance()

@@ -1,6 +1,7 @@
 """The device of a training or an evaluation, set up so that equal work gives equal bits."""
 
 import os
+from typing import Any
 
 import torch
 
@@ -35,3 +36,13 @@ def open_device(name: str, number: int = 0, needed: int = 1) -> torch.device:
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.backends.cuda.enable_mem_efficient_sdp(False)
     return torch.device("cuda", number)
+
+
+def gpu_use(name: str) -> dict[str, Any]:
+    """Return the GPU in use and the most of its memory, MiB; nothing on the CPU."""
+    if name == "cpu":
+        return {}
+    return {
+        "gpu": torch.cuda.get_device_name(),
+        "peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20,
+    }

@@ -7,6 +7,7 @@ has updated (ZeRO, stage 1: Rajbhandari et al. 2020, arXiv 1910.02054).
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,8 +99,19 @@ class ParallelTraining(Training):
     def _run(self) -> Callable[[Tensor], None]:
         if not self.compute.cuda_graphs:
             return self._pass
-        example = torch.zeros(self.sequences, self.context + 1, dtype=torch.int64)
-        return _replayed(self._pass, example.to(self.device))
+        return _replayed(self._pass, self._blank())
+
+    def warm_up(self) -> float:
+        """Compile and record what steps will use; return the seconds that it took."""
+        began = time.perf_counter()
+        self._run(self._blank())
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    def _blank(self) -> Tensor:
+        shape = self.sequences, self.context + 1
+        return torch.zeros(shape, dtype=torch.int64, device=self.device)
 
     def _pass(self, windows: Tensor) -> None:
         loss = self._loss(windows)

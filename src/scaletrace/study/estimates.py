@@ -36,18 +36,23 @@ class Estimates:
         return WIKITEXT_BYTES
 
     def training_seconds(self, size: str, tokens: int, batch_tokens: int) -> float:
-        """Return the seconds of a job that trains one size on so many tokens."""
-        flops = self.plan.flops_per_token(size) * tokens
-        return self.pace.seconds(flops, tokens, tokens / batch_tokens)
+        """Return the seconds of a job that trains one size on so many tokens.
+
+        Processes that train together share each batch.
+        """
+        share = tokens / self.plan.processes[size]
+        flops = self.plan.flops_per_token(size) * share
+        return self.pace.seconds(flops, share, tokens / batch_tokens)
 
     def training_mb(self, size: str, batch_tokens: int) -> int:
         """Return the memory of a job that trains one size, in MiB."""
-        shape = self.plan.sizes[size]
-        return cost.training_mb(
+        shape, processes = self.plan.sizes[size], self.plan.processes[size]
+        return processes * cost.training_mb(
             parameters=self.plan.longest[size].n_total,
             channels=shape.width * shape.layers,
             vocabulary=shape.vocabulary_size,
-            rows=batch_tokens,
+            rows=batch_tokens // processes,
+            device=self.plan.study.training.device,
         )
 
     def evaluation_seconds(self, run: Run) -> float:
