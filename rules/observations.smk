@@ -1,5 +1,11 @@
+import os
+
 SPLIT = PLAN.study.evaluation.split
 TRAINED = [run.name for run in PLAN.trained_runs()]
+# An excluded run keeps the numbers that it has, but nothing is trained for it.
+TABLED = TRAINED + [
+    run for run in PLAN.study.exclude if os.path.exists(f"{RESULTS}/evals/{run}.json")
+]
 
 
 rule evaluate:
@@ -12,12 +18,12 @@ rule evaluate:
         result=f"{RESULTS}/evals/{{run}}.json",
     log:
         f"{RESULTS}/logs/evaluate/{{run}}.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=evaluation_minutes,
         mem_mb=training_mb,
         gpu=evaluation_gpus,
-    conda:
-        "../environment.yml"
     params:
         stage=lambda w: stage("evaluate", PLAN.family(PLAN.runs[w.run].size)),
         job=job,
@@ -28,8 +34,8 @@ rule evaluate:
 
 rule observe:
     input:
-        evals=expand(rules.evaluate.output.result, run=TRAINED),
-        outcomes=expand(rules.anneal.output.outcome, run=TRAINED),
+        evals=expand(rules.evaluate.output.result, run=TABLED),
+        outcomes=expand(rules.anneal.output.outcome, run=TABLED),
         laws=expand(rules.tune.output.law, family=PLAN.tuned_families()),
     output:
         observations=report(
@@ -39,11 +45,11 @@ rule observe:
         ),
     log:
         f"{RESULTS}/logs/observe.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=analysis_minutes,
         mem_mb=analysis_mb,
-    conda:
-        "../environment.yml"
     params:
         stage=stage("observe"),
         job=job,
@@ -60,11 +66,11 @@ rule timings:
         f"{RESULTS}/timings.csv",
     log:
         f"{RESULTS}/logs/timings.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=analysis_minutes,
         mem_mb=analysis_mb,
-    conda:
-        "../environment.yml"
     params:
         study=STUDY,
     shell:

@@ -123,8 +123,9 @@ class Plan:
         return int(self.flops_per_token(size) * left / 1e9)
 
     def trained_runs(self) -> list[Run]:
-        """Return the runs that are trained: all but those given up under `failed`."""
-        return [run for run in self.runs.values() if run.name not in self.study.failed]
+        """Return the runs that are trained: all but those under `exclude` and `failed`."""
+        left_out = self.study.exclude.keys() | self.study.failed.keys()
+        return [run for run in self.runs.values() if run.name not in left_out]
 
     # Settings of each stage: plain JSON, complete, and only what the job itself uses.
 

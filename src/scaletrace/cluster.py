@@ -1,0 +1,150 @@
+"""What a SLURM cluster can give, asked before jobs are submitted that would wait for ever."""
+
+import dataclasses
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PATIENCE = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Nodes:
+    """Nodes of one kind in one partition, and the partition's time limit."""
+
+    partition: str
+    memory_mb: int
+    cpus: int
+    gpus: int
+    minutes: float
+    default: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What one submission asks for; zero where it does not say."""
+
+    name: str
+    partition: str | None
+    memory_mb: int
+    cpus: int
+    gpus: int
+    minutes: int
+
+
+# Attribute of both, and the words for an amount of it.
+AMOUNTS = {
+    "memory_mb": "{:,.0f} MB",
+    "cpus": "{:,.0f} CPUs",
+    "gpus": "{:,.0f} GPUs",
+    "minutes": "{:,.0f} minutes",
+}
+
+
+def minutes(limit: str) -> float:
+    """Return a time limit in minutes as sinfo writes it: [days-][hours:]minutes:seconds."""
+    if limit in ("infinite", "n/a"):
+        return math.inf
+    days, _, clock = limit.rpartition("-")
+    parts = [int(part) for part in clock.split(":")]
+    hours, mins, seconds = [0] * (3 - len(parts)) + parts
+    return int(days or 0) * 1440 + hours * 60 + mins + seconds / 60
+
+
+def parse(said: str) -> list[Nodes]:
+    """Return what `sinfo --exact --noheader --format "%P|%m|%c|%G|%l"` said."""
+    found = []
+    for line in said.split():
+        partition, memory, cpus, gres, limit = line.split("|")
+        gpus = sum(int(count) for count in re.findall(r"gpu(?::[^:,(]+)?:(\d+)", gres))
+        name = partition.removesuffix("*")
+        default = partition != name
+        found.append(Nodes(name, int(memory), int(cpus), gpus, minutes(limit), default))
+    return found
+
+
+def nodes() -> list[Nodes]:
+    """Return the cluster's nodes; none where it does not answer."""
+    command = ["sinfo", "--exact", "--noheader", "--format", "%P|%m|%c|%G|%l"]
+    try:
+        asked = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return parse(asked.stdout)
+
+
+def need(job: Any) -> Need:
+    """Return what a job or group of Snakemake asks for."""
+
+    def number(name: str) -> int:
+        found = job.resources.get(name, 0)
+        return found if isinstance(found, int) else 0
+
+    gres = re.search(r"gpu(?::[^:]+)?:(\d+)", str(job.resources.get("gres", "")))
+    jobs = getattr(job, "jobs", [job])
+    names = [" ".join((each.rule.name, *map(str, each.wildcards))) for each in jobs]
+    return Need(
+        name=", ".join(sorted(names)),
+        partition=job.resources.get("slurm_partition"),
+        memory_mb=number("mem_mb"),
+        cpus=number("cpus_per_task") or job.threads,
+        gpus=number("gpu") or int(gres[1] if gres else 0),
+        minutes=number("runtime"),
+    )
+
+
+def refusal(need: Need, there: list[Nodes], table: Iterable[str]) -> str | None:
+    """Return why no node could ever run a submission, and None where one could.
+
+    Args:
+        need: what it asks for.
+        there: the cluster's nodes.
+        table: partitions that jobs are distributed over; none to send all to the default one.
+    """
+    partitions = [need.partition] if need.partition else list(table)
+    fitting = [node for node in there if node.partition in partitions] or [
+        node for node in there if node.default or node.partition in partitions
+    ]
+    if not fitting or any(
+        all(getattr(need, name) <= getattr(node, name) for name in AMOUNTS) for node in fitting
+    ):
+        return None
+    where = f"partition {' and '.join(sorted({node.partition for node in fitting}))}"
+    for name, words in AMOUNTS.items():
+        asked, most = getattr(need, name), max(getattr(node, name) for node in fitting)
+        if asked > most:
+            return f"{need.name}: needs {words.format(asked)}; {where} gives {words.format(most)}"
+    together = ", ".join(words.format(getattr(need, name)) for name, words in AMOUNTS.items())
+    return f"{need.name}: needs {together}; no node of {where} gives all of that"
+
+
+def require_possible_or_exit(workflow: Any) -> None:
+    """End with one line per submission that no node of the cluster could ever run.
+
+    Args:
+        workflow: Snakemake's, about to start; nothing is asked where jobs run on this machine.
+    """
+    if not workflow.non_local_exec:
+        return
+    there, table = nodes(), _table(workflow.executor_settings)
+    dag = workflow.dag
+    submissions = [job for job in dag.get_jobs_or_groups() if job.is_group() or dag.needrun(job)]
+    refusals = [refusal(need(job), there, table) for job in submissions if not job.is_local]
+    if lines := [line for line in refusals if line]:
+        print("\n".join(["nothing was submitted, for this would wait for ever:", *lines]))
+        sys.exit(1)
+
+
+def _table(settings: Any) -> list[str]:
+    path = getattr(settings, "partition_config", None)
+    if path is None:
+        return []
+    return list(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["partitions"])

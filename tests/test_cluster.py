@@ -1,0 +1,55 @@
+"""What a cluster could never run, by what sinfo says of it."""
+
+import math
+
+import pytest
+
+from scaletrace import cluster
+
+SAID = """\
+short*|6000|4|gpu:2|15:00
+long|64000|16|gpu:a100:4(S:0-1)|2-00:00:00
+long|6000|4|(null)|2-00:00:00
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "minutes"),
+    [("15:00", 15), ("1:30:00", 90), ("2-00:00:00", 2880), ("0:30", 0.5), ("infinite", math.inf)],
+)
+def test_time_limits(limit, minutes):
+    assert cluster.minutes(limit) == minutes
+
+
+def test_nodes_are_read_with_their_gpus_and_the_default_partition():
+    nodes = cluster.parse(SAID)
+    assert [node.gpus for node in nodes] == [2, 4, 0]
+    assert [node.default for node in nodes] == [True, False, False]
+
+
+def need(partition=None, **asked):
+    amounts = {"memory_mb": 1000, "cpus": 1, "gpus": 0, "minutes": 10} | asked
+    return cluster.Need("anneal d8-l1", partition, **amounts)
+
+
+@pytest.mark.parametrize(
+    ("asked", "table", "said"),
+    [
+        ({}, [], None),
+        ({"memory_mb": 7000}, [], "needs 7,000 MB; partition short gives 6,000 MB"),
+        ({"memory_mb": 7000}, ["short", "long"], None),
+        ({"minutes": 60}, [], "needs 60 minutes; partition short gives 15 minutes"),
+        ({"gpus": 5}, ["short", "long"], "needs 5 GPUs; partition long and short gives 4 GPUs"),
+        # Each amount is there, but not on one node.
+        ({"memory_mb": 7000, "gpus": 0, "minutes": 10}, ["long"], None),
+        ({"cpus": 16, "gpus": 4, "minutes": 60}, ["short"], "needs 16 CPUs"),
+        ({"partition": "short", "minutes": 60}, ["long"], "needs 60 minutes; partition short"),
+    ],
+)
+def test_what_could_never_run_is_refused_with_the_limit(asked, table, said):
+    found = cluster.refusal(need(**asked), cluster.parse(SAID), table)
+    assert found is None if said is None else found and said in found
+
+
+def test_a_cluster_that_does_not_answer_refuses_nothing():
+    assert cluster.refusal(need(memory_mb=10**9), [], []) is None
