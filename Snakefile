@@ -4,7 +4,8 @@ from snakemake.utils import min_version
 
 from scaletrace.lineage import finished
 from scaletrace.lineage.command import argument, describe
-from scaletrace.study.cost import ASSUMED, mb_to_ask, minutes_to_ask
+from scaletrace.lineage.observed import known_pace
+from scaletrace.study.cost import mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
 from scaletrace.workflow import ENVIRONMENT, open_plan_or_exit, stage
 

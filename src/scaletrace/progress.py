@@ -44,7 +44,7 @@ class Progress:
         self.began = time.time()
         waiting = {output.path for output in graph.unfinished(outputs)}
         # Only the ratios of the costs count: the pace is measured as the study runs.
-        planned = jobs(Estimates(plan, ASSUMED["cpu"]), {})
+        planned = jobs(Estimates(plan, ASSUMED[plan.study.training.device]), {})
         self.jobs = [
             Job(NAMES.get(job.rule, job.rule), job.result, job.seconds, str(job.result) in waiting)
             for job in planned

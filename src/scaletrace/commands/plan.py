@@ -24,6 +24,7 @@ WHENCE = {
     "assumed": "assumed; --calibrate measures this machine in seconds",
     "calibrated": "calibrated on this machine just now",
     "observed": "observed in this study's own runs",
+    "site": "by slurm/site.yaml",
 }
 TEXT = ("corpus", "vocab", "tokenize")
 TUNING = ("trial", "tune")
@@ -57,15 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pace(plan: Any, calibrate: bool) -> "Pace":
-    from scaletrace.lineage.observed import observed_pace
+    from scaletrace.lineage.observed import known_pace
     from scaletrace.study.cost import ASSUMED
 
-    assumed = ASSUMED["cpu"]
-    if calibrate:
-        from scaletrace.calibration import calibrated_pace
+    if not calibrate:
+        return known_pace(plan)
+    from scaletrace.calibration import calibrated_pace
 
-        return calibrated_pace(plan, assumed)
-    return observed_pace(plan, assumed) or assumed
+    return calibrated_pace(plan, ASSUMED[plan.study.training.device])
 
 
 def _share(name: str, jobs: Iterable["Job"], done: "Done") -> dict[str, Any]:

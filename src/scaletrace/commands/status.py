@@ -49,17 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the status, again and again if asked to."""
-    from scaletrace.lineage.observed import observed_pace
+    from scaletrace.lineage.observed import known_pace
     from scaletrace.lineage.status import Status
-    from scaletrace.study.cost import ASSUMED
     from scaletrace.study.estimates import Estimates
     from scaletrace.study.jobs import jobs
     from scaletrace.workflow import open_plan
 
     plan, packages, raw = open_plan(Path("config") / f"{arguments.study}.yaml")
-    assumed = ASSUMED["cpu"]
-    estimates = Estimates(plan, observed_pace(plan, assumed) or assumed, raw)
-    planned = list(jobs(estimates, packages))
+    planned = list(jobs(Estimates(plan, known_pace(plan), raw), packages))
     status = Status(plan.study.study, planned)
     while True:
         standings = status.look()

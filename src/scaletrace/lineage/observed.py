@@ -4,8 +4,18 @@ import dataclasses
 from statistics import median
 
 from scaletrace.lineage.standing import glance
-from scaletrace.study.cost import Pace, Speed, fitted_pace
+from scaletrace.study.cost import ASSUMED, Pace, Speed, fitted_pace, scaled_pace
 from scaletrace.study.plan import Plan
+from scaletrace.study.site import read_site
+
+
+def known_pace(plan: Plan) -> Pace:
+    """Return the best known pace: the site file's, this study's own so far, or an assumed one."""
+    assumed = ASSUMED[plan.study.training.device]
+    given = read_site().flops_per_s
+    if given is not None:
+        return scaled_pace("site", assumed, given / assumed.flops_per_s)
+    return observed_pace(plan, assumed) or assumed
 
 
 def observed_pace(plan: Plan, assumed: Pace) -> Pace | None:
@@ -19,13 +29,18 @@ def observed_pace(plan: Plan, assumed: Pace) -> Pace | None:
             continue
         record = glance(plan.study.study, "anneal", {"run": run.name}) or {}
         try:
+            compute = record["identity"]["settings"].get("compute", {})
+            if compute.get("device", "cpu") != plan.study.training.device:
+                continue
             circumstances = record["circumstances"]
             measured = circumstances["measured"]
             speeds[run.size] = Speed(
-                plan.flops_per_token(run.size), run.batch_tokens, float(measured["tokens_per_s"])
+                plan.flops_per_token(run.size),
+                run.batch_tokens // compute.get("processes", 1),
+                float(measured["tokens_per_s"]) / compute.get("processes", 1),
             )
             starts.append(circumstances["seconds"] - measured["seconds"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             continue
     if not speeds:
         return None

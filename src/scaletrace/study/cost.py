@@ -33,7 +33,7 @@ TEXT_BASE_MB = 1_500
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """How fast a machine works, and where that is known from.
+    """How fast one core or GPU works, and where that is known from.
 
     seconds = start_seconds + FLOPs / flops_per_s + tokens / tokens_per_s + steps x step_seconds
     """
@@ -48,6 +48,17 @@ class Pace:
         """Return the seconds that one job takes."""
         fixed = tokens / self.tokens_per_s + steps * self.step_seconds
         return self.start_seconds + flops / self.flops_per_s + fixed
+
+
+def scaled_pace(source: str, assumed: Pace, ratio: float) -> Pace:
+    """Return a pace that is `ratio` times the assumed one, the start left as it is."""
+    return dataclasses.replace(
+        assumed,
+        source=source,
+        flops_per_s=assumed.flops_per_s * ratio,
+        tokens_per_s=assumed.tokens_per_s * ratio,
+        step_seconds=assumed.step_seconds / ratio,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +101,8 @@ def fitted_pace(source: str, assumed: Pace, speeds: Iterable[Speed]) -> Pace:
     if determinant > 1e-6 * xx * yy:
         a, b = (x * yy - y * xy) / determinant, (y * xx - x * xy) / determinant
     if a <= 0 or b <= 0:
-        a = b = math.exp(-sum(math.log(x + y) for x, y in rows) / len(rows))
+        ratio = math.exp(sum(math.log(x + y) for x, y in rows) / len(rows))
+        return scaled_pace(source, assumed, ratio)
     return dataclasses.replace(
         assumed,
         source=source,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from scaletrace.study.fields import Count, Section
+from scaletrace.study.fields import Count, Positive, Section
 from scaletrace.study.reading import read
 
 SITE = Path("slurm/site.yaml")
@@ -34,6 +34,10 @@ class Site(Section):
     )
     status: Literal["squeue", "sacct"] | None = Field(
         None, description="what answers how jobs are; without it, the one that does"
+    )
+    flops_per_s: Positive | None = Field(
+        None,
+        description="training speed of one GPU or core for time estimates, FLOP/s of a large model",
     )
     pack: Literal["run", "size"] = Field(
         "run",
