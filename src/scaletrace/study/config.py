@@ -190,7 +190,8 @@ class Study(Section):
     fits: list[LawName] = Field(default=["power_n"], min_length=1, description="laws to fit")
     figures: dict[FigureName, Figure] = Field(default={}, description="titles of the figures")
     exclude: dict[str, str] = Field(
-        default={}, description="run: why it is in no fit; tabled, with its numbers if it was trained before"
+        default={},
+        description="run: why it is in no fit; tabled, with its numbers if it was trained before",
     )
     failed: dict[str, str] = Field(
         default={}, description="run: why it was given up; it is tabled and not trained"
