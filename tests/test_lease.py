@@ -110,3 +110,32 @@ with lease.lease(Path(sys.argv[1])):
 """
     racers = [subprocess.Popen([sys.executable, "-c", mark, str(tmp_path)]) for _ in range(6)]
     assert [racer.wait(30) for racer in racers] == [0] * 6
+
+
+def test_a_torn_lease_is_replaced_when_nobody_keeps_it_fresh(tmp_path):
+    path = tmp_path / "lease.json"
+    path.write_text("", encoding="utf-8")
+    with holder(tmp_path, 0) as waiting:
+        assert "waiting: process None on None" in first_line(waiting)
+        silent = time.time() - leases.SILENCE - 1
+        os.utime(path, (silent, silent))
+        assert first_line(waiting) == "held\n"
+        assert waiting.wait(10) == 0
+
+
+def test_a_lease_taken_meanwhile_is_given_back(tmp_path, monkeypatch):
+    path = tmp_path / "lease.json"
+    stale = {"host": socket.gethostname(), "pid": 2**22 + 1, "started": 0.0}
+    path.write_text(json.dumps(stale), encoding="utf-8")
+    living = json.dumps(leases._me())
+
+    def meanwhile(lease, holder):
+        """Judge the dead holder, and let another take its place before the answer."""
+        assert holder == stale
+        lease.write_text(living, encoding="utf-8")
+        return True
+
+    monkeypatch.setattr(leases, "_is_dead", meanwhile)
+    assert leases._remove_if_dead(path) is None
+    assert path.read_text(encoding="utf-8") == living
+    assert list(tmp_path.iterdir()) == [path]

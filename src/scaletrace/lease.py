@@ -70,16 +70,29 @@ def _take(lease: Path, me: str) -> bool:
 def _remove_if_dead(lease: Path) -> str | None:
     """Remove the lease of a dead holder; return the name of a living one."""
     try:
-        holder = json.loads(lease.read_text(encoding="utf-8"))
+        text = lease.read_text(encoding="utf-8")
+        holder = _read(text)
         if not _is_dead(lease, holder):
-            return f"process {holder['pid']} on {holder['host']}"
+            return f"process {holder.get('pid')} on {holder.get('host')}"
         # Of several that see the same dead holder only one can rename its lease away.
         aside = lease.with_name(f".{uuid.uuid4().hex}")
         lease.rename(aside)
+        if aside.read_text(encoding="utf-8") != text:
+            # Another was faster, and this is its lease: back with it.
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, lease)
         aside.unlink()
     except FileNotFoundError:
         pass
     return None
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Return the holder; of a lease torn by a crash of its host nobody, who can only be silent."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
 
 
 def holder(folder: Path) -> dict[str, Any] | None:

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.checkpoints import DamagedCheckpointError, Generations, read_checkpoint
+from scaletrace.formats.checkpoints import (
+    DamagedCheckpointError,
+    Generations,
+    Tensors,
+    read_checkpoint,
+)
 from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.science.counts import Shape, flops_per_token_exact
@@ -162,15 +167,16 @@ class Segment:
                 f"{states[0]}: a state after step {facts['step']}; this segment begins at "
                 f"{recipe.from_step}"
             )
-        training.put_state(tensors, facts["step"])
+        self._put_state(tensors, facts["step"], str(states[0]))
 
     def _resume(self) -> bool:
         saved = self.generations.newest()
         if not saved:
             return False
         tensors, facts = saved
-        self._check_state(facts, f"the state saved in {self.generations.older.parent}")
-        self.training.put_state(tensors, facts["step"])
+        where = f"the state saved in {self.generations.older.parent}"
+        self._check_state(facts, where)
+        self._put_state(tensors, facts["step"], where)
         rows = [CurveRow(**row) for row in facts["rows"]]
         self.training.put_curve_state(rows, facts["row_loss"], facts["row_steps"])
         self.training.diverged = facts["status"] == "diverged"
@@ -187,6 +193,12 @@ class Segment:
                 f"{where}: its steps were computed with {computed}; this run computes with "
                 f"{asdict(self.compute)}, which gives other bits: train it from its beginning"
             )
+
+    def _put_state(self, tensors: Tensors, step: int, where: str) -> None:
+        try:
+            self.training.put_state(tensors, step)
+        except ValueError as error:
+            raise BadInput(f"{where}: {error}; train it from its beginning") from error
 
     def _save(self) -> None:
         training = self.training

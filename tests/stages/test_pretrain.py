@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import checkpoints
-from scaletrace.formats.checkpoints import read_checkpoint
+from scaletrace.formats.checkpoints import read_checkpoint, write_checkpoint
 from scaletrace.science.parallel import Compute
 from scaletrace.science.training import Training
 from scaletrace.stages import pretrain
@@ -258,6 +259,16 @@ def test_states_that_do_not_fit(folder: Folder):
         folder.run("second", state=state, from_step=6)
     with pytest.raises(BadInput, match=r"weights of .*'width': 16.* this run trains .*'width': 8"):
         folder.run("second", state=state, from_step=5, model=MODEL | {"width": 8})
+    tensors, facts = read_checkpoint(state)
+    moved = {name.replace("qkv", "query_key_value"): t for name, t in tensors.items()}
+    write_checkpoint(state, moved, facts)
+    with pytest.raises(
+        BadInput, match=r"first\.safetensors: mean\.blocks\.0\.qkv has the shape none"
+    ):
+        folder.run("second", state=state, from_step=5)
+    write_checkpoint(state, tensors | {"mean.head": torch.zeros(64, 8)}, facts)
+    with pytest.raises(BadInput, match=r"mean\.head has the shape 64 x 8; .* trains 64 x 16"):
+        folder.run("second", state=state, from_step=5)
     state.write_bytes(state.read_bytes()[:-1])
     with pytest.raises(BadInput, match=r"first\.safetensors is damaged"):
         folder.run("second", state=state, from_step=5)

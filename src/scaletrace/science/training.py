@@ -157,8 +157,22 @@ class Training:
         }
 
     def put_state(self, tensors: dict[str, Tensor], step: int) -> None:
-        """Take up training where `state` was taken, after `step` steps."""
-        for name, place in self._places().items():
+        """Take up training where `state` was taken, after `step` steps.
+
+        Raises:
+            ValueError: the tensors have other names or shapes than this training's.
+        """
+        places = self._places()
+        found, wanted = (
+            {name: tensor.shape for name, tensor in held.items()} for held in (tensors, places)
+        )
+        other = sorted(n for n in found | wanted if found.get(n) != wanted.get(n))
+        if other:
+            raise ValueError(
+                f"{other[0]} has the shape {_shown(found, other[0])}; "
+                f"this version of the code trains {_shown(wanted, other[0])}"
+            )
+        for name, place in places.items():
             place.copy_(tensors[name])
         self.step = step
 
@@ -171,3 +185,7 @@ class Training:
         self.rows = rows
         self._row_loss.fill_(row_loss)
         self._row_steps = row_steps
+
+
+def _shown(shapes: dict[str, torch.Size], name: str) -> str:
+    return " x ".join(map(str, shapes[name])) if name in shapes else "none"
