@@ -2,6 +2,7 @@ from functools import partial
 
 from snakemake.utils import min_version
 
+from scaletrace.cluster import require_possible_or_exit
 from scaletrace.lineage import finished
 from scaletrace.lineage.command import argument, describe
 from scaletrace.lineage.observed import known_pace
@@ -19,6 +20,10 @@ RESULTS = f"results/{STUDY}"
 
 
 report: "workflow/report/study.rst"
+
+
+onstart:
+    require_possible_or_exit(workflow)
 
 
 onsuccess:

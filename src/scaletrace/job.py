@@ -134,7 +134,7 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
                 "inputs": inputs,
                 "outputs": described,
             },
-            circumstances={**found, "attempts": attempts},
+            circumstances={**found, "attempts": attempts, "work": work.name},
         )
         finished.keep(work, described, outputs, found)
 
