@@ -136,8 +136,9 @@ def require_possible_or_exit(workflow: Any) -> None:
         return
     there, table = nodes(), _table(workflow.executor_settings)
     dag = workflow.dag
-    submissions = [job for job in dag.get_jobs_or_groups() if job.is_group() or dag.needrun(job)]
-    refusals = [refusal(need(job), there, table) for job in submissions if not job.is_local]
+    waiting = [job for job in dag.needrun_jobs() if not job.is_local]
+    submissions = dict.fromkeys(dag.get_job_group(job) or job for job in waiting)
+    refusals = [refusal(need(job), there, table) for job in submissions]
     if lines := [line for line in refusals if line]:
         print("\n".join(["nothing was submitted, for this would wait for ever:", *lines]))
         sys.exit(1)
