@@ -36,7 +36,7 @@ def spread(wanted: NDArray[np.floating], gap: float, low: float, high: float) ->
 
 
 def label_ends(axes: Axes, labels: Sequence[EndLabel]) -> None:
-    """Write the labels, given from top to bottom, beside the axes near the curves' ends.
+    """Write the labels beside the axes near the curves' ends, in the order of those.
 
     Where there are more than fit, only the first line of each is written; where those are still
     too many, evenly spaced ones, first and last always. The limits of the axes must be final.
@@ -44,6 +44,7 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel]) -> None:
     if not labels:
         return
     width, height = inches(axes)
+    labels = sorted(labels, key=lambda label: -label.y)
     texts = [label.text for label in labels]
     gap = _gap(texts, height)
     if len(labels) > HIGHEST / gap + 1:

@@ -12,7 +12,7 @@ from scaletrace.stages.figures.fits import Fit
 from scaletrace.stages.figures.study import Study
 from scaletrace.stages.figures.table import Row
 
-PER_LINE = 4  # entries of the key
+PER_LINE = 4  # entries of the key; with names of families 3
 
 
 def rows(study: Study) -> list[Row]:
@@ -50,7 +50,8 @@ def draw(study: Study, plotted: list[Row], title: str) -> Figure:
         (Line2D([], [], color=look.color, marker=look.marker, linewidth=0.5), style.group_text(g))
         for g, look in looks.items()
     ]
-    lines = [keys[i : i + PER_LINE] for i in range(0, len(keys), PER_LINE)]
+    per_line = PER_LINE - (len(study.families) > 1)
+    lines = [keys[i : i + per_line] for i in range(0, len(keys), per_line)]
     figure, panels = style.new_figure(title, 1.2, len(study.fits), len(lines))
     reach = 1.15 * max(abs(row.y) for row in plotted) or 1.0
     for fit, axes in zip(study.fits, panels, strict=True):

@@ -184,7 +184,6 @@ def _draw_losses(axes: Axes, tuned: Tuned, plotted: list[Row], *, several: bool)
         marks.draw_points(axes, marks.of(own, size, "point"), look)
         text = f"N = {style.count(tuned.sizes[size]['n_non_embedding'])}"
         labels.append(EndLabel(curve[-1].x, curve[-1].y, text, look))
-    labels.sort(key=lambda label: -label.y)
     label_ends(axes, labels)
 
 
@@ -210,7 +209,6 @@ def _draw_laws(axes: Axes, tuning: Tuning, plotted: list[Row]) -> list[tuple[Any
         marks.draw_line(axes, curve, look, 1.0)
         marks.draw_points(axes, marks.of(own, f"{tuned.family} best", "point"), look)
         labels.append(EndLabel(curve[-1].x, curve[-1].y, _described(tuned, len(names) > 1), look))
-    labels.sort(key=lambda label: -label.y)
     label_ends(axes, labels)
     level = tuning.families[0].law["level"]
     keys: list[tuple[Any, str]] = [
