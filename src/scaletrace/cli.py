@@ -15,6 +15,7 @@ COMMANDS = (
     "check",
     "plan",
     "status",
+    "cost",
     "fit",
     "predict",
     "record",

@@ -138,3 +138,36 @@ def test_a_job_that_fails_before_it_can_leave_a_note(copy, capsys):
     assert code == 1
     (failure,) = found["failures"]
     assert failure["problem"] == "python: no such file"
+
+
+def test_what_the_study_cost(copy, capsys):
+    assert cli.main(["cost", "--study", "tiny", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["jobs"]) == 35
+    assert found["core_hours"] > 0
+    trained = [job for job in found["jobs"] if job["rule"] in ("pretrain", "anneal")]
+    assert len(trained) == 15
+    for job in trained:
+        assert job["cpu_seconds"] > 0
+        assert 100 < job["memory_mb"] < 1000
+        assert 0 < job["utilisation"] < 1
+    assert cli.main(["cost", "--study", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert "nothing was asked of SLURM" in said
+    assert max(map(len, said.splitlines())) <= 120
+    assert cli.main(["cost", "--study", "nowhere"]) == 2
+    assert "no job records" in capsys.readouterr().err
+
+
+def test_the_plan_of_a_finished_study(copy, capsys):
+    assert cli.main(["plan", "config/tiny.yaml", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["total"]["jobs_done"] == found["total"]["jobs"] == 35
+    assert found["total"]["core_hours_left"] == 0
+    assert {run["state"] for run in found["runs"]} == {"done"}
+    assert found["pace"]["source"] == "observed"
+    # Estimated by its own runs, what a study took lies near its estimate, however busy the machine.
+    took = [sum(run[key] for run in found["runs"]) for key in ("seconds_done", "seconds_estimated")]
+    assert 1 / 3 < took[0] / took[1] < 3
+    assert cli.main(["plan", "config/tiny.yaml"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 120

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     plan, packages, raw = open_plan(arguments.config)
     estimates = Estimates(plan, _pace(plan, arguments.calibrate), raw)
     planned = list(jobs(estimates, packages))
-    done = Done(plan.study.study)
+    done = Done(plan)
     done.look(planned)
     found = _findings(estimates, planned, done)
     print(json.dumps(found, indent=2) if arguments.json else "\n".join(_text(found)))
@@ -132,6 +132,7 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
         "runs": [
             {**dataclasses.asdict(run), **_share(run.name, runs.get(run.name, []), done)}
             | ({"state": "given up"} if run.name in plan.study.failed else {})
+            | ({"state": "excluded"} if run.name in plan.study.exclude else {})
             for run in plan.runs.values()
         ],
         "analysis": _share("analysis", (job for job in rest if job.rule not in TEXT), done),

@@ -30,7 +30,7 @@ KINDS = {
     "figures": ("figures",),
 }
 # What people look for first, where not all rows have room.
-URGENT = ("failed", "running", "queued", "waiting", "done", "given up")
+URGENT = ("failed", "running", "queued", "waiting", "done", "given up", "excluded")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     plan, packages, raw = open_plan(Path("config") / f"{arguments.study}.yaml")
     planned = list(jobs(Estimates(plan, known_pace(plan), raw), packages))
-    status = Status(plan.study.study, planned)
+    status = Status(plan, planned)
     while True:
         standings = status.look()
         found = _findings(plan, standings)
@@ -90,8 +90,9 @@ def _chain(name: str, standings: dict[str, "Standing"]) -> list["Standing"]:
 
 def _run(plan: "Plan", name: str, standings: dict[str, "Standing"]) -> dict[str, Any]:
     """Return a run's row: where the first of its jobs that is not done stands."""
-    if name in plan.study.failed:
-        return _row(name, None) | {"state": "given up"}
+    for state, runs in (("given up", plan.study.failed), ("excluded", plan.study.exclude)):
+        if name in runs:
+            return _row(name, None) | {"state": state, "reason": runs[name]}
     chain = _chain(f"evaluate {name}", standings)
     left = [one for one in chain if one.state != "done"]
     # Of a run that is done the training says more than the evaluation.
@@ -173,7 +174,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         row["run"],
         row["state"],
         shown("stage") if row["state"] != "done" else "",
-        shown("node") or shown("reason"),
+        shown("node") or (shown("reason") if row["state"] == "queued" else ""),
         shown("slurm_job"),
         f"{row['step']}/{row['last_step']}" if row["step"] is not None else "",
         shown("loss", ".4f"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from scaletrace.lineage import fingerprint, records
 from scaletrace.study.jobs import Job
+from scaletrace.study.plan import Plan
 
 
 def glance(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | None:
@@ -23,8 +24,10 @@ class Done:
     Contents are not hashed: `scaletrace audit` and `snakemake -n` look closer.
     """
 
-    def __init__(self, study: str) -> None:
-        self.study = study
+    def __init__(self, plan: Plan) -> None:
+        self.study = plan.study.study
+        # Tables hold what there is of excluded runs, for which no job is planned.
+        self._excluded = plan.study.exclude.keys()
         self.circumstances: dict[str, dict[str, Any]] = {}
         self._made: dict[str, str] = {}
         self._code: dict[tuple[str, str | None], str] = {}
@@ -51,8 +54,12 @@ class Done:
         return (
             identity["settings"] == settings
             and identity["code"]["fingerprint"] == self._code[key]
-            and all(
-                entry["record"] == self._made.get(entry["path"]) for entry in identity["inputs"]
-            )
+            and all(self._current(entry) for entry in identity["inputs"])
             and all(Path(entry["path"]).is_file() for entry in identity["outputs"])
         )
+
+    def _current(self, entry: dict[str, Any]) -> bool:
+        path = Path(entry["path"])
+        if {path.stem, path.parent.name} & self._excluded:
+            return True
+        return entry["record"] == self._made.get(entry["path"])

@@ -19,6 +19,7 @@ from scaletrace.formats.progress_line import ProgressLine, last_progress
 from scaletrace.lineage import records, slurm, underway
 from scaletrace.lineage.standing import Done
 from scaletrace.study.jobs import Job
+from scaletrace.study.plan import Plan
 
 State = Literal["done", "running", "queued", "waiting", "failed"]
 TAIL_BYTES = 8192
@@ -50,10 +51,10 @@ class Standing:
 class Status:
     """Where the jobs of a study stand, looked at as often as somebody asks."""
 
-    def __init__(self, study: str, jobs: list[Job]) -> None:
-        self.study = study
+    def __init__(self, plan: Plan, jobs: list[Job]) -> None:
+        self.study = plan.study.study
         self.jobs = jobs
-        self._done = Done(study)
+        self._done = Done(plan)
 
     def look(self) -> dict[str, Standing]:
         """Return where every job stands now, by name."""
@@ -84,7 +85,7 @@ class Status:
             return Standing(
                 job,
                 "running",
-                found["host"],
+                note.get("node") or found["host"],
                 found["slurm_job"],
                 progress,
                 progress and progress.tokens_per_s,
@@ -94,7 +95,7 @@ class Status:
         before = Standing(
             job,
             "failed",
-            note["host"],
+            note.get("node") or note["host"],
             note["slurm_job"],
             _progress(job.log)[0],
             None,
@@ -133,7 +134,7 @@ def _done(job: Job, circumstances: dict[str, Any]) -> Standing:
     return Standing(
         job,
         "done",
-        circumstances.get("host"),
+        circumstances.get("node") or circumstances.get("host"),
         circumstances.get("slurm_job"),
         _progress(job.log)[0] if job.tokens else None,
         (circumstances.get("measured") or {}).get("tokens_per_s"),

@@ -20,10 +20,12 @@ COLUMNS = (
     "flops_per_s",
     "utilisation",
     "peak_memory_mb",
+    "peak_gpu_memory_mb",
     "attempts",
     "threads",
     "host",
     "cpu",
+    "gpu",
     "slurm_job",
 )
 

@@ -22,8 +22,9 @@ def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:
 def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | None:
     """Return the note of a job that began and is not done; None without one.
 
-    Its keys: host, pid, slurm_job, start (seconds since 1970), folder (the working folder, once
-    it is known) and, of a job that failed and could still say so, end and problem.
+    Its keys: host, pid, slurm_job, node (SLURM's name of the host), start (seconds since 1970),
+    folder (the working folder, once it is known) and, of a job that failed and could still say so,
+    end and problem.
     """
     try:
         return json.loads(path_of(study, rule, wildcards).read_text(encoding="utf-8"))
@@ -40,6 +41,7 @@ class Note:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "node": os.environ.get("SLURMD_NODENAME"),
             "start": time.time(),
             "folder": None,
         }

@@ -1,0 +1,74 @@
+import pytest
+
+from scaletrace.lineage import bill
+
+
+def record(**changes):
+    """The record of a job that ran a minute on one core and asked for eleven minutes and 1.1 GB."""
+    circumstances = {
+        "seconds": 60.0,
+        "cpu_seconds": 57.0,
+        "peak_memory_mb": 300.0,
+        "threads": 1,
+        "slurm_job": "12",
+        "attempts": [{"slurm_job": "11"}, {"slurm_job": "12"}],
+        "measured": {"flops_per_s": 3e10},
+        "matrix": {"flops_per_s": 6e10},
+        "requested": {"minutes": 11.0, "memory_mb": 1100.0, "cpus": 1, "gpus": 0},
+    }
+    return {"identity": {"settings": {}}, "circumstances": circumstances | changes}
+
+
+def item(accounts=None, **changes):
+    return bill.item("anneal a", "anneal", record(**changes), accounts or {})
+
+
+def requested(minutes=11.0, memory_mb=1100.0, gpus=0):
+    return {"minutes": minutes, "memory_mb": memory_mb, "cpus": 1, "gpus": gpus}
+
+
+def test_a_job_from_its_record_alone():
+    found = item()
+    assert found.attempts == 2
+    assert found.utilisation == pytest.approx(0.5)
+    assert (found.asked_minutes, found.asked_mb, found.memory_mb) == (11, 1100, 300)
+    # Without accounts nobody knows what the first attempt took.
+    assert found.waste_seconds is None
+
+
+def test_accounts_add_the_failed_attempt_and_slurms_memory():
+    accounts = {"11": {"ElapsedRaw": "660"}, "12": {"ElapsedRaw": "61", "MaxRSS": "512000K"}}
+    found = item(accounts)
+    assert found.waste_seconds == 660
+    assert found.memory_mb == 500
+
+
+def test_hours_are_those_of_the_cores_and_gpus_that_were_held():
+    found = bill.hours([item(), item(requested={**requested(gpus=2), "cpus": 8})])
+    assert found == {
+        "core_hours": pytest.approx((60 + 8 * 60) / 3600),
+        "gpu_hours": pytest.approx(120 / 3600),
+    }
+
+
+def test_without_slurm_no_advice():
+    assert bill.advice([item(requested=None)]) == []
+
+
+def test_requests_that_fit_need_no_advice():
+    assert bill.advice([item()]) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"requested": requested(minutes=240.0)}, "--set-resources anneal:runtime=12"),
+        ({"seconds": 600.0}, "1 of 1 jobs took over 85%"),
+        ({"requested": requested(memory_mb=16_000.0)}, "--set-resources anneal:mem_mb=1000"),
+        ({"peak_memory_mb": 620.0}, "memory came close"),
+        ({"requested": requested(gpus=1), "measured": {"flops_per_s": 1e9}}, "had a GPU"),
+    ],
+)
+def test_advice_where_a_request_was_far_off(changes, words):
+    (said,) = bill.advice([item(**changes)])
+    assert words in said
