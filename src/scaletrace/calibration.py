@@ -60,10 +60,17 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
         env=os.environ | ENVIRONMENT,
     )
     if done.returncode:
-        raise BadInput(f"--calibrate: training failed: {done.stderr.strip().splitlines()[-1]}")
+        raise BadInput(
+            f"--calibrate: {(done.stderr.strip() or 'training failed').splitlines()[-1]}"
+        )
     measured = json.loads(done.stdout)
     speeds = [
-        Speed(plan.flops_per_token(size), plan.longest[size].batch_tokens, speed)
+        # Processes that train together share each batch.
+        Speed(
+            plan.flops_per_token(size),
+            plan.longest[size].batch_tokens // plan.processes[size],
+            speed / plan.processes[size],
+        )
         for size, speed in zip(tried, measured, strict=True)
     ]
     return fitted_pace("calibrated", assumed, speeds)
@@ -91,14 +98,19 @@ def _tokens_per_s(settings: dict[str, Any], folder: Path) -> float:
     return measured["tokens_per_s"]
 
 
-def main() -> None:
+def main() -> int:
     """Train by each of the settings on standard input, and print the speeds."""
     speeds = []
     for settings in json.load(sys.stdin):
         with tempfile.TemporaryDirectory() as folder:
-            speeds.append(_tokens_per_s(settings, Path(folder)))
+            try:
+                speeds.append(_tokens_per_s(settings, Path(folder)))
+            except BadInput as problem:
+                print(problem, file=sys.stderr)
+                return 2
     print(json.dumps(speeds))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,6 +23,7 @@ def test_a_time_in_its_unit(seconds, text):
 def test_memory_in_its_unit():
     assert memory(640) == "640 MiB"
     assert memory(2560) == "2.5 GiB"
+    assert memory(0) == ""
 
 
 def test_columns_are_aligned_and_single_cells_stand_alone():

@@ -68,3 +68,26 @@ def test_training_waits_for_the_law_that_tuning_finds(tuned):
     assert len([name for name in needs if name.startswith("trial ")]) == 6
     assert needs["pretrain d48-l2 0 24960"] == ("tokenize", "tune decoder")
     assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-lr0.01"
+
+
+def test_processes_share_the_time_and_hold_a_core_and_a_gpu_each(tmp_path):
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8")
+    text = text.replace(
+        "{width: 48, layers: 2, heads: 2}", "{width: 48, layers: 2, heads: 2, gpus: 2}"
+    )
+    text = text.replace("training:\n", "training:\n  device: cuda\n  gpu_memory: 16\n")
+    path = tmp_path / "gpus.yaml"
+    path.write_text(text, encoding="utf-8")
+    estimates = Estimates(Plan(load(path)), ASSUMED["cuda"])
+    found = {job.name: job for job in jobs(estimates, {})}
+    alone, shared = found["anneal d32-l2-s0-48k"], found["anneal d48-l2-s0-48k"]
+    assert (alone.cores, alone.gpus) == (1, 1)
+    assert (shared.cores, shared.gpus) == (2, 2)
+    assert found["evaluate d48-l2-s0-48k"].gpus == 1
+    assert found["corpus"].gpus == 0
+    assert 0 < shared.gpu_memory_mb < 16 * 1024
+    steps = shared.tokens / 64
+    flops = estimates.plan.flops_per_token("d48-l2") * shared.tokens
+    assert shared.seconds == pytest.approx(
+        60 + flops / 2 / 200e12 + shared.tokens / 2 / 20e6 + steps * 3e-3
+    )

@@ -15,7 +15,9 @@ def duration(seconds: float) -> str:
 
 
 def memory(mb: float) -> str:
-    """Return MiB as 640 MiB or 12.5 GiB."""
+    """Return MiB as 640 MiB or 12.5 GiB; nothing for none."""
+    if not mb:
+        return ""
     return f"{mb:.0f} MiB" if mb < 1024 else f"{mb / 1024:.1f} GiB"
 
 

@@ -1,7 +1,8 @@
 """Show what a study takes, run by run, before anything is spent; and what is done of it.
 
-N, D, FLOPs, memory and time of every run, with totals in core-hours. The time comes from this
-study's own runs once there are any, else from assumed speeds; --calibrate measures this machine.
+N, D, FLOPs, memory and time of every run, with totals in core-hours and GPU-hours. The time comes
+from this study's own runs once there are any, before that from slurm/site.yaml or from assumed
+speeds; --calibrate measures this machine.
 What is done is judged by records and files; `snakemake -n` tells exactly what would run.
 """
 
@@ -26,9 +27,10 @@ WHENCE = {
     "observed": "observed in this study's own runs",
     "site": "by slurm/site.yaml",
 }
+MEMORY = {"memory_mb": "memory", "gpu_memory_mb": "GPU memory"}
 TEXT = ("corpus", "vocab", "tokenize")
 TUNING = ("trial", "tune")
-HEADER = ("run", "n_non_embedding", "n_tokens", "flops_exact", "batch", "rate", "memory", "time")
+HEADER = ("run", "n_non_embedding", "n_tokens", "flops_exact", "batch", "rate")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,20 +73,24 @@ def _pace(plan: Any, calibrate: bool) -> "Pace":
 def _share(name: str, jobs: Iterable["Job"], done: "Done") -> dict[str, Any]:
     """Return what a group of jobs takes: seconds used by those done, estimated for those left."""
     jobs = list(jobs)
-    used = [
-        done.circumstances[job.name]["seconds"] for job in jobs if job.name in done.circumstances
-    ]
-    left = [job.seconds for job in jobs if job.name not in done.circumstances]
-    state = "left" if not used else f"{len(used)} of {len(jobs)} done" if left else "done"
+    ended = [job for job in jobs if job.name in done.circumstances]
+    left = [job for job in jobs if job.name not in done.circumstances]
+    used = [(done.circumstances[job.name]["seconds"], job) for job in ended]
+    due = [(job.seconds, job) for job in left]
     return {
         "name": name,
         "jobs": len(jobs),
-        "jobs_done": len(used),
-        "seconds_done": sum(used),
-        "seconds_left": sum(left),
+        "jobs_done": len(ended),
+        "seconds_done": sum(seconds for seconds, _ in used),
+        "seconds_left": sum(seconds for seconds, _ in due),
         "seconds_estimated": sum(job.seconds for job in jobs),
+        "core_hours_done": sum(seconds * job.cores for seconds, job in used) / 3600,
+        "core_hours_left": sum(seconds * job.cores for seconds, job in due) / 3600,
+        "gpu_hours_done": sum(seconds * job.gpus for seconds, job in used) / 3600,
+        "gpu_hours_left": sum(seconds * job.gpus for seconds, job in due) / 3600,
         "memory_mb": max((job.memory_mb for job in jobs), default=0),
-        "state": state,
+        "gpu_memory_mb": max((job.gpu_memory_mb for job in jobs), default=0),
+        "state": "left" if not ended else f"{len(ended)} of {len(jobs)} done" if left else "done",
     }
 
 
@@ -110,7 +116,6 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
             trunks.setdefault(f"{job.size}-s{job.seed}", []).append(job)
     tuning = [job for job in planned if job.rule in TUNING]
     rest = [job for job in planned if job.rule not in (*LADDER, *TUNING)]
-    total = _share("total", planned, done)
     return {
         "study": plan.study.study,
         "flops": plan.flops(),
@@ -137,17 +142,24 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
         ],
         "analysis": _share("analysis", (job for job in rest if job.rule not in TEXT), done),
         "total": {
-            **total,
-            "core_hours_done": total["seconds_done"] / 3600,
-            "core_hours_left": total["seconds_left"] / 3600,
+            **_share("total", planned, done),
             "longest_chain_seconds": _chain(planned, done),
         },
     }
 
 
-def _cells(part: dict[str, Any], name: str, numbers: list[str]) -> list[str]:
+def _cells(part: dict[str, Any], name: str, kind: str, numbers: list[str]) -> list[str]:
     seconds = part["seconds_done"] + part["seconds_left"]
-    return [name, *numbers, memory(part["memory_mb"]), duration(seconds), part["state"]]
+    return [name, *numbers, memory(part[kind]), duration(seconds), part["state"]]
+
+
+def _flops_per_s(value: float) -> str:
+    return f"{value / 1e9:.3g} GFLOP/s" if value < 1e12 else f"{value / 1e12:.3g} TFLOP/s"
+
+
+def _hours(total: dict[str, Any], which: str) -> str:
+    cores, gpus = total[f"core_hours_{which}"], total[f"gpu_hours_{which}"]
+    return f"{cores:.3g} core-hours" + (f" and {gpus:.3g} GPU-hours" if gpus else "")
 
 
 def _accuracy(total: dict[str, Any]) -> str:
@@ -159,38 +171,39 @@ def _accuracy(total: dict[str, Any]) -> str:
 
 def _text(found: dict[str, Any]) -> list[str]:
     pace, total = found["pace"], found["total"]
-    rows = [[*HEADER, "state"], _cells(found["text"], "text", [""] * 5)]
+    kind = "gpu_memory_mb" if total["gpu_memory_mb"] else "memory_mb"
+    rows = [[*HEADER, MEMORY[kind], "time", "state"], _cells(found["text"], "text", kind, [""] * 5)]
     if found["tuning"]:
-        rows.append(_cells(found["tuning"], "tuning", [""] * 5))
+        rows.append(_cells(found["tuning"], "tuning", kind, [""] * 5))
     of_size: dict[tuple[str, int], list[list[str]]] = {
         (run["size"], run["seed"]): [] for run in found["runs"]
     }
     for trunk in found["trunks"]:
         numbers = ["", f"{trunk['n_tokens']:,}", f"{trunk['flops_exact']:.3g}", "", ""]
         of_size[trunk["size"], trunk["seed"]].append(
-            _cells(trunk, f"{trunk['name']} trunk", numbers)
+            _cells(trunk, f"{trunk['name']} trunk", kind, numbers)
         )
     for run in found["runs"]:
         numbers = [f"{run['n_non_embedding']:,}", f"{run['n_tokens']:,}"]
         numbers += [f"{run['flops_exact']:.3g}", f"{run['batch_tokens']:,}"]
         numbers += ["tuned" if run["learning_rate"] is None else f"{run['learning_rate']:.2g}"]
-        of_size[run["size"], run["seed"]].append(_cells(run, run["name"], numbers))
+        of_size[run["size"], run["seed"]].append(_cells(run, run["name"], kind, numbers))
     rows += [row for group in of_size.values() for row in group]
-    rows.append(_cells(found["analysis"], "fits, figures", [""] * 5))
+    rows.append(_cells(found["analysis"], "fits, figures", kind, [""] * 5))
     lines = aligned(rows)
     lines += [
         "",
         f"{len(found['runs'])} runs, {found['flops']:.3g} FLOPs (exact), what budgets share "
         "counted once as their trunk",
         f"time: {WHENCE[pace['source']]}: {pace['start_seconds']:.1f} s a job, "
-        f"{pace['flops_per_s'] / 1e9:.3g} GFLOP/s, {pace['step_seconds'] * 1e3:.2g} ms a step, "
+        f"{_flops_per_s(pace['flops_per_s'])}, {pace['step_seconds'] * 1e3:.2g} ms a step, "
         f"{1e6 / pace['tokens_per_s']:.2g} s a million tokens",
-        f"done: {total['jobs_done']} of {total['jobs']} jobs, {total['core_hours_done']:.3g} "
-        f"core-hours measured{_accuracy(total)}",
+        f"done: {total['jobs_done']} of {total['jobs']} jobs, {_hours(total, 'done')} measured"
+        f"{_accuracy(total)}",
     ]
     if total["jobs_done"] < total["jobs"]:
         lines.append(
-            f"left: {total['core_hours_left']:.3g} core-hours estimated; the longest chain takes "
+            f"left: {_hours(total, 'left')} estimated; the longest chain takes "
             f"{duration(total['longest_chain_seconds'])}, however many cores there are"
         )
     return lines

@@ -3,7 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
+from scaletrace.science.memory import training_bytes
 from scaletrace.study import cost
+from scaletrace.study.compute import passes
 from scaletrace.study.config import Docstrings
 from scaletrace.study.plan import Plan, Run
 
@@ -54,6 +56,17 @@ class Estimates:
             rows=batch_tokens // processes,
             device=self.plan.study.training.device,
         )
+
+    def gpu_mb(self, size: str, batch_tokens: int) -> float:
+        """Return the GPU memory of one process that trains a size, in MiB; 0 on the CPU."""
+        training, shape = self.plan.study.training, self.plan.sizes[size]
+        if training.device == "cpu":
+            return 0.0
+        count = self.plan.processes[size]
+        chosen = passes(training, size, shape, batch_tokens, count)
+        keepers = count if chosen.sharded else 1
+        tokens = chosen.micro_batch_tokens
+        return training_bytes(shape, tokens, keepers, training.cuda_graphs) / 2**20
 
     def evaluation_seconds(self, run: Run) -> float:
         """Return the seconds of a run's evaluation."""

@@ -19,7 +19,8 @@ class Job:
     name: the rule, and what tells it from the rule's other jobs; `needs` are names.
     result: a file that stands for all its outputs.
     settings: gives the parameters that the job is handed.
-    seconds, memory_mb: estimates; MiB.
+    seconds, memory_mb, gpu_memory_mb: estimates; MiB, of each GPU.
+    cores, gpus: that the job holds while it runs.
     tokens: trained on in this job.
     size, seed, run: what it trains or measures; a trunk's segment belongs to no single run.
     """
@@ -36,6 +37,9 @@ class Job:
     size: str | None = None
     seed: int | None = None
     run: str | None = None
+    cores: int = 1
+    gpus: int = 0
+    gpu_memory_mb: float = 0.0
 
     @property
     def name(self) -> str:
@@ -103,6 +107,7 @@ def _tuning(estimates: Estimates, results: Path, analysis: dict[str, Any]) -> It
             trial.n_tokens,
             trial.size,
             trial.seed,
+            **_held(estimates, trial.size, trial.batch_tokens),
         )
     for family in plan.tuned_families():
         own = [trial for trial in plan.trials.values() if trial.family == family]
@@ -115,6 +120,16 @@ def _tuning(estimates: Estimates, results: Path, analysis: dict[str, Any]) -> It
             lambda family=family: plan.tune(family),
             **analysis,
         )
+
+
+def _held(estimates: Estimates, size: str, batch_tokens: int) -> dict[str, Any]:
+    """Return what training of a size holds."""
+    plan = estimates.plan
+    return {
+        "cores": plan.processes[size],
+        "gpus": plan.gpus(size),
+        "gpu_memory_mb": estimates.gpu_mb(size, batch_tokens),
+    }
 
 
 def _before(plan: Plan, size: str, seed: int, tokens: int) -> tuple[str, ...]:
@@ -139,6 +154,7 @@ def _trunks(estimates: Estimates, results: Path) -> Iterator[Job]:
             tokens - before,
             size,
             seed,
+            **_held(estimates, size, batch),
         )
 
 
@@ -158,6 +174,7 @@ def _runs(estimates: Estimates, results: Path) -> Iterator[Job]:
             estimates.training_mb(run.size, run.batch_tokens),
             run.n_tokens - start,
             **of_run,
+            **_held(estimates, run.size, run.batch_tokens),
         )
         yield Job(
             "evaluate",
@@ -169,4 +186,5 @@ def _runs(estimates: Estimates, results: Path) -> Iterator[Job]:
             estimates.evaluation_seconds(run),
             estimates.training_mb(run.size, run.batch_tokens),
             **of_run,
+            gpus=min(1, plan.gpus(run.size)),
         )
