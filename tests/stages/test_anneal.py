@@ -65,9 +65,12 @@ def trunk(inputs: dict[str, list[Path]], folder: Path, **changes: Any) -> dict[s
     return inputs | {"state": [outputs["state"]]}
 
 
-def test_trunk_and_anneal_equal_one_run_from_nothing(inputs, tmp_path: Path):
-    whole = finished(inputs, tmp_path / "whole", from_step=0)
-    branch = finished(trunk(inputs, tmp_path / "trunk"), tmp_path / "branch", from_step=30)
+@pytest.mark.parametrize("family", ["decoder", "encoder_textbook"])
+def test_trunk_and_anneal_equal_one_run_from_nothing(inputs, tmp_path: Path, family: str):
+    model = {"model": MODEL | {"family": family}}
+    whole = finished(inputs, tmp_path / "whole", from_step=0, **model)
+    inputs = trunk(inputs, tmp_path / "trunk", **model)
+    branch = finished(inputs, tmp_path / "branch", from_step=30, **model)
     assert whole["model"].read_bytes() == branch["model"].read_bytes()
     assert whole["outcome"].read_bytes() == branch["outcome"].read_bytes()
     joined = (tmp_path / "trunk" / "curve.csv").read_text().splitlines()
@@ -111,3 +114,15 @@ def test_a_diverged_trunk_ends_in_a_diverged_run(inputs, tmp_path: Path):
     assert outcome["train_loss"] is None
     assert outputs["curve"].read_text() == "step,tokens,loss,learning_rate\n"
     assert read_checkpoint(outputs["model"])[1]["status"] == "diverged"
+
+
+def test_a_tuned_law_gives_rate_batch_and_beta2(inputs, tmp_path: Path):
+    law = {"family": "decoder", "value": 0.02, "at_n": 769, "n_exponent": -0.5}
+    path = tmp_path / "law.json"
+    path.write_text(json.dumps(law | {"batch_tokens": 16, "beta2": 0.9}))
+    steps = {name: 2 * value for name, value in FINISH.items()}
+    same = {"from_step": 0, "batch_tokens": 16, "beta2": 0.9, "warmup_steps": 10, **steps}
+    given = finished(inputs, tmp_path / "given", **same)
+    tuned = finished(inputs | {"law": [path]}, tmp_path / "tuned", from_step=0, learning_rate=None)
+    assert tuned["model"].read_bytes() == given["model"].read_bytes()
+    assert tuned["curve"].read_bytes() == given["curve"].read_bytes()

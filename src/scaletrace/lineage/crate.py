@@ -32,6 +32,8 @@ FORMATS = {
     ".svg": "image/svg+xml",
     ".yaml": "application/yaml",
 }
+# The jobs whose files are what a study is run for.
+RESULTS = {"tune", "observe", "fit", "figures"}
 LATEST = 253402300800  # the year 10000, in seconds
 LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 
@@ -161,7 +163,7 @@ def _data_id(entry: dict[str, Any], held: dict[str, Any]) -> str:
 
 def _run(jobs: list[Job], held: dict[str, Any], config: str) -> list[dict[str, Any]]:
     """Return the run of the whole workflow."""
-    shown = [e for job in jobs if job.rule in {"observe", "fit", "figures"} for e in _outputs(job)]
+    shown = [e for job in jobs if job.rule in RESULTS for e in _outputs(job)]
     return [
         {
             "@id": "#run",
