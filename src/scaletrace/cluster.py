@@ -134,7 +134,8 @@ def require_possible_or_exit(workflow: Any) -> None:
     """
     if not workflow.non_local_exec:
         return
-    there, table = nodes(), _table(workflow.executor_settings)
+    table = partitions(getattr(workflow.executor_settings, "partition_config", None))
+    there = nodes()
     dag = workflow.dag
     waiting = [job for job in dag.needrun_jobs() if not job.is_local]
     submissions = dict.fromkeys(dag.get_job_group(job) or job for job in waiting)
@@ -144,8 +145,8 @@ def require_possible_or_exit(workflow: Any) -> None:
         sys.exit(1)
 
 
-def _table(settings: Any) -> list[str]:
-    path = getattr(settings, "partition_config", None)
-    if path is None:
+def partitions(table: Path | None) -> list[str]:
+    """Return the partitions of a partition table; none without a table."""
+    if table is None:
         return []
-    return list(yaml.safe_load(Path(path).read_text(encoding="utf-8"))["partitions"])
+    return list(yaml.safe_load(table.read_text(encoding="utf-8"))["partitions"])

@@ -18,6 +18,7 @@ from tests.workflow.conftest import Clone
 CLUSTER = Path(__file__).with_name("cluster")
 STUDY = "config/faults.yaml"
 LONG = "d32-l2-s0-600k"
+BRIEF = "d32-l2-s0-8k"
 
 
 def pytest_collection_modifyitems(items):
@@ -138,25 +139,34 @@ def seams(clone, run=LONG):
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory):
-    """A clone in which nothing disturbed the training; it ran here, without SLURM."""
-    clone = Clone(tmp_path_factory.mktemp("reference") / "clone")
+def prepared(tmp_path_factory):
+    """A clone with its text ready and nothing trained; not to be changed."""
+    clone = Clone(tmp_path_factory.mktemp("prepared") / "clone")
     shutil.copy(CLUSTER.with_name("faults.yaml"), clone.folder / STUDY)
     # A state every few seconds, so that a job need not run for long before it is killed.
     clone.edit("src/scaletrace/study/plan.py", '"save_seconds": 30', '"save_seconds": 3')
     clone.commit("faults")
-    run = ["--quiet", "all", "--cores", "2", "--configfile", STUDY]
-    clone.run("snakemake", "results/faults/tokens/train.bin", *run)
-    clone.copied(clone.folder.with_name("prepared"))
-    clone.run("snakemake", model(), *run)
+    here(clone, "results/faults/tokens/train.bin")
     return clone
 
 
+@pytest.fixture(scope="session")
+def reference(prepared):
+    """A clone in which nothing disturbs the training; it runs here, without SLURM."""
+    clone = prepared.copied(prepared.folder.with_name("reference"))
+    here(clone, *map(model, (LONG, BRIEF)))
+    return clone
+
+
+def here(clone, *targets):
+    """Make files of the study on this machine."""
+    clone.run("snakemake", *targets, "--cores", "2", "--configfile", STUDY)
+
+
 @pytest.fixture
-def clone(box, reference, tmp_path):
+def clone(box, prepared, tmp_path):
     """A clone with its text ready and nothing trained, whose jobs go to the box."""
     cluster("up")
-    prepared = Clone.at(reference.folder.with_name("prepared"))
     copy = prepared.copied(tmp_path / "clone")
     (copy.folder / "slurm/site.yaml").write_text(cluster("site"), encoding="utf-8")
     yield copy

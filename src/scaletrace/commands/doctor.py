@@ -1,0 +1,163 @@
+"""Say whether jobs can run here and on a cluster's compute nodes, and what to do where not.
+
+Looks at this machine and, where SLURM is, at the cluster and, through a short job, at a compute
+node: Python and packages against the lock, GPU, folders, clocks, DVC remote. Exit code 1 when
+something is wrong.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from typing import Any
+
+from scaletrace.cluster import partitions
+from scaletrace.machine import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
+from scaletrace.study.site import Site, read_site
+
+COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
+MARKS = {True: "✓", False: "✗", None: "-"}
+# Below this, a finished job may be forgotten before snakemake has asked for it, in seconds.
+JOB_AGE = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--gpu", action="store_true", help="ask the compute node for a GPU")
+    parser.add_argument(
+        "--wait", type=int, default=300, metavar="SECONDS", help="for the job to start (300)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings of every place that was looked at."""
+    site = read_site()
+    places = {f"this machine, {socket.gethostname()}": checks()}
+    if shutil.which("sbatch") is None:
+        places["cluster"] = [
+            Check("SLURM", None, "none here (no sbatch); jobs run on this machine")
+        ]
+    else:
+        places["cluster"] = found = _cluster(site)
+        if all(check.good is not False for check in found):
+            name, there = _compute_node(site, arguments.gpu, arguments.wait)
+            places[name] = there
+    good = all(check.good is not False for found in places.values() for check in found)
+    if arguments.json:
+        listed = {
+            place: [dataclasses.asdict(check) for check in found] for place, found in places.items()
+        }
+        print(json.dumps({"good": good, "places": listed}, indent=2, ensure_ascii=False))
+    else:
+        for place, found in places.items():
+            _print(place, found)
+    return 0 if good else 1
+
+
+def _print(place: str, found: list[Check]) -> None:
+    print(place)
+    for check in found:
+        print(f"  {MARKS[check.good]} {check.name}: {check.found}")
+        if check.good is False and check.remedy:
+            print(f"      {check.remedy}")
+
+
+def _ask(*command: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=patience)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))
+
+
+def _cluster(site: Site) -> list[Check]:
+    missing = [name for name in COMMANDS if shutil.which(name) is None]
+    commands = Check(
+        "SLURM commands",
+        not missing,
+        f"not found: {', '.join(missing)}" if missing else "found",
+        "install slurm-client, or load the site's module",
+    )
+    answer = _ask("scontrol", "show", "config")
+    if answer.returncode:
+        said = answer.stderr.strip()[:200]
+        return [commands, Check("slurmctld", False, said, "SLURM_CONF or /etc/slurm/slurm.conf")]
+    lines = [line.partition("=") for line in answer.stdout.splitlines()]
+    settings = {name.strip(): value.strip() for name, _, value in lines}
+    status = site.status_command()
+    age = int(settings["MinJobAge"].split()[0])
+    return [
+        commands,
+        Check("slurmctld", True, f"{settings['ClusterName']}, SLURM {settings['SLURM_VERSION']}"),
+        Check(
+            "status of jobs",
+            status == "sacct" or age >= JOB_AGE,
+            f"{status} answers; finished jobs are known for {age} s",
+            f"without accounting, MinJobAge has to be {JOB_AGE} s or more",
+        ),
+        Check(
+            "preemption",
+            "CANCEL" not in settings["PreemptMode"],
+            settings["PreemptMode"],
+            "snakemake waits for ever for a job that is preempted and cancelled: use a partition "
+            "whose PreemptMode is REQUEUE or OFF",
+        ),
+        _partitions(site),
+    ]
+
+
+def _partitions(site: Site) -> Check:
+    there = set(_ask("sinfo", "--noheader", "--format", "%R").stdout.split())
+    wanted = {site.partition} if site.partition else set()
+    if site.partitions:
+        if not site.partitions.is_file():
+            remedy = "slurm/site.yaml: partitions: the path of a partition table"
+            return Check("partitions", False, f"{site.partitions}: no such file", remedy)
+        wanted |= set(partitions(site.partitions))
+    unknown, sound = sorted(wanted - there), sorted(wanted or there)
+    return Check(
+        "partitions",
+        not unknown,
+        f"unknown: {', '.join(unknown)}" if unknown else ", ".join(sound),
+        f"slurm/site.yaml: this cluster has {', '.join(sorted(there))}",
+    )
+
+
+def _compute_node(site: Site, gpu: bool, wait: int) -> tuple[str, list[Check]]:
+    """Look at a compute node through a short job."""
+    token = f".doctor-{uuid.uuid4().hex}"
+    options = {
+        "account": site.account,
+        "partition": site.partition,
+        "qos": site.qos,
+        "constraint": site.constraint,
+        "reservation": site.reservation,
+        "gpus": "1" if gpu else None,
+    }
+    command = ["srun", "--time=2", "--ntasks=1", "--mem=2000", "--job-name=doctor", "--quiet"]
+    command += [f"--{name}={value}" for name, value in options.items() if value]
+    command += [f"--immediate={wait}", sys.executable, "-m", "scaletrace.machine", token]
+    (SHARED / token).touch()
+    before = time.time()
+    try:
+        asked = _ask(*command, patience=wait + 180)
+        answer: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        remedy = f"try it: {' '.join(command[:-4])} hostname"
+        return "compute node", [Check("a short job", False, asked.stderr.strip()[-300:], remedy)]
+    finally:
+        (SHARED / token).unlink(missing_ok=True)
+    # The answer was written between the two times, had both hosts the same clock.
+    skew = max(before - answer["time"], answer["time"] - time.time(), 0.0)
+    clock = Check(
+        "clock against this machine",
+        skew < SKEW_SECONDS,
+        f"{skew:.1f} s apart at least" if skew else "no difference seen",
+        "have both clocks synchronised (NTP)",
+    )
+    return f"compute node {answer['host']}", [*(Check(**c) for c in answer["checks"]), clock]
