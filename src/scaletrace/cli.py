@@ -62,6 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     except BadInput as problem:
         print(f"scaletrace {arguments.command}: {problem}", file=sys.stderr)
         return 2
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        said = problem.strerror or problem
+        print(f"scaletrace {arguments.command}: {where}{said}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -62,9 +62,12 @@ class Archive:
         """Copy a file of the archive.
 
         Raises:
-            BadInput: the archive is damaged there.
+            BadInput: the archive is damaged there, or swells to more than the disk has room for.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
+        size, free = self.size(name) or 0, shutil.disk_usage(target.parent).free
+        if size > free:
+            raise BadInput(f"{self.path}: {name}: {size} bytes; {free} are free here")
         if self.folder is not None:
             shutil.copyfile(self.folder / name, target)
             return
@@ -85,5 +88,9 @@ class Archive:
             return None
         if size > LARGEST_TEXT:
             raise BadInput(f"{self.path}: {name}: {size} bytes; at most {LARGEST_TEXT} are read")
-        self.copy(name, target)
+        try:
+            self.copy(name, target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
         return target

@@ -74,13 +74,14 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         for name in content["records"]:
             if Path(name).parents[1] != folder or Path(name).suffix != ".json":
                 raise BadInput(f"{archive.path}: {name} is no record of {study}; refused")
-        brought += [archive.copy_text(name) for name in content["records"]]
-        brought += [archive.copy_text(f"config/{study}.yaml")]
+        for name in (*content["records"], f"config/{study}.yaml"):
+            brought.append(archive.copy_text(name))
         for name in content["records"]:
             digest = records.parse(Path(name))["circumstances"].get("environment")
-            brought += [archive.copy_text(str(records.PROVENANCE / "env" / f"{digest}.json"))]
+            brought.append(archive.copy_text(str(records.PROVENANCE / "env" / f"{digest}.json")))
         if not pipeline.DVC_YAML.exists() and not store.DVC_LOCK.exists():
-            brought += [archive.copy_text(str(p)) for p in (pipeline.DVC_YAML, store.DVC_LOCK)]
+            for path in (pipeline.DVC_YAML, store.DVC_LOCK):
+                brought.append(archive.copy_text(str(path)))
     except BaseException:
         _remove(brought)
         raise
