@@ -191,6 +191,7 @@ def test_every_combination_is_tried(study):
         ),
         ({}, {"model": {"context": 32, "family": "rnn"}}, "model.family[0]: found 'rnn'"),
         ({}, {"model": {"context": 32, "family": []}}, "model.family: found []"),
+        ({}, {"figures": {"tuning": {"title": "Rates"}}}, "figures.tuning: no such figure"),
         (TUNED, {}, "tuning: missing; training.learning_rate is tuned"),
         (TUNED, {"tuning": TUNING | {"sizes": ["d8-l1", "d9"]}}, "tuning.sizes: d9 is no size"),
         (TUNED, {"tuning": TUNING | {"sizes": ["d8-l1"]}}, "tuning.sizes: found ['d8-l1']"),

@@ -250,6 +250,8 @@ class Study(Section):
                     "tuning: missing; training.learning_rate is tuned, so say which sizes and "
                     "rates to try"
                 )
+        if tuning is None and "tuning" in self.figures:
+            raise ValueError("figures.tuning: no such figure without `tuning`; leave it out")
         if tuning is None:
             return self
         batch, context = self.training.batch_tokens, self.model.context
