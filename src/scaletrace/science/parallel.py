@@ -104,6 +104,7 @@ class ParallelTraining(Training):
     def warm_up(self) -> float:
         """Compile and record what steps will use; return the seconds that it took."""
         began = time.perf_counter()
+        self._gradients.zero_()
         self._run(self._blank())
         if self.device.type == "cuda":
             torch.cuda.synchronize()
@@ -119,7 +120,7 @@ class ParallelTraining(Training):
         self._gradients[-1].add_(loss.detach())
 
     def _differentiate(self) -> Tensor:
-        run, gradients = self._run, self._gradients
+        gradients, run = self._gradients, self._run
         gradients.zero_()
         parts = self._windows().split(self.sequences)
         for part in parts:

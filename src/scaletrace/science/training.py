@@ -105,6 +105,7 @@ class Training:
 
     @torch.no_grad()
     def _update(self, rate: float) -> None:
+        device = self._row_loss.device
         for decay, dimensions in ((self.recipe.weight_decay, 2), (0.0, 1)):
             names = [name for name in self._means if self._parameters[name].ndim == dimensions]
             parameters = [self._parameters[name] for name in names]
@@ -116,7 +117,7 @@ class Training:
                 [self._means[name] for name in names],
                 [self._squares[name] for name in names],
                 [],
-                list(torch.full((len(names),), float(self.step)).unbind()),
+                list(torch.full((len(names),), float(self.step), device=device).unbind()),
                 fused=True,
                 amsgrad=False,
                 beta1=self.recipe.beta1,
