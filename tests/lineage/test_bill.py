@@ -6,6 +6,7 @@ from scaletrace.lineage import bill
 def record(**changes):
     """The record of a job that ran a minute on one core and asked for eleven minutes and 1.1 GB."""
     circumstances = {
+        "start": 1000.0,
         "seconds": 60.0,
         "cpu_seconds": 57.0,
         "peak_memory_mb": 300.0,
@@ -44,11 +45,23 @@ def test_accounts_add_the_failed_attempt_and_slurms_memory():
 
 
 def test_hours_are_those_of_the_cores_and_gpus_that_were_held():
-    found = bill.hours([item(), item(requested={**requested(gpus=2), "cpus": 8})])
+    other = item(slurm_job="13", requested={**requested(gpus=2), "cpus": 8})
+    found = bill.hours([item(), other])
     assert found == {
         "core_hours": pytest.approx((60 + 8 * 60) / 3600),
         "gpu_hours": pytest.approx(120 / 3600),
     }
+
+
+def test_jobs_that_share_a_submission_are_paid_for_once():
+    first, second = item(), item(start=1070.0, seconds=50.0)
+    (held,) = bill.allocations([first, second])
+    # From 1000 to 1120, with a pause of 10 seconds.
+    assert held.seconds == 120
+    assert held.memory_mb == (300, 600)
+    assert bill.hours([first, second])["core_hours"] == pytest.approx(120 / 3600)
+    alone = [item(slurm_job=None, requested=None) for _ in range(2)]
+    assert bill.hours(alone[:1])["core_hours"] == pytest.approx(60 / 3600)
 
 
 def test_without_slurm_no_advice():
@@ -63,9 +76,9 @@ def test_requests_that_fit_need_no_advice():
     ("changes", "words"),
     [
         ({"requested": requested(minutes=240.0)}, "--set-resources anneal:runtime=12"),
-        ({"seconds": 600.0}, "1 of 1 jobs took over 85%"),
-        ({"requested": requested(memory_mb=16_000.0)}, "--set-resources anneal:mem_mb=1000"),
-        ({"peak_memory_mb": 620.0}, "memory came close"),
+        ({"seconds": 600.0}, "1 of 1 took over 85%"),
+        ({"requested": requested(memory_mb=16_000.0)}, "--set-resources anneal:mem_mb=1050"),
+        ({"peak_memory_mb": 620.0}, "came close to the memory"),
         ({"requested": requested(gpus=1), "measured": {"flops_per_s": 1e9}}, "had a GPU"),
     ],
 )

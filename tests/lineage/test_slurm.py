@@ -36,7 +36,7 @@ def test_without_slurm_there_is_nothing_to_say(monkeypatch, tmp_path):
 
 
 def program(folder, name, text):
-    """A command that prints `text`: what SLURM 22.05 printed, with the names changed."""
+    """A command that prints `text`, as SLURM 22.05 does."""
     (folder / "said").write_text(text, encoding="utf-8")
     (folder / name).write_text(f"#!/bin/sh\ncat {folder}/said\n", encoding="utf-8")
     (folder / name).chmod(0o755)
@@ -46,9 +46,11 @@ def test_what_a_job_asked_for(monkeypatch, tmp_path):
     program(
         tmp_path,
         "scontrol",
-        "JobId=7 JobName=demo_1 JobState=RUNNING Partition=short TimeLimit=00:11:00 NumNodes=1 "
-        "NumCPUs=2 TRES=cpu=2,mem=1100M,node=1,billing=2 MinMemoryNode=1100M "
-        "Comment=rule_anneal_wildcards_a=b TresPerJob=gres:gpu:2 \n",
+        "JobId=7 JobName=x_1 UserId=u(0) Account=(null) QOS=(null) JobState=RUNNING Reason=None "
+        "RunTime=00:00:01 TimeLimit=00:11:00 TimeMin=N/A Partition=short NodeList=n1 NumNodes=1 "
+        "NumCPUs=2 NumTasks=2 CPUs/Task=1 ReqB:S:C:T=0:0:*:* TRES=cpu=2,mem=1100M,node=1,billing=2 "
+        "MinCPUsNode=1 MinMemoryNode=1100M MinTmpDiskNode=0 Comment=rule_anneal_wildcards_d8-l1 "
+        "Power= TresPerJob=gres:gpu:2 NtasksPerTRES=1 \n",
     )
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_JOB_ID", "7")

@@ -6,7 +6,7 @@ from typing import Any
 
 from scaletrace.lineage import slurm
 from scaletrace.lineage.timings import utilisation
-from scaletrace.study.cost import MEMORY_STEP_MB, SNAKEMAKE_MB, TIME_FLOOR_MINUTES
+from scaletrace.study.cost import SNAKEMAKE_MB, TIME_FLOOR_MINUTES
 
 # Asked for this many times what the neediest job of a rule used: too much.
 TOO_MUCH = 4.0
@@ -22,11 +22,14 @@ IDLE_GPU = 0.2
 class Item:
     """One job: what SLURM was asked for (None without SLURM), and what it used.
 
-    memory_mb: peak of the job's own processes, MiB. waste_seconds: of attempts that did not
-    finish, where SLURM keeps accounts. utilisation: of the matrix peak, in training.
+    start, seconds: of its last attempt, since 1970 and in all. memory_mb: peak of the job's own
+    processes, MiB. waste_seconds: of attempts that did not finish, where SLURM keeps accounts.
+    utilisation: of the matrix peak, in training.
     """
 
     job: str
+    slurm_job: str | None
+    start: float
     rule: str
     attempts: int
     seconds: float
@@ -53,6 +56,8 @@ def item(job: str, rule: str, record: dict[str, Any], accounts: dict[str, dict[s
     resident = slurm.megabytes(accounts.get(own or "", {}).get("MaxRSS", ""))
     return Item(
         job=job,
+        slurm_job=own,
+        start=circumstances["start"],
         rule=rule,
         attempts=max(1, len(attempts)),
         seconds=circumstances["seconds"],
@@ -68,58 +73,105 @@ def item(job: str, rule: str, record: dict[str, Any], accounts: dict[str, dict[s
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Allocation:
+    """What one submission held, for one job or for several that shared it.
+
+    seconds: from the first job's start to the last one's end. memory_mb: of the largest job, and
+    of all together, as if they had run side by side.
+    """
+
+    rule: str
+    jobs: int
+    seconds: float
+    memory_mb: tuple[float, float]
+    cores: int
+    gpus: int
+    asked_minutes: float
+    asked_mb: float
+    utilisation: float
+
+
+def allocations(items: Iterable[Item]) -> list[Allocation]:
+    """Return what was held for jobs; one without SLURM held its cores while it ran."""
+    shared: dict[str, list[Item]] = {}
+    for one in items:
+        shared.setdefault(one.slurm_job or f"- {one.job}", []).append(one)
+    found = []
+    for own in shared.values():
+        memory = [one.memory_mb or 0.0 for one in own]
+        end = max(one.start + one.seconds for one in own)
+        found.append(
+            Allocation(
+                rule=" and ".join(dict.fromkeys(one.rule for one in own)),
+                jobs=len(own),
+                seconds=end - min(one.start for one in own),
+                memory_mb=(max(memory), sum(memory)),
+                cores=max(one.cores for one in own),
+                gpus=max(one.gpus for one in own),
+                asked_minutes=max(one.asked_minutes or 0.0 for one in own),
+                asked_mb=max(one.asked_mb or 0.0 for one in own),
+                utilisation=sum(one.utilisation or 0.0 for one in own),
+            )
+        )
+    return found
+
+
 def hours(items: Iterable[Item]) -> dict[str, float]:
     """Return the core-hours and GPU-hours that jobs held, their last attempts alone."""
-    items = list(items)
+    held = allocations(items)
     return {
-        "core_hours": sum(one.seconds * one.cores for one in items) / 3600,
-        "gpu_hours": sum(one.seconds * one.gpus for one in items) / 3600,
+        "core_hours": sum(one.seconds * one.cores for one in held) / 3600,
+        "gpu_hours": sum(one.seconds * one.gpus for one in held) / 3600,
     }
 
 
 def advice(items: Iterable[Item]) -> list[str]:
-    """Return a sentence for every rule whose requests were far off, or close to too little."""
-    by_rule: dict[str, list[Item]] = {}
-    for one in items:
+    """Return a sentence for each kind of submission that asked for far too much, or too little.
+
+    Where several jobs share a submission, the rules have to be changed together.
+    """
+    by_rule: dict[str, list[Allocation]] = {}
+    for one in allocations(items):
         by_rule.setdefault(one.rule, []).append(one)
     return [line for rule, own in by_rule.items() for line in _advice(rule, own)]
 
 
-def _advice(rule: str, items: list[Item]) -> Iterable[str]:
-    times = [(one.seconds / 60, one.asked_minutes) for one in items if one.asked_minutes]
-    if times:
-        used, asked = max(used for used, _ in times), max(asked for _, asked in times)
-        if asked > max(TOO_MUCH * used, PETTY_MINUTES):
-            yield (
-                f"{rule}: asked for up to {asked:.0f} min and took at most {used:.1f}: SLURM "
-                f"starts shorter jobs sooner; --set-resources {rule}:runtime="
-                f"{TIME_FLOOR_MINUTES + round(2 * used)}, or a higher flops_per_s in "
-                "slurm/site.yaml"
-            )
-        close = [used / asked for used, asked in times if used > TOO_CLOSE * asked]
-        if close:
-            yield (
-                f"{rule}: {len(close)} of {len(times)} jobs took over {TOO_CLOSE:.0%} of their "
-                "time limit; a lower flops_per_s in slurm/site.yaml gives them more"
-            )
-    sizes = [(one.memory_mb, one.asked_mb) for one in items if one.asked_mb and one.memory_mb]
-    if sizes:
-        used, asked = max(used for used, _ in sizes), max(asked for _, asked in sizes)
-        need = SNAKEMAKE_MB + used
-        enough = MEMORY_STEP_MB * round(1.5 * need / MEMORY_STEP_MB)
-        if asked > max(TOO_MUCH * need, need + PETTY_MB):
-            yield (
-                f"{rule}: asked for up to {asked:.0f} MiB and used at most {used:.0f}; "
-                f"--set-resources {rule}:mem_mb={enough}"
-            )
-        if any(SNAKEMAKE_MB + used > TOO_CLOSE * asked for used, asked in sizes):
-            yield (
-                f"{rule}: memory came close to what was asked for ({used:.0f} MiB used, "
-                f"{SNAKEMAKE_MB} kept for Snakemake); --set-resources {rule}:mem_mb={enough}"
-            )
-    idle = [one for one in items if one.gpus and (one.utilisation or 1.0) < IDLE_GPU]
+def _advice(rule: str, held: list[Allocation]) -> Iterable[str]:
+    def setting(resource: str, value: float) -> str:
+        return f"--set-resources {rule}:{resource}={value:.0f}" if " " not in rule else ""
+
+    timed = [one for one in held if one.asked_minutes]
+    longest = max((one.seconds / 60 for one in timed), default=0.0)
+    asked = max((one.asked_minutes for one in timed), default=0.0)
+    if asked > max(TOO_MUCH * longest, PETTY_MINUTES):
+        yield (
+            f"{rule}: asked for up to {asked:.0f} min and took at most {longest:.1f}; SLURM starts "
+            f"shorter jobs sooner: {setting('runtime', TIME_FLOOR_MINUTES + 2 * longest)} or a "
+            "higher flops_per_s in slurm/site.yaml"
+        )
+    close = sum(one.seconds / 60 > TOO_CLOSE * one.asked_minutes for one in timed)
+    if close:
+        yield (
+            f"{rule}: {close} of {len(timed)} took over {TOO_CLOSE:.0%} of their time limit; a "
+            "lower flops_per_s in slurm/site.yaml gives them more"
+        )
+    sized = [one for one in held if one.asked_mb and one.memory_mb[0]]
+    most = max((one.asked_mb for one in sized), default=0.0)
+    need = SNAKEMAKE_MB + max((one.memory_mb[1] for one in sized), default=0.0)
+    if most > max(TOO_MUCH * need, need + PETTY_MB):
+        yield (
+            f"{rule}: asked for up to {most:.0f} MiB and used at most {need - SNAKEMAKE_MB:.0f} "
+            f"beside Snakemake's {SNAKEMAKE_MB}: {setting('mem_mb', 1.5 * need)}"
+        )
+    if any(SNAKEMAKE_MB + one.memory_mb[0] > TOO_CLOSE * one.asked_mb for one in sized):
+        yield (
+            f"{rule}: came close to the memory that was asked for, with {need - SNAKEMAKE_MB:.0f} "
+            f"MiB beside Snakemake's {SNAKEMAKE_MB}: {setting('mem_mb', 1.5 * need)}"
+        )
+    idle = sum(bool(one.gpus) and 0 < one.utilisation < IDLE_GPU for one in held)
     if idle:
         yield (
-            f"{rule}: {len(idle)} jobs had a GPU and used less than {IDLE_GPU:.0%} of it; several "
-            "of them can share one: `together` in slurm/site.yaml"
+            f"{rule}: {idle} had a GPU and used less than {IDLE_GPU:.0%} of it; `together` in "
+            "slurm/site.yaml lets several share one"
         )
