@@ -62,7 +62,10 @@ def run(
         batch_tokens=batch,
         beta2=beta2,
     )
-    evidence = _evidence(law, parabolas, n) | {"choices": _choices(trials)}
+    evidence = _evidence(law, parabolas, n) | {
+        "choices": _choices(trials),
+        "n_tokens": max(trial["n_tokens"] for trial in trials),
+    }
     write_json(outputs["law"], dataclasses.asdict(found) | evidence)
     with outputs["trials"].open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")

@@ -167,7 +167,9 @@ def draw(tuning: Tuning, plotted: list[Row], title: str) -> Figure:
     keys = _draw_laws(axes[-1], tuning, plotted)
     tried = sum(len(tuned.trials) for tuned in tuning.families)
     lost = tried - sum(row.run != "" and row.series.split(" ")[-1] != "best" for row in plotted)
-    style.key(axes[-1], [keys], f"not drawn: {lost} diverged" if lost else "")
+    trained = max(tuned.law["n_tokens"] for tuned in tuning.families)
+    note = f"trials: D = {style.count(trained)} tokens" + f", {lost} diverged" * bool(lost)
+    style.key(axes[-1], [keys], note)
     return figure
 
 
