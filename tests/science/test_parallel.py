@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from scaletrace.science.counts import Shape
+from scaletrace.science.mixed import MixedPrecision
 from scaletrace.science.model import Decoder
 from scaletrace.science.parallel import Compute, ParallelTraining, sequences_per_pass
 from scaletrace.science.training import Recipe, Training
@@ -110,3 +111,20 @@ def test_all_of_the_recipe_holds():
         training.advance()
     for name, tensor in plain.state().items():
         torch.testing.assert_close(other.state()[name], tensor, rtol=1e-4, atol=1e-9)
+
+
+def test_all_that_a_step_touches_lies_on_the_device(monkeypatch):
+    # Tensors without content refuse to meet tensors of another device.
+    meta, updated = torch.device("meta"), []
+
+    def listening(*lists, **_):
+        updated.extend(tensor.device for tensors in lists for tensor in tensors)
+
+    monkeypatch.setattr("scaletrace.science.training.adamw", listening)
+    monkeypatch.setattr("scaletrace.science.training.ends_curve_row", lambda _: False)
+    run = ParallelTraining(Decoder(SHAPE, 0), TOKENS, SHAPE, RECIPE, Compute(), meta)
+    run._loss = MixedPrecision(run.model, SHAPE.context).loss
+    monkeypatch.setattr(run, "_windows", run._blank)
+    run.advance()
+    assert set(updated) == {meta}
+    assert len(updated) == 5 * len(list(run.model.parameters()))
