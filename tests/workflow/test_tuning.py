@@ -53,16 +53,20 @@ def table(clone, name):
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory):
+def tuned(built_once):
     """A clone in which the study has run with one family."""
-    clone = Clone(tmp_path_factory.mktemp("tuned") / "clone")
-    sources = sorted((clone.folder / "src/scaletrace/science").glob("*.py"))
-    text = "\n\n".join(path.read_text(encoding="utf-8") for path in sources)
-    (clone.folder / "text.txt").write_text(text, encoding="utf-8")
-    write(clone)
-    clone.commit("study")
-    finish(clone)
-    return clone
+
+    def build(folder):
+        clone = Clone(folder)
+        sources = sorted((clone.folder / "src/scaletrace/science").glob("*.py"))
+        text = "\n\n".join(path.read_text(encoding="utf-8") for path in sources)
+        (clone.folder / "text.txt").write_text(text, encoding="utf-8")
+        write(clone)
+        clone.commit("study")
+        finish(clone)
+        return clone
+
+    return built_once("tuned", build)
 
 
 def test_training_follows_the_law_that_the_trials_gave(tuned):
