@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from numpy._core._multiarray_umath import __cpu_features__
 
+from scaletrace.job import main as job_main
 from scaletrace.lineage import command, finished, records, underway
 from scaletrace.lineage.fingerprint import fingerprint
+from scaletrace.science.solver import NotConvergedError
+from scaletrace.stages import fit as fit_stage
 
 
 @pytest.fixture
@@ -200,3 +204,42 @@ def test_a_failed_job_leaves_a_note_with_the_reason(folder):
     assert Path(note["folder"]).is_dir()
     assert vocab().returncode == 0
     assert underway.read("s", "vocab", {}) is None
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="asks Linux about the processor")
+def test_the_processor_has_the_instruction_sets_that_numpy_finds(folder):
+    features = (records.surroundings()["cpu_features"] or "").split()
+    for name in ("AVX2", "AVX512F", "AVX512VL"):
+        assert (name.lower() in features) is bool(__cpu_features__.get(name))
+
+
+def test_a_fit_that_does_not_converge_is_one_message(folder, monkeypatch, capsys):
+    columns = ("run", "size", "n_non_embedding", "n_tokens", "flops_exact", "loss", "status")
+    rows = [
+        columns,
+        *((f"r{n}", f"d{n}", n, 1000, n * 6000, 4.0 - 0.1 * n, "ok") for n in range(1, 7)),
+    ]
+    text = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    Path("observations.csv").write_text(text, encoding="utf-8")
+
+    def analyse(*words):
+        raise NotConvergedError("power_n: none of 16 starts converged")
+
+    monkeypatch.setattr(fit_stage, "analyse", analyse)
+    files = {
+        "wildcards": {"fit": "power_n"},
+        "inputs": {"observations": ["observations.csv"]},
+        "outputs": {"fit": "results/s/fits/power_n.json"},
+    }
+    settings = {
+        **{"law": "power_n", "budget": None, "n": "n_non_embedding", "d": "n_tokens"},
+        **{"flops": "flops_exact", "loss": "loss", "cluster": "size"},
+    }
+    words = ["--study", "s", "--threads", "1", "--job", json.dumps(files)]
+    code = job_main([f"fit@{fingerprint('fit')}", *words, "--settings", json.dumps(settings)])
+    assert code == 2
+    assert capsys.readouterr().err == (
+        "fit: observations.csv: power_n: none of 16 starts converged\n"
+    )
+    assert not Path("results/s/fits/power_n.json").exists()
+    assert not Path("provenance/jobs").exists()

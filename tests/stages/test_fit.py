@@ -201,6 +201,14 @@ def test_bad_settings_are_refused_and_nothing_is_written(tmp_path, settings, mes
     assert not (tmp_path / "fit.json").exists()
 
 
+@pytest.mark.parametrize("cell", ["1e300", "1e-300"])
+def test_losses_whose_squares_overflow_are_refused(tmp_path, cell):
+    table = rows()
+    table[3]["loss"] = cell
+    with pytest.raises(BadInput, match=r"column .loss.: found .* losses of 1e-30 to 1e\+30"):
+        result(tmp_path, table, law="power_n")
+
+
 @pytest.mark.parametrize("cell", ["", "abc", "nan", "inf", "-1.0", "0"])
 @pytest.mark.parametrize("column", ["loss", "n_non_embedding", "loss_se"])
 def test_bad_cells_are_named_by_line_and_column(tmp_path, cell, column):

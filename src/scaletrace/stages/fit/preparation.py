@@ -17,6 +17,9 @@ from scaletrace.stages.fit.settings import Settings
 N_COLUMNS = ("n_params", "n_non_embedding", "n_total", "n_with_head")
 FLOP_COLUMNS = ("flops", "flops_6nd", "flops_exact")
 
+# Nats and bits are of order one; the squares of what lies far beyond overflow.
+LARGEST_LOSS = 1e30
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -45,6 +48,11 @@ def prepare(table: RunsTable, chosen: Settings) -> Prepared:
     if loss_column is None:
         raise BadInput(f"{table.path}: no column 'loss'; the table has {', '.join(table.header)}")
     loss = np.array(table.numbers(loss_column))
+    if loss.max(initial=1.0) > LARGEST_LOSS or loss.min(initial=1.0) < 1 / LARGEST_LOSS:
+        raise BadInput(
+            f"{table.path}: column {loss_column!r}: found {loss.min():g} to {loss.max():g}; a fit "
+            f"takes losses of {1 / LARGEST_LOSS:g} to {LARGEST_LOSS:g}"
+        )
     columns["loss"] = loss_column
     cluster, clusters = _clusters(table, chosen, variables)
     if clusters in table.header:
