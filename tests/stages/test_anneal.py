@@ -123,6 +123,10 @@ def test_a_tuned_law_gives_rate_batch_and_beta2(inputs, tmp_path: Path):
     steps = {name: 2 * value for name, value in FINISH.items()}
     same = {"from_step": 0, "batch_tokens": 16, "beta2": 0.9, "warmup_steps": 10, **steps}
     given = finished(inputs, tmp_path / "given", **same)
-    tuned = finished(inputs | {"law": [path]}, tmp_path / "tuned", from_step=0, learning_rate=None)
+    inputs = inputs | {"law": [path]}
+    tuned = finished(inputs, tmp_path / "tuned", from_step=0, learning_rate=None)
     assert tuned["model"].read_bytes() == given["model"].read_bytes()
     assert tuned["curve"].read_bytes() == given["curve"].read_bytes()
+    state = trunk(inputs, tmp_path / "trunk", learning_rate=None)
+    branch = finished(state, tmp_path / "branch", from_step=30, learning_rate=None)
+    assert branch["model"].read_bytes() == given["model"].read_bytes()
