@@ -1,10 +1,13 @@
-import os
+from scaletrace.lineage import records
 
 SPLIT = PLAN.study.evaluation.split
 TRAINED = [run.name for run in PLAN.trained_runs()]
-# An excluded run keeps the numbers that it has, but nothing is trained for it.
+# An excluded run keeps the numbers that it has, but nothing is trained for it. Its record tells,
+# which git carries, so that a fresh clone is asked for the same as the place where it was trained.
 TABLED = TRAINED + [
-    run for run in PLAN.study.exclude if os.path.exists(f"{RESULTS}/evals/{run}.json")
+    run
+    for run in PLAN.study.exclude
+    if records.path_of(STUDY, "evaluate", {"run": run}).exists()
 ]
 
 

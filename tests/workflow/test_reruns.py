@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,16 @@ def test_a_budget_between_the_others_trains_nothing_else(clone):
     clone.edit("config/tiny.yaml", "[32_000, 48_000]", "[32_000, 40_000, 48_000]")
     added = {"anneal": SIZES, "evaluate": SIZES}
     assert clone.jobs_to_do() == {**added, **AFTER_TRAINING, "fit": 3}
+
+
+def test_an_excluded_run_is_tabled_with_the_numbers_of_its_record_and_never_trained(damaged):
+    damaged.edit("config/tiny.yaml", "fits:", "exclude: {d8-l1-s0-32k: an outlier}\nfits:")
+    assert damaged.jobs_to_do() == AFTER_TRAINING
+    # As in a clone whose files have not been pulled: the same numbers are asked for.
+    shutil.rmtree("results")
+    assert damaged.jobs_to_do()["evaluate"] == RUNS
+    Path("provenance/jobs/tiny/evaluate/run=d8-l1-s0-32k.json").unlink()
+    assert damaged.jobs_to_do()["evaluate"] == RUNS - 1
 
 
 def test_an_added_seed_trains_only_that_seed(clone):
