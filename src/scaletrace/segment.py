@@ -23,7 +23,7 @@ from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.science.counts import Shape, flops_per_token_exact
 from scaletrace.science.data import unique_tokens, window_count
-from scaletrace.science.device import gpu_use
+from scaletrace.science.device import gpu_memory
 from scaletrace.science.parallel import Compute
 from scaletrace.science.training import CurveRow, Recipe
 from scaletrace.workers import GO_ON, SAVE, STOP, STOP_SIGNALS, Task, together
@@ -116,7 +116,7 @@ class Segment:
             "flops_per_s": per_second and per_second * flops_per_token_exact(self.shape),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "processes": self.processes,
-            **gpu_use(self.compute.device),
+            **gpu_memory(self.compute.device),
         }
 
     def write_curve(self, path: Path) -> None:

@@ -90,7 +90,7 @@ def _libraries(environment: dict[str, Any]) -> dict[str, Any]:
 def _same_machine(record: dict[str, Any]) -> tuple[bool, str]:
     """Compare processor, GPU if one was used, and libraries with the recorded ones."""
     circumstances, settings = record["circumstances"], record["identity"]["settings"]
-    names = (*PROCESSOR, "gpu") if settings.get("device", "cpu") != "cpu" else PROCESSOR
+    names = (*PROCESSOR, "gpu") if records.uses_gpu(settings) else PROCESSOR
 
     def environment(digest: Any) -> dict[str, Any]:
         path = records.PROVENANCE / "env" / f"{digest}.json"

@@ -1,7 +1,6 @@
 """The device of a training or an evaluation, set up so that equal work gives equal bits."""
 
 import os
-from typing import Any
 
 import torch
 
@@ -38,11 +37,8 @@ def open_device(name: str, number: int = 0, needed: int = 1) -> torch.device:
     return torch.device("cuda", number)
 
 
-def gpu_use(name: str) -> dict[str, Any]:
-    """Return the GPU in use and the most of its memory, MiB; nothing on the CPU."""
+def gpu_memory(name: str) -> dict[str, float]:
+    """Return the most of a GPU's memory that this process has held, MiB; nothing on the CPU."""
     if name == "cpu":
         return {}
-    return {
-        "gpu": torch.cuda.get_device_name(),
-        "peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20,
-    }
+    return {"peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20}

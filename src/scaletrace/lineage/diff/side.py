@@ -76,8 +76,8 @@ class Side:
 
     def hardware(self, job: Job) -> dict[str, Any]:
         """Return what a job ran on, its GPU if it used one."""
-        said, device = job.record["circumstances"], job.identity["settings"].get("device", "cpu")
-        names = HARDWARE if device == "cpu" else (*HARDWARE, "gpu")
+        said = job.record["circumstances"]
+        names = (*HARDWARE, "gpu") if records.uses_gpu(job.identity["settings"]) else HARDWARE
         return {name: said[name] for name in names if name in said}
 
     def parts(self, job: Job, module: str) -> dict[str, str] | None:
