@@ -8,7 +8,7 @@ from scaletrace.lineage.command import argument, describe
 from scaletrace.lineage.observed import known_pace
 from scaletrace.study.cost import mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
-from scaletrace.workflow import ENVIRONMENT, open_plan_or_exit, stage
+from scaletrace.workflow import ENVIRONMENT, open_plan_or_exit, stage, tell_failures
 
 min_version("9.0")
 
@@ -28,6 +28,10 @@ onstart:
 
 onsuccess:
     finished.forget(STUDY)
+
+
+onerror:
+    tell_failures(ESTIMATES, PACKAGES)
 
 
 wildcard_constraints:

@@ -9,6 +9,7 @@ from scaletrace.errors import BadInput
 from scaletrace.lineage.fingerprint import fingerprint
 from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
+from scaletrace.study.estimates import Estimates
 from scaletrace.study.plan import Plan
 
 DEFAULT = Path("config/demo.yaml")
@@ -69,6 +70,28 @@ def open_plan_or_exit(
 
 
 @functools.cache
+def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
+    """Print the failed jobs of a study, each with its reason and its log, and what helps then."""
+    from scaletrace.lineage.status import Status
+    from scaletrace.study.jobs import jobs
+
+    plan = estimates.plan
+    standings = Status(plan, list(jobs(estimates, packages))).look().values()
+    failed = [standing for standing in standings if standing.state == "failed"]
+    if failed:
+        print("\nfailed:", file=sys.stderr)
+    for standing in failed:
+        print(f"  {standing.job.name}: {standing.problem}", file=sys.stderr)
+        print(f"      {standing.job.log}", file=sys.stderr)
+    if any("run" in standing.job.wildcards for standing in failed):
+        print(
+            "The same command tries again and goes on from what is saved. A run that cannot be "
+            "helped goes under `exclude: {RUN: reason}` in the study file; the rest is then "
+            "completed without it.",
+            file=sys.stderr,
+        )
+
+
 def stage(name: str, family: str | None = None) -> str:
     """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter.
 

@@ -78,3 +78,16 @@ def test_steps_fill_in_what_the_job_leaves_open(monkeypatch, tmp_path):
     assert found["7"]["MaxRSS"] == "700000K"
     assert found["8"]["ElapsedRaw"] == "30"
     assert "MaxRSS" not in found["8"]
+
+
+@pytest.mark.parametrize(
+    ("comment", "jobs"),
+    [
+        ("rule_pretrain_wildcards_d8-l1_0_24960", ["pretrain d8-l1_0_24960"]),
+        ("rule_d8-l1-s0-32k_anneal_evaluate", ["anneal d8-l1-s0-32k", "evaluate d8-l1-s0-32k"]),
+        ("rule_text_corpus_tokenize_vocab", ["corpus ", "tokenize ", "vocab "]),
+        ("rule_observe", ["observe "]),
+    ],
+)
+def test_a_submission_names_its_jobs(comment, jobs):
+    assert slurm.names(slurm.Queued("1", "RUNNING", "n1", "None", comment)) == jobs

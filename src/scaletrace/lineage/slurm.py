@@ -11,6 +11,10 @@ PATIENCE_SECONDS = 20
 QUEUE_FORMAT = "%i|%T|%N|%r|%k"
 ACCOUNT_FIELDS = ("JobIDRaw", "State", "ElapsedRaw", "TotalCPU", "MaxRSS", "ReqMem", "TimelimitRaw")
 MEMORY_UNITS = {"": 1 / 2**20, "K": 1 / 2**10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
+# The groups of slurm/config.yaml that are no runs, and the rules that share submissions.
+STAGES = ("text", "analysis")
+RULES = "corpus|vocab|tokenize|anneal|evaluate|observe|timings|fit|figures"
+GROUP = re.compile(rf"(.+?)_((?:{RULES})(?:_(?:{RULES}))*)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +81,19 @@ def queue() -> list[Queued]:
     said = _ask("squeue", "--me", "--array", "--noheader", "--format", QUEUE_FORMAT)
     rows = [line.split("|", 4) for line in said.splitlines()]
     return [Queued(*row) for row in rows if len(row) == 5]
+
+
+def names(queued: Queued) -> list[str]:
+    """Return the jobs that a submission stands for, each as its rule and the rest of its name.
+
+    A group's comment is rule_GROUP_RULE_RULE, where the group is a run's name or a stage's.
+    """
+    rule, _, values = queued.name.removeprefix("rule_").partition("_wildcards_")
+    group = GROUP.fullmatch(rule)
+    if values or not group:
+        return [f"{rule} {values}"]
+    run = "" if group[1] in STAGES else group[1]
+    return [f"{rule} {run}" for rule in group[2].split("_")]
 
 
 def accounted(jobs: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -60,7 +60,7 @@ class Status:
         """Return where every job stands now, by name."""
         self._done.look(self.jobs)
         queue = slurm.queue()
-        by_name = {queued.name: queued for queued in queue}
+        by_name = {name: queued for queued in queue for name in slurm.names(queued)}
         by_id = {queued.job: queued for queued in queue}
         return {job.name: self._look(job, by_name, by_id) for job in self.jobs}
 
@@ -70,8 +70,7 @@ class Status:
         circumstances = self._done.circumstances.get(job.name)
         if circumstances is not None:
             return _done(job, circumstances)
-        values = "_".join(job.wildcards.values())
-        queued = by_name.get(f"rule_{job.rule}" + (f"_wildcards_{values}" if values else ""))
+        queued = by_name.get(f"{job.rule} {'_'.join(job.wildcards.values())}")
         note = underway.read(self.study, job.rule, job.wildcards)
         if note is None:
             return self._without_note(job, queued)
