@@ -3,8 +3,8 @@
     python benchmarks/plan_scale.py [--json] [--turns N] [--sizes N]
 
 Beside it, in turns, a bare Snakemake workflow of the same jobs: the same rules, files and
-dependencies, but nothing of ours. Prints wall seconds (medians of the turns) and peak memory,
-resident in all processes together.
+dependencies, but nothing of ours. Prints wall and CPU seconds (medians of the turns) and peak
+memory in MiB, resident in all processes together.
 """
 
 import argparse
@@ -143,10 +143,10 @@ def write_bare(folder: Path, config: Path) -> int:
     return 2 * len(runs) + len(trunks) + len(fits) + len(figures) + 6
 
 
-def measure(folder: Path, *command: str) -> tuple[float, float]:
-    """Run a command; return its wall seconds and the peak memory of all its processes in MiB."""
+def measure(folder: Path, *command: str) -> tuple[float, float, float]:
+    """Run a command; return its wall and CPU seconds and the peak memory of all its processes."""
     environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    began, peak = time.perf_counter(), 0
+    began, before, peak = time.perf_counter(), os.times(), 0
     with (folder / "said.txt").open("wb") as said:
         process = psutil.Popen(
             [sys.executable, "-m", *command], cwd=folder, env=environment, stdout=said, stderr=said
@@ -162,7 +162,9 @@ def measure(folder: Path, *command: str) -> tuple[float, float]:
             time.sleep(0.05)
     if process.returncode:
         raise SystemExit((folder / "said.txt").read_text(encoding="utf-8")[-2000:])
-    return time.perf_counter() - began, peak / 2**20
+    after = os.times()
+    cpu = sum(after[2:4]) - sum(before[2:4])
+    return time.perf_counter() - began, cpu, peak / 2**20
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:
@@ -190,14 +192,15 @@ def main() -> None:
             "dry run": (ours, *dry, "--configfile", "config/scale.yaml"),
             "plan": (ours, "scaletrace.cli", "plan", "config/scale.yaml"),
         }
-        found: dict[str, list[tuple[float, float]]] = {label: [] for label in commands}
+        found: dict[str, list[tuple[float, float, float]]] = {label: [] for label in commands}
         for _ in range(arguments.turns):
             for label, (folder, *command) in commands.items():
                 found[label].append(measure(folder, *command))
     rows = {
         label: {
-            "seconds": statistics.median(seconds for seconds, _ in turns),
-            "peak_memory_mb": max(peak for _, peak in turns),
+            "seconds": statistics.median(seconds for seconds, _, _ in turns),
+            "cpu_seconds": statistics.median(cpu for _, cpu, _ in turns),
+            "peak_memory_mb": max(peak for _, _, peak in turns),
         }
         for label, turns in found.items()
     }
@@ -206,7 +209,10 @@ def main() -> None:
         return
     print(f"{arguments.sizes * SEEDS * BUDGETS:,} runs, {count:,} jobs")
     for label, row in rows.items():
-        print(f"{label:<14} {row['seconds']:6.1f} s {row['peak_memory_mb']:6.0f} MiB")
+        print(
+            f"{label:<14} {row['seconds']:6.1f} s {row['cpu_seconds']:6.1f} s CPU "
+            f"{row['peak_memory_mb']:6.0f} MiB"
+        )
     ours_s, bare_s = (
         sum(rows[label]["seconds"] for label in labels)
         for labels in (("dry run", "plan"), ("bare dry run",))
