@@ -22,6 +22,13 @@ RESULTS = f"results/{STUDY}"
 report: "workflow/report/study.rst"
 
 
+# Seconds of work on small files: done where snakemake runs, without queueing.
+localrules:
+    all,
+    observe,
+    timings,
+
+
 onstart:
     require_possible_or_exit(workflow)
 

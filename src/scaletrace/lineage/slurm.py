@@ -13,7 +13,7 @@ ACCOUNT_FIELDS = ("JobIDRaw", "State", "ElapsedRaw", "TotalCPU", "MaxRSS", "ReqM
 MEMORY_UNITS = {"": 1 / 2**20, "K": 1 / 2**10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 # The groups of slurm/config.yaml that are no runs, and the rules that share submissions.
 STAGES = ("text", "analysis")
-RULES = "corpus|vocab|tokenize|anneal|evaluate|observe|timings|fit|figures"
+RULES = "corpus|vocab|tokenize|anneal|evaluate|fit|figures"
 GROUP = re.compile(rf"(.+?)_((?:{RULES})(?:_(?:{RULES}))*)")
 
 
