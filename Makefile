@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lock schema
+.PHONY: demo test test-slurm lock schema
 
 demo: $(BIN)/ready
 	@python -m scaletrace.demo
@@ -16,6 +16,13 @@ test: $(BIN)/ready
 	basedpyright
 	snakemake --lint --configfile config/tiny.yaml
 	OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal
+
+# The profile and its faults on a real SLURM, in clusters of their own that end with the tests.
+test-slurm: $(BIN)/ready
+	@tests/slurm/cluster installed
+	OMP_NUM_THREADS=1 pytest -m slurm -v tests/slurm/test_study.py
+	OMP_NUM_THREADS=1 pytest -m slurm -v -n 2 --dist loadfile tests/slurm/test_interruptions.py \
+		tests/slurm/test_failures.py tests/slurm/test_doctor.py
 
 $(BIN)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version)'
