@@ -25,6 +25,7 @@ COMMANDS = (
     "audit",
     "sign",
     "export",
+    "doctor",
     "diff",
 )
 
