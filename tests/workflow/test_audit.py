@@ -76,6 +76,20 @@ def test_one_byte_with_size_and_time_preserved_is_named(clone, jobs, name):
         assert any(job.startswith("figures ") for job in finding.affects)
 
 
+def test_a_table_edited_by_hand_is_named_with_what_it_contradicts(clone, jobs):
+    path = RESULTS / "observations.csv"
+    rows = path.read_text().splitlines()
+    loss = rows[0].split(",").index("loss")
+    cells = rows[1].split(",")
+    cells[loss] = "1.0"
+    path.write_text("\n".join([rows[0], ",".join(cells), *rows[2:]]) + "\n")
+    by_file = findings_by_file(jobs)
+    assert {f.field for f in by_file[str(path)]} == {"sha256", f"run {cells[0]}: loss"}
+    for name in ("loss_vs_params", "loss_vs_tokens"):
+        (point,) = by_file[str(FIGURES / f"{name}.csv")]
+        assert (point.field, point.expected) == (f"point of {cells[0]}: y", "1.0")
+
+
 def test_swapped_checkpoints_are_both_named_with_whose_they_are(clone, jobs):
     other = RESULTS / "runs/d8-l1-s0-48k/model.safetensors"
     ours, theirs = MODEL.read_bytes(), other.read_bytes()

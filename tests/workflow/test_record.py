@@ -14,6 +14,7 @@ from scaletrace.lineage import pipeline, records, root, store
 from scaletrace.lineage.record import moved, record
 from tests.workflow.conftest import TINY
 
+STUDY = ("--study", "tiny")
 MODEL = "results/tiny/runs/d8-l1-s0-32k/model.safetensors"
 
 
@@ -81,15 +82,20 @@ def test_dvc_repro_runs_and_deletes_nothing(recorded):
         model.write_bytes(content)
 
 
-def test_a_file_changed_after_its_job_is_not_recorded(recorded):
+@pytest.mark.parametrize("new_time", [False, True])
+def test_a_file_changed_after_its_job_is_not_recorded(recorded, new_time):
     path = recorded.folder / "results/tiny/observations.csv"
     content, times = path.read_bytes(), path.stat()
     before = tree(recorded)
     flip(path)
+    if new_time:
+        path.touch()
+    said = "results/tiny/observations.csv: changed since its job wrote it"
     try:
         done = recorded.run("scaletrace", "record", "--study", "tiny", check=False)
         assert done.returncode == 2
-        assert "results/tiny/observations.csv" in done.stderr
+        assert said in done.stderr
+        assert said in recorded.run("scaletrace", "record", "--check", *STUDY, check=False).stdout
         assert tree(recorded) == before
     finally:
         path.write_bytes(content)

@@ -1,6 +1,5 @@
 """dvc.yaml: the workflow's jobs as DVC stages, with metrics and plots for people."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import yaml
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records, store
+from scaletrace.study import files
 
 DVC_YAML = Path("dvc.yaml")
 HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
@@ -65,15 +65,26 @@ def owner(stage: dict[str, Any]) -> str | None:
     return meta.get("study") if isinstance(meta, dict) else None
 
 
+def _parameters(path: Path) -> dict[str, Any]:
+    try:
+        found = records.plain(path.read_bytes(), path)["params"]
+        files.to_json(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: not a fit with its params ({error})") from None
+    return found
+
+
 def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]:
     """Return the parameters of each fit by the file that shows them to `dvc metrics`.
 
     A whole fit has over a hundred values, which make no table that a person can read.
+
+    Raises:
+        BadInput: a fit cannot be read.
     """
     folder = records.PROVENANCE / "metrics" / study
     paths = [Path(path) for path in _outputs(jobs, {"fit"}, ".json")]
-    fits = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
-    return {folder / name: fit["params"] for name, fit in fits.items()}
+    return {folder / path.name: _parameters(path) for path in paths}
 
 
 def _metrics(jobs: list[dict[str, Any]], study: str) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
 from scaletrace.lineage import drift, graph, persistence, pipeline, records, root, store
+from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.study import files
 from scaletrace.study.config import load
@@ -32,13 +33,22 @@ def changed_files(jobs: list[dict[str, Any]]) -> list[str]:
         for entry in job["identity"]["outputs"]:
             path, found = entry["path"], hashed[entry["path"]]
             if isinstance(found, str):
-                wrong.append(f"{path}: {found} ({job['path']}); snakemake makes it again: {path}")
+                wrong.append(f"{path}: {found} ({job['path']}); snakemake makes it again")
             elif found["sha256"] != entry["sha256"]:
                 wrong.append(
                     f"{path}: changed since its job wrote it ({job['path']}); delete it and "
                     "snakemake makes it again"
                 )
     return wrong
+
+
+def _edited(study: str) -> list[str]:
+    """Return the files that are there, and not what their records say."""
+    jobs = [{**job.record, "path": str(job.path)} for job in Ancestry(study).jobs]
+    for job in jobs:
+        outputs = job["identity"]["outputs"]
+        job["identity"]["outputs"] = [entry for entry in outputs if Path(entry["path"]).exists()]
+    return changed_files(jobs)
 
 
 def _laundered(jobs: list[dict[str, Any]]) -> list[str]:
@@ -114,6 +124,8 @@ def record(study_file: Path) -> int:
     with lease(Path("work") / "record"):
         found = graph.outputs(study_file)
         if waiting := _unfinished(found):
+            if wrong := _edited(study):
+                raise BadInput("\n".join(wrong))
             raise BadInput(
                 f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
                 f"snakemake --configfile {study_file} first"
@@ -158,19 +170,18 @@ def moved(study_file: Path) -> list[str]:
         return [f"{study}: never recorded"]
     found = graph.outputs(study_file)
     if waiting := _unfinished(found):
-        return [f"{line}; snakemake would make it again" for line in waiting]
+        return [*_edited(study), *(f"{line}; snakemake would make it again" for line in waiting)]
     jobs = graph.recorded_jobs(study, found)
-    changed = changed_files(jobs)
     recorded = root.read(study)
-    wrong = [*changed, *_laundered(jobs), *root.differences(recorded)]
-    if changed:
-        # What the rest would be compared with rests on these files.
-        return wrong
+    wrong = [*changed_files(jobs), *_laundered(jobs), *root.differences(recorded)]
     wrong += [
         f"{path}: not recorded yet"
         for path in sorted({job["path"] for job in jobs} - recorded["records"].keys())
     ]
-    text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
+    try:
+        text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
+    except BadInput as problem:
+        return [*wrong, str(problem)]
     if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_bytes() != text.encode():
         wrong.append("dvc.yaml: not what the workflow compiles to")
     wrong += [
