@@ -69,7 +69,6 @@ def open_plan_or_exit(
         sys.exit(2)
 
 
-@functools.cache
 def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
     """Print the failed jobs of a study, each with its reason and its log, and what helps then."""
     from scaletrace.lineage.status import Status
@@ -92,6 +91,7 @@ def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
         )
 
 
+@functools.cache
 def stage(name: str, family: str | None = None) -> str:
     """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter.
 
