@@ -18,7 +18,7 @@ def test_a_machine_is_measured_by_some_steps_of_the_studys_sizes():
     assert pace.source == "calibrated"
     # Between a very busy core and one that no processor has yet.
     assert 1e7 < pace.flops_per_s < 1e13
-    assert 1e-6 < pace.step_seconds < 1
+    assert 1e-6 < pace.layer_step_seconds < 1
     assert pace.start_seconds == ASSUMED["cpu"].start_seconds
 
 

@@ -38,8 +38,8 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
     tried: dict[str, dict[str, Any]] = {}
     for size in chosen:
         run = plan.longest[size]
-        step = assumed.seconds(plan.flops_per_token(size) * run.batch_tokens, run.batch_tokens, 1)
-        step -= assumed.start_seconds
+        flops, layers = plan.flops_per_token(size) * run.batch_tokens, plan.sizes[size].layers
+        step = assumed.seconds(flops, layers, run.batch_tokens, 1) - assumed.start_seconds
         if step > LONGEST_STEP_SECONDS:
             continue
         steps = min(max(int(SECONDS / step), STEPS.start), STEPS.stop)
@@ -68,6 +68,7 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
         # Processes that train together share each batch.
         Speed(
             plan.flops_per_token(size),
+            plan.sizes[size].layers,
             plan.longest[size].batch_tokens // plan.processes[size],
             speed / plan.processes[size],
         )

@@ -59,7 +59,7 @@ def test_a_larger_model_takes_longer_and_a_run_no_longer_than_its_pace_says(esti
     tokens = run.n_tokens - estimates.plan.start(run)
     flops = estimates.plan.flops_per_token("d48-l2") * tokens
     assert seconds["anneal d48-l2-s0-48k"] == pytest.approx(
-        3.0 + flops / 50e9 + tokens / 200e3 + tokens / 64 * 1.5e-3
+        3.0 + flops / 65e9 + 3 * (tokens / 600e3 + tokens / 64 * 1e-3)
     )
 
 
@@ -89,5 +89,5 @@ def test_processes_share_the_time_and_hold_a_core_and_a_gpu_each(tmp_path):
     steps = shared.tokens / 64
     flops = estimates.plan.flops_per_token("d48-l2") * shared.tokens
     assert shared.seconds == pytest.approx(
-        60 + flops / 2 / 200e12 + shared.tokens / 2 / 20e6 + steps * 3e-3
+        60 + flops / 2 / 200e12 + 3 * (shared.tokens / 2 / 250e6 + steps * 0.25e-3)
     )

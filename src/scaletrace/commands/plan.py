@@ -195,9 +195,10 @@ def _text(found: dict[str, Any]) -> list[str]:
         "",
         f"{len(found['runs'])} runs, {found['flops']:.3g} FLOPs (exact), what budgets share "
         "counted once as their trunk",
-        f"time: {WHENCE[pace['source']]}: {pace['start_seconds']:.1f} s a job, "
-        f"{_flops_per_s(pace['flops_per_s'])}, {pace['step_seconds'] * 1e3:.2g} ms a step, "
-        f"{1e6 / pace['tokens_per_s']:.2g} s a million tokens",
+        f"time: {WHENCE[pace['source']]}",
+        f"      {pace['start_seconds']:.1f} s a job, {_flops_per_s(pace['flops_per_s'])}, in each "
+        f"layer {pace['layer_step_seconds'] * 1e3:.2g} ms a step and "
+        f"{1e6 / pace['layer_tokens_per_s']:.2g} s a million tokens",
         f"done: {total['jobs_done']} of {total['jobs']} jobs, {_hours(total, 'done')} measured"
         f"{_accuracy(total)}",
     ]

@@ -36,6 +36,7 @@ def observed_pace(plan: Plan, assumed: Pace) -> Pace | None:
             measured = circumstances["measured"]
             speeds[run.size] = Speed(
                 plan.flops_per_token(run.size),
+                plan.sizes[run.size].layers,
                 run.batch_tokens // compute.get("processes", 1),
                 float(measured["tokens_per_s"]) / compute.get("processes", 1),
             )

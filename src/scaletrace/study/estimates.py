@@ -44,7 +44,8 @@ class Estimates:
         """
         share = tokens / self.plan.processes[size]
         flops = self.plan.flops_per_token(size) * share
-        return self.pace.seconds(flops, share, tokens / batch_tokens)
+        layers = self.plan.sizes[size].layers
+        return self.pace.seconds(flops, layers, share, tokens / batch_tokens)
 
     def training_mb(self, size: str, batch_tokens: int) -> int:
         """Return the memory of a job that trains one size, in MiB."""
@@ -72,7 +73,7 @@ class Estimates:
         """Return the seconds of a run's evaluation."""
         tokens = self.plan.study.evaluation.tokens
         flops = FORWARD * self.plan.flops_per_token(run.size) * tokens
-        return self.pace.seconds(flops, tokens)
+        return self.pace.seconds(flops, self.plan.sizes[run.size].layers, tokens)
 
     def text_seconds(self) -> float:
         """Return the seconds of one stage over the raw text."""
