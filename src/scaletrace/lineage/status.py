@@ -108,12 +108,11 @@ class Status:
         """Tell a job that nobody has begun from one that failed before it could leave a note."""
         waiting = Standing(job, "waiting", seconds_left=job.seconds)
         record = records.path_of(self.study, job.rule, job.wildcards)
-        if queued or record.exists() or not job.log.exists():
+        # Snakemake leaves an empty log for each job of a group of which one failed.
+        said = _tail(job.log).strip().splitlines() if job.log.exists() else []
+        if queued or record.exists() or not said:
             return _queued_again(waiting, queued)
-        said = _tail(job.log).strip().splitlines()
-        return dataclasses.replace(
-            waiting, state="failed", attempts=1, problem=said[-1] if said else SILENT
-        )
+        return dataclasses.replace(waiting, state="failed", attempts=1, problem=said[-1])
 
 
 def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:

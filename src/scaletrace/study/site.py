@@ -48,6 +48,10 @@ class Site(Section):
         1, description="packs that share one submission, side by side in one allocation"
     )
 
+    share_gpu: bool = Field(
+        False, description="whether the training jobs of one submission share one GPU"
+    )
+
     def groups(self) -> dict[str, str]:
         """Return the group of each rule of training: its jobs that are linked share a submission.
 
@@ -58,8 +62,16 @@ class Site(Section):
         return dict.fromkeys(("anneal", "evaluate"), "{run}")
 
     def components(self) -> dict[str, int]:
-        """Return how many packs of a group share a submission."""
-        return dict.fromkeys(set(self.groups().values()), self.together)
+        """Return how many packs of a group share a submission; of fits and figures all do."""
+        return {**dict.fromkeys(self.groups().values(), self.together), "analysis": 1000}
+
+    def shared_gpu(self) -> dict[str, dict[str, int | str]]:
+        """Return what training jobs ask for where those of one submission share a GPU.
+
+        Amounts of jobs that run side by side add up; words, such as `gres`, do not.
+        """
+        asked: dict[str, int | str] = {"gpu": 0, "gres": "'gpu:1'"}
+        return dict.fromkeys(("trial", "pretrain", "anneal", "evaluate"), asked)
 
     def status_command(self) -> str:
         """Return `sacct` where the cluster keeps accounts, and `squeue` elsewhere."""
