@@ -23,6 +23,7 @@ if WORKER:
     os.environ["SCALETRACE_BOX"] = f"/tmp/scaletrace-box-{os.getuid()}-{WORKER}"
     os.environ["SCALETRACE_BOX_PORT"] = str(17827 + 10 * int(WORKER.removeprefix("gw")))
 LONG = "d32-l2-s0-600k"
+LONGER = "d32-l2-s0-1.6M"
 BRIEF = "d32-l2-s0-8k"
 
 
@@ -155,7 +156,7 @@ def prepared(tmp_path_factory):
 def reference(prepared):
     """A clone in which nothing disturbs the training; it runs here, without SLURM."""
     clone = prepared.copied(prepared.folder.with_name("reference"))
-    here(clone, model())
+    here(clone, model(LONG), model(LONGER))
     return clone
 
 

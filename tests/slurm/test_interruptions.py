@@ -6,6 +6,7 @@ import time
 
 from tests.slurm.conftest import (
     LONG,
+    LONGER,
     Driver,
     circumstances,
     cluster,
@@ -18,8 +19,8 @@ from tests.slurm.conftest import (
 )
 
 
-def slurm_jobs(clone):
-    return [attempt["slurm_job"] for attempt in circumstances(clone)["attempts"]]
+def slurm_jobs(clone, run=LONG):
+    return [attempt["slurm_job"] for attempt in circumstances(clone, run)["attempts"]]
 
 
 def test_a_cancelled_job_is_submitted_once_more_and_resumes(clone, reference):
@@ -38,14 +39,14 @@ def test_a_cancelled_job_is_submitted_once_more_and_resumes(clone, reference):
 def test_a_job_at_its_time_limit_resumes_with_a_larger_one(clone, reference):
     with (clone.folder / "slurm/site.yaml").open("a") as site:
         site.write("warning_seconds: 5\n")
-    driver = Driver(clone, model(), "--set-resources", "anneal:runtime=attempt")
+    driver = Driver(clone, model(LONGER), "--set-resources", "anneal:runtime=attempt*attempt")
     assert driver.finish() == 0, driver.said()
-    jobs = slurm_jobs(clone)
+    jobs = slurm_jobs(clone, LONGER)
     limits = [job_facts(job)["TimeLimit"] for job in jobs]
-    assert limits == ["00:01:00", "00:02:00", "00:03:00"][: len(jobs)]
+    assert limits == ["00:01:00", "00:04:00", "00:09:00"][: len(jobs)]
     assert len(jobs) > 1
-    assert all(resumed > 0 for resumed in seams(clone))
-    assert weights(clone) == weights(reference)
+    assert all(resumed > 0 for resumed in seams(clone, LONGER))
+    assert weights(clone, LONGER) == weights(reference, LONGER)
 
 
 def test_a_job_whose_node_dies_goes_on_at_another(clone, reference):
@@ -62,17 +63,17 @@ def test_a_job_whose_node_dies_goes_on_at_another(clone, reference):
 
 
 def test_beside_an_orphan_of_a_dead_slurmd_nobody_trains(clone, reference):
-    driver = Driver(clone, model())
-    job = driver.trains()
+    driver = Driver(clone, model(LONGER))
+    job = driver.trains(LONGER)
     node = job_facts(job)["NodeList"]
     cluster("kill-slurmd", node)
     until(lambda: job_facts(job).get("Restarts") == "1", driver.said)
     assert driver.finish() == 0, driver.said()
-    assert seams(clone) == []
-    attempts = circumstances(clone)["attempts"]
+    assert seams(clone, LONGER) == []
+    attempts = circumstances(clone, LONGER)["attempts"]
     assert [attempt["slurm_job"] for attempt in attempts] == [job, job]
-    assert circumstances(clone)["measured"]["processes"][0]["pid"] == attempts[0]["pid"]
-    assert weights(clone) == weights(reference)
+    assert circumstances(clone, LONGER)["measured"]["processes"][0]["pid"] == attempts[0]["pid"]
+    assert weights(clone, LONGER) == weights(reference, LONGER)
 
 
 def test_a_preempted_job_goes_on_under_its_number(clone, reference):
