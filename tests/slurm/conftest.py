@@ -145,8 +145,6 @@ def prepared(tmp_path_factory):
     """A clone with its text ready and nothing trained; not to be changed."""
     clone = Clone(tmp_path_factory.mktemp("prepared") / "clone")
     shutil.copy(CLUSTER.with_name("faults.yaml"), clone.folder / STUDY)
-    # A state every few seconds, so that a job need not run for long before it is killed.
-    clone.edit("src/scaletrace/study/plan.py", '"save_seconds": 30', '"save_seconds": 3')
     clone.commit("faults")
     here(clone, "results/faults/tokens/train.bin")
     return clone

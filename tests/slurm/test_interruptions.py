@@ -31,6 +31,7 @@ def test_a_cancelled_job_is_submitted_once_more_and_resumes(clone, reference):
     jobs = slurm_jobs(clone)
     assert len(jobs) == 2
     assert jobs[0] == first != jobs[1]
+    # Long before the first state that is saved by the clock: TERM has reached the training.
     (resumed,) = seams(clone)
     assert resumed > 0
     assert weights(clone) == weights(reference)
@@ -50,6 +51,8 @@ def test_a_job_at_its_time_limit_resumes_with_a_larger_one(clone, reference):
 
 
 def test_a_job_whose_node_dies_goes_on_at_another(clone, reference):
+    # Nothing is saved in the end: a state every few seconds has to do.
+    clone.edit("src/scaletrace/study/plan.py", '"save_seconds": 30', '"save_seconds": 3')
     driver = Driver(clone, model())
     job = driver.trains(beyond=1000)
     node = job_facts(job)["NodeList"]
