@@ -230,6 +230,19 @@ def test_what_cannot_be_compared_is_one_sentence(damaged, capsys, sides, options
     assert said in capsys.readouterr().err
 
 
+def test_hostile_names_in_a_record_are_asked_of_nobody(damaged):
+    def hostile(record):
+        modules = record["identity"]["code"]["modules"]
+        modules["scaletrace.x\nHEAD:config"] = modules["../../../etc/passwd"] = "0" * 64
+        record["circumstances"]["environment"] = "../../../etc\npasswd"
+
+    run_again_otherwise(D8_TRUNK, hostile)
+    damaged.commit("hostile")
+    for sides in (("HEAD~1", "HEAD"), ("HEAD", "HEAD~1"), ("HEAD~1", ".")):
+        causes = {c.what for item in diff(*sides).moved for c in item.why.first}
+        assert any("etc/passwd: changed; its text in " in what for what in causes), sides
+
+
 def test_a_hostile_record_is_a_note_and_no_traceback(compare):
     D8_TRUNK.write_text("[" * 10_000)
     assert any(f"{D8_TRUNK}: no readable job record" in note for note in compare().notes)

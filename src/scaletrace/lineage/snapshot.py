@@ -96,26 +96,25 @@ class Snapshot:
 
     def read(self, names: list[str]) -> dict[str, bytes | None]:
         """Return the contents of small files; None for those that are not there."""
-        if self.commit:
-            found = objects([f"{self.commit}:{name}" for name in names])
-            return {name: found.get(f"{self.commit}:{name}") for name in names}
-        return {name: self._content(name) for name in names}
+        if not self.commit:
+            return {name: self._content(name) for name in names}
+        asked = {name: f"{self.commit}:{name}" for name in names if records.inside(name)}
+        found = objects(list(asked.values()))
+        return {name: found.get(asked.get(name, "")) for name in names}
 
     def _content(self, name: str) -> bytes | None:
         path = self.folder / name
-        if not records.inside(name) or not path.is_file():
-            return None
         try:
-            return path.read_bytes()
+            return path.read_bytes() if records.inside(name) and path.is_file() else None
         except OSError:
             return None
 
-    def module(self, module: str, commit: object) -> list[bytes]:
+    def module(self, module: str, commit: str) -> list[bytes]:
         """Return the texts that a module may have had: of the snapshot, and at a commit."""
         places = module_paths(module)
         texts = list(self.read(list(places)).values())
-        if isinstance(commit, str) and commit.isalnum():
-            names = [f"{commit}:{path}" for path in places]
+        if commit.isalnum():
+            names = [f"{commit}:{path}" for path in places if records.inside(path)]
             for repository in {self.folder, Path()}:
                 texts += objects(names, repository).values()
         return [text for text in texts if text is not None]

@@ -37,6 +37,7 @@ class Side:
         made = [path for path in self.ancestry.makers if path.endswith(SMALL)]
         self._config = f"config/{study}.yaml"
         self._contents = snapshot.read([*made, *places.values(), self._config])
+        self._parts: dict[tuple[str, str, str], dict[str, str] | None] = {}
         self._environments = {d: self._environment(d, path) for d, path in places.items()}
 
     def _environment(self, digest: str, path: str) -> dict[str, Any]:
@@ -88,6 +89,12 @@ class Side:
         digest = job.identity["code"]["modules"].get(module)
         git = job.record["circumstances"].get("git")
         commit = git.get("commit") if isinstance(git, dict) else None
+        key = module, digest, str(commit)
+        if key not in self._parts:
+            self._parts[key] = self._found_parts(*key)
+        return self._parts[key]
+
+    def _found_parts(self, module: str, digest: str, commit: str) -> dict[str, str] | None:
         for content in self.snapshot.module(module, commit):
             try:
                 text = content.decode("utf-8")
