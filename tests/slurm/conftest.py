@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -67,6 +68,8 @@ def box():
 class Driver:
     """A snakemake that submits a clone's jobs to the box, and what may be asked while it runs."""
 
+    started: ClassVar[list["Driver"]] = []
+
     def __init__(self, clone, *words, config=STUDY):
         self.clone = clone
         self.log = clone.folder / f"driver-{time.time_ns()}.log"
@@ -79,11 +82,12 @@ class Driver:
             self.process = subprocess.Popen(
                 command, cwd=clone.folder, env=environment, stdout=stream, stderr=stream
             )
+        self.started.append(self)
 
     def said(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def finish(self, seconds=300):
+    def finish(self, seconds=600):
         """Wait for the end and return the exit code."""
         try:
             return self.process.wait(seconds)
@@ -170,6 +174,10 @@ def clone(box, prepared, tmp_path):
     copy = prepared.copied(tmp_path / "clone")
     (copy.folder / "slurm/site.yaml").write_text(cluster("site"), encoding="utf-8")
     yield copy
+    for driver in Driver.started:
+        driver.process.kill()
+        driver.process.wait()
+    Driver.started.clear()
     cluster("up")
     if jobs := queue():
         subprocess.run(["scancel", *jobs], check=True)
