@@ -55,11 +55,12 @@ class Site(Section):
     def groups(self) -> dict[str, str]:
         """Return the group of each rule of training: its jobs that are linked share a submission.
 
-        `{run}` stands for the run's name.
+        `{run}` stands for the run's name, which people then find in the queue; only a group of one
+        name for all can be put together.
         """
-        if self.pack == "size":
-            return dict.fromkeys(("pretrain", "anneal", "evaluate"), "training")
-        return dict.fromkeys(("anneal", "evaluate"), "{run}")
+        rules = ["anneal", "evaluate"] if self.pack == "run" else ["pretrain", "anneal", "evaluate"]
+        alone = self.pack == "run" and self.together == 1
+        return dict.fromkeys(rules, "{run}" if alone else "training")
 
     def components(self) -> dict[str, int]:
         """Return how many packs of a group share a submission; of fits and figures all do."""
