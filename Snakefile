@@ -1,14 +1,8 @@
-from functools import partial
-
 from snakemake.utils import min_version
 
 from scaletrace.cluster import require_possible_or_exit
 from scaletrace.lineage import finished
-from scaletrace.lineage.command import argument, describe
-from scaletrace.lineage.observed import known_pace
-from scaletrace.study.cost import mb_to_ask, minutes_to_ask
-from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
-from scaletrace.workflow import ENVIRONMENT, open_plan_or_exit, stage, tell_failures
+from scaletrace.workflow import open_plan_or_exit, tell_failures
 
 min_version("9.0")
 

@@ -1,3 +1,8 @@
+from functools import partial
+
+from scaletrace.lineage.command import argument, describe
+from scaletrace.workflow import ENVIRONMENT, stage
+
 # Every job is one call of the job wrapper.
 EXPORTS = " ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())
 shell.prefix(f"set -euo pipefail; export {EXPORTS}; ")
@@ -42,6 +47,15 @@ def branch_state(wildcards):
     run = PLAN.runs[wildcards.run]
     folder = trunk_folder(run.size, run.seed, PLAN.start(run))
     return {"state": f"{folder}/state.safetensors"} if PLAN.start(run) else {}
+
+
+# Training reads the rate from the law, so that another law trains the ladder again, and it alone.
+def tuned_law(wildcards):
+    run = wildcards.get("run")
+    size = PLAN.runs[run].size if run else wildcards.size
+    if not PLAN.is_tuned(size):
+        return {}
+    return {"law": expand(rules.tune.output.law, family=PLAN.family(size))}
 
 
 # A figure depends on what it shows alone, so that a new fit redraws no training curve.

@@ -9,11 +9,11 @@ rule fit:
         fit=f"{RESULTS}/fits/{{fit}}.json",
     log:
         f"{RESULTS}/logs/fit/{{fit}}.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=analysis_minutes,
         mem_mb=analysis_mb,
-    conda:
-        "../environment.yml"
     params:
         stage=stage("fit"),
         job=job,
@@ -36,11 +36,11 @@ rule figures:
         csv=f"{RESULTS}/figures/{{figure}}.csv",
     log:
         f"{RESULTS}/logs/figures/{{figure}}.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=analysis_minutes,
         mem_mb=analysis_mb,
-    conda:
-        "../environment.yml"
     params:
         stage=stage("figures"),
         job=job,

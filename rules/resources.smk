@@ -1,3 +1,7 @@
+from scaletrace.lineage.observed import known_pace
+from scaletrace.study.cost import mb_to_ask, minutes_to_ask
+from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
+
 # What each job asks a scheduler for: its estimate with room to spare, and more after a failure.
 ESTIMATES = Estimates(PLAN, known_pace(PLAN), RAW_FILES)
 

@@ -8,11 +8,11 @@ rule corpus:
         manifest=f"{RESULTS}/corpus/manifest.json",
     log:
         f"{RESULTS}/logs/corpus.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=text_minutes,
         mem_mb=text_mb,
-    conda:
-        "../environment.yml"
     params:
         stage=stage("corpus"),
         job=job,
@@ -28,11 +28,11 @@ rule vocab:
         vocabulary=f"{RESULTS}/vocab/vocabulary.json",
     log:
         f"{RESULTS}/logs/vocab.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=text_minutes,
         mem_mb=text_mb,
-    conda:
-        "../environment.yml"
     params:
         stage=stage("vocab"),
         job=job,
@@ -56,11 +56,11 @@ rule tokenize:
         test_header=f"{RESULTS}/tokens/test.json",
     log:
         f"{RESULTS}/logs/tokenize.log",
+    conda:
+        "../environment.yml"
     resources:
         runtime=text_minutes,
         mem_mb=text_mb,
-    conda:
-        "../environment.yml"
     params:
         stage=stage("tokenize"),
         job=job,

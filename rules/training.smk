@@ -10,13 +10,13 @@ rule pretrain:
     log:
         f"{RESULTS}/logs/pretrain/{{size}}-s{{seed}}-{{tokens}}.log",
     priority: urgency
+    conda:
+        "../environment.yml"
     threads: training_processes
     resources:
         runtime=training_minutes,
         mem_mb=training_mb,
         gpu=training_gpus,
-    conda:
-        "../environment.yml"
     params:
         stage=lambda w: stage("pretrain", PLAN.family(w.size)),
         job=job,
@@ -38,13 +38,13 @@ rule anneal:
     log:
         f"{RESULTS}/logs/anneal/{{run}}.log",
     priority: urgency
+    conda:
+        "../environment.yml"
     threads: training_processes
     resources:
         runtime=training_minutes,
         mem_mb=training_mb,
         gpu=training_gpus,
-    conda:
-        "../environment.yml"
     params:
         stage=lambda w: stage("anneal", PLAN.family(PLAN.runs[w.run].size)),
         job=job,

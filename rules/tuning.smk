@@ -51,12 +51,3 @@ rule tune:
         settings=lambda w: settings(PLAN.tune(w.family)),
     shell:
         JOB
-
-
-# Training reads the rate from the law, so that another law trains the ladder again, and it alone.
-def tuned_law(wildcards):
-    run = wildcards.get("run")
-    size = PLAN.runs[run].size if run else wildcards.size
-    if not PLAN.is_tuned(size):
-        return {}
-    return {"law": expand(rules.tune.output.law, family=PLAN.family(size))}
