@@ -21,8 +21,8 @@ test: $(BIN)/ready
 test-slurm: $(BIN)/ready
 	@tests/slurm/cluster installed
 	OMP_NUM_THREADS=1 pytest -m slurm -v tests/slurm/test_study.py
-	OMP_NUM_THREADS=1 pytest -m slurm -v -n 2 --dist loadfile tests/slurm/test_interruptions.py \
-		tests/slurm/test_failures.py tests/slurm/test_doctor.py
+	OMP_NUM_THREADS=1 pytest -m slurm -v -n 2 --dist loadfile tests/slurm \
+		--ignore tests/slurm/test_study.py
 
 $(BIN)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version)'

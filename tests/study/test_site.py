@@ -62,12 +62,10 @@ def test_packing_is_a_switch(profile):
     alone = profile("{}")
     assert alone["groups"]["anneal"] == "{run}"
     assert "pretrain" not in alone["groups"]
-    assert alone["resources"] == {"slots": 1}
-    packed = profile("pack: size\ntogether: 4\nshare_gpu: true")
+    packed = profile("pack: size\ntogether: 4\ngpu_share: shard:1")
     assert packed["groups"]["pretrain"] == packed["groups"]["anneal"] == "training"
     assert packed["group-components"]["training"] == 4
-    assert packed["resources"] == {"slots": 4}
-    assert packed["set-resources"]["anneal"] == {"gpu": 0, "gres": "'gpu:1'"}
+    assert packed["set-resources"]["anneal"] == {"gpu": 0, "gres": "'shard:1'"}
 
 
 @pytest.mark.parametrize(

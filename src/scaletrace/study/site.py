@@ -45,11 +45,11 @@ class Site(Section):
         "a size and seed",
     )
     together: Count = Field(
-        1, description="packs that share one submission, side by side in one allocation"
+        1, description="packs that share one submission, one after another in one allocation"
     )
-
-    share_gpu: bool = Field(
-        False, description="whether the training jobs of one submission share one GPU"
+    gpu_share: str | None = Field(
+        None,
+        description="what training asks for in place of a GPU: shard:1, mps:25 (sbatch --gres)",
     )
 
     def groups(self) -> dict[str, str]:
@@ -66,12 +66,9 @@ class Site(Section):
         """Return how many packs of a group share a submission; of fits and figures all do."""
         return {**dict.fromkeys(self.groups().values(), self.together), "analysis": 1000}
 
-    def shared_gpu(self) -> dict[str, dict[str, int | str]]:
-        """Return what training jobs ask for where those of one submission share a GPU.
-
-        Amounts of jobs that run side by side add up; words, such as `gres`, do not.
-        """
-        asked: dict[str, int | str] = {"gpu": 0, "gres": "'gpu:1'"}
+    def shares(self) -> dict[str, dict[str, int | str]]:
+        """Return what the jobs of each rule of training ask for where GPUs are shared."""
+        asked: dict[str, int | str] = {"gpu": 0, "gres": repr(self.gpu_share)}
         return dict.fromkeys(("trial", "pretrain", "anneal", "evaluate"), asked)
 
     def status_command(self) -> str:
