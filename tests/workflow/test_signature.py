@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from scaletrace import cli
-from scaletrace.lineage import audit, records, root
+from scaletrace.lineage import audit, graph, records, root, signature
+from scaletrace.lineage.restore import restore
+from tests.workflow.conftest import Clone
 
 
 @pytest.fixture
@@ -85,6 +87,31 @@ class TestSignature:
         signers.write_text(f"author@example.org {other.with_suffix('.pub').read_text()}")
         (finding,) = audit.audit("tiny", jobs=recorded_jobs, signers=signers).findings
         assert finding.field == "signature"
+
+    def test_a_signature_travels_with_an_export(
+        self, damaged, recorded_jobs, key, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(graph, "jobs", lambda study_file: recorded_jobs)
+        monkeypatch.setattr(graph, "outputs", lambda study_file: [])
+        cli.main(["sign", "--key", str(key), "--study", "tiny"])
+        cli.main(["export", "--study", "tiny", "--out", str(tmp_path / "export.zip")])
+        fresh = Clone.at(tmp_path / "fresh")
+        damaged.git("clone", "--quiet", str(damaged.folder), str(fresh.folder))
+        fresh.git("checkout", "--quiet", "HEAD~1")
+        monkeypatch.chdir(fresh.folder)
+        assert restore("tiny", tmp_path / "export.zip", checkpoints=False).findings == []
+        report = audit.audit("tiny", large=False, jobs=recorded_jobs)
+        assert report.findings == []
+        assert "The root of the study is signed" in report.proof
+
+    def test_a_signature_of_an_earlier_root_is_said(self, damaged, key):
+        cli.main(["sign", "--key", str(key), "--study", "tiny"])
+        assert signature.stale("tiny") is None
+        held = root.read("tiny")
+        held.pop("root")
+        held["rules"]["fit"] += " "
+        root.write({**held, "root": root._hash(held)})
+        assert "scaletrace sign signs this one" in str(signature.stale("tiny"))
 
     def test_a_missing_signature_is_found_where_one_is_asked_for(
         self, damaged, recorded_jobs, tmp_path

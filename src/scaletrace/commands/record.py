@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record the study and say what comes next, or say what has moved since."""
+    from scaletrace.lineage import signature
     from scaletrace.lineage.record import moved, record
 
     study_file = Path("config") / f"{arguments.study}.yaml"
@@ -25,5 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 1 if wrong else 0
     jobs = record(study_file)
     print(f"{arguments.study}: {jobs} jobs recorded in dvc.yaml, dvc.lock and provenance/")
+    if problem := signature.stale(arguments.study):
+        print(problem)
     print("next: git commit, dvc push")
     return 0

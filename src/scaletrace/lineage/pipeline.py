@@ -65,6 +65,13 @@ def owner(stage: dict[str, Any]) -> str | None:
     return meta.get("study") if isinstance(meta, dict) else None
 
 
+def metrics_files(jobs: list[dict[str, Any]], study: str) -> dict[Path, Path]:
+    """Return the file that shows each fit to `dvc metrics`, with the fit's own file."""
+    folder = records.PROVENANCE / "metrics" / study
+    fits = (Path(path) for path in _outputs(jobs, {"fit"}, ".json"))
+    return {folder / fit.name: fit for fit in fits}
+
+
 def _parameters(path: Path) -> dict[str, Any]:
     try:
         found = records.plain(path.read_bytes(), path)["params"]
@@ -82,9 +89,7 @@ def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]
     Raises:
         BadInput: a fit cannot be read.
     """
-    folder = records.PROVENANCE / "metrics" / study
-    paths = [Path(path) for path in _outputs(jobs, {"fit"}, ".json")]
-    return {folder / path.name: _parameters(path) for path in paths}
+    return {shown: _parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
 
 
 def _metrics(jobs: list[dict[str, Any]], study: str) -> list[Any]:

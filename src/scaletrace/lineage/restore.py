@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import drift, graph, persistence, pipeline, records, root, store, timings
+from scaletrace.lineage import (
+    drift,
+    graph,
+    persistence,
+    pipeline,
+    records,
+    root,
+    signature,
+    store,
+    timings,
+)
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.command import Job
 from scaletrace.lineage.hashing import hashes_of
@@ -74,11 +84,15 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         for name in content["records"]:
             if Path(name).parents[1] != folder or Path(name).suffix != ".json":
                 raise BadInput(f"{archive.path}: {name} is no record of {study}; refused")
-        for name in (*content["records"], f"config/{study}.yaml"):
+        beside = f"config/{study}.yaml", str(signature.path_of(study))
+        for name in (*content["records"], *beside):
             brought.append(archive.copy_text(name))
         for name in content["records"]:
-            digest = records.parse(Path(name))["circumstances"].get("environment")
+            record = records.parse(Path(name))
+            digest = record["circumstances"].get("environment")
             brought.append(archive.copy_text(str(records.PROVENANCE / "env" / f"{digest}.json")))
+            for path in pipeline.metrics_files([record], study):
+                brought.append(archive.copy_text(str(path)))
         if not pipeline.DVC_YAML.exists() and not store.DVC_LOCK.exists():
             for path in (pipeline.DVC_YAML, store.DVC_LOCK):
                 brought.append(archive.copy_text(str(path)))

@@ -68,3 +68,14 @@ def verify(study: str, signers: Path | None) -> str:
     found = _keygen("find-principals", "-s", signature, *allowed, message=message).splitlines()
     who = ("-I", found[0], "-n", NAMESPACE, "-s", signature)
     return _keygen("verify", *allowed, *who, message=message)
+
+
+def stale(study: str) -> str | None:
+    """Say that a study's signature is not of its root, as after a new record; None if it is."""
+    if not path_of(study).exists():
+        return None
+    try:
+        verify(study, None)
+    except BadInput:
+        return f"{path_of(study)}: is of an earlier root; scaletrace sign signs this one"
+    return None
