@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 
 from scaletrace.study.files import hashes
-from tests.workflow.conftest import Clone
+from tests.workflow.conftest import Clone, built_once  # noqa: F401
 
 CLUSTER = Path(__file__).with_name("cluster")
 STUDY = "config/faults.yaml"
@@ -136,6 +136,11 @@ def circumstances(clone, run=LONG):
     return json.loads(path.read_text(encoding="utf-8"))["circumstances"]
 
 
+def slurm_jobs(clone, run=LONG):
+    """The SLURM jobs that began a run, in their order."""
+    return [attempt["slurm_job"] for attempt in circumstances(clone, run)["attempts"]]
+
+
 def seams(clone, run=LONG):
     """Where each process but the first took training up, after checking that none overlaps."""
     processes = circumstances(clone, run)["measured"]["processes"]
@@ -145,21 +150,29 @@ def seams(clone, run=LONG):
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
+def prepared(built_once):  # noqa: F811
     """A clone with its text ready and nothing trained; not to be changed."""
-    clone = Clone(tmp_path_factory.mktemp("prepared") / "clone")
-    shutil.copy(CLUSTER.with_name("faults.yaml"), clone.folder / STUDY)
-    clone.commit("faults")
-    here(clone, "results/faults/tokens/train.bin")
-    return clone
+
+    def build(folder):
+        clone = Clone(folder)
+        shutil.copy(CLUSTER.with_name("faults.yaml"), clone.folder / STUDY)
+        clone.commit("faults")
+        here(clone, "results/faults/tokens/train.bin")
+        return clone
+
+    return built_once("prepared", build)
 
 
 @pytest.fixture(scope="session")
-def reference(prepared):
-    """A clone in which nothing disturbs the training; it runs here, without SLURM."""
-    clone = prepared.copied(prepared.folder.with_name("reference"))
-    here(clone, model(LONG), model(LONGER))
-    return clone
+def reference(prepared, built_once):  # noqa: F811
+    """A clone in which nothing disturbed the training; it ran here, without SLURM."""
+
+    def build(folder):
+        clone = prepared.copied(folder)
+        here(clone, model(LONG), model(LONGER))
+        return clone
+
+    return built_once("reference", build)
 
 
 def here(clone, *targets):

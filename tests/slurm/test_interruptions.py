@@ -1,26 +1,18 @@
 """Training that is interrupted on a real cluster ends with the weights of one that was not."""
 
-import signal
 import subprocess
-import time
 
 from tests.slurm.conftest import (
-    LONG,
     LONGER,
     Driver,
     circumstances,
     cluster,
     job_facts,
     model,
-    queue,
     seams,
-    until,
+    slurm_jobs,
     weights,
 )
-
-
-def slurm_jobs(clone, run=LONG):
-    return [attempt["slurm_job"] for attempt in circumstances(clone, run)["attempts"]]
 
 
 def test_a_cancelled_job_is_submitted_once_more_and_resumes(clone, reference):
@@ -65,20 +57,6 @@ def test_a_job_whose_node_dies_goes_on_at_another(clone, reference):
     assert weights(clone) == weights(reference)
 
 
-def test_beside_an_orphan_of_a_dead_slurmd_nobody_trains(clone, reference):
-    driver = Driver(clone, model(LONGER))
-    job = driver.trains(LONGER)
-    node = job_facts(job)["NodeList"]
-    cluster("kill-slurmd", node)
-    until(lambda: job_facts(job).get("Restarts") == "1", driver.said)
-    assert driver.finish() == 0, driver.said()
-    assert seams(clone, LONGER) == []
-    attempts = circumstances(clone, LONGER)["attempts"]
-    assert [attempt["slurm_job"] for attempt in attempts] == [job, job]
-    assert circumstances(clone, LONGER)["measured"]["processes"][0]["pid"] == attempts[0]["pid"]
-    assert weights(clone, LONGER) == weights(reference, LONGER)
-
-
 def test_a_preempted_job_goes_on_under_its_number(clone, reference):
     with (clone.folder / "slurm/site.yaml").open("w") as site:
         site.write("partition: spare\npoll_seconds: 2\n")
@@ -90,34 +68,4 @@ def test_a_preempted_job_goes_on_under_its_number(clone, reference):
     assert set(slurm_jobs(clone)) == {job}
     (resumed,) = seams(clone)
     assert resumed > 0
-    assert weights(clone) == weights(reference)
-
-
-def test_after_a_killed_driver_no_two_jobs_train_one_run(clone, reference):
-    driver = Driver(clone, model())
-    first = driver.trains()
-    driver.process.send_signal(signal.SIGKILL)
-    driver.process.wait()
-    clone.run("snakemake", "--unlock", "--configfile", "config/faults.yaml")
-    again = Driver(clone, model())
-    assert again.finish() == 0, again.said()
-    jobs = slurm_jobs(clone)
-    assert len(jobs) == 2
-    assert jobs[0] == first != jobs[1]
-    # The second waited for the first and took what it had made.
-    assert seams(clone) == []
-    assert circumstances(clone)["measured"]["processes"][0]["slurm_job"] == first
-    assert weights(clone) == weights(reference)
-    assert not queue()
-
-
-def test_a_restarted_slurmctld_loses_nothing(clone, reference):
-    driver = Driver(clone, model())
-    job = driver.trains()
-    cluster("stop", "slurmctld")
-    time.sleep(5)
-    cluster("start", "slurmctld")
-    assert driver.finish() == 0, driver.said()
-    assert slurm_jobs(clone) == [job]
-    assert LONG in driver.said()
     assert weights(clone) == weights(reference)

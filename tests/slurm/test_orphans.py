@@ -1,0 +1,63 @@
+"""Jobs that outlive whoever watched over them are neither lost nor doubled."""
+
+import signal
+import time
+
+from tests.slurm.conftest import (
+    LONG,
+    LONGER,
+    Driver,
+    circumstances,
+    cluster,
+    job_facts,
+    model,
+    queue,
+    seams,
+    slurm_jobs,
+    until,
+    weights,
+)
+
+
+def test_beside_an_orphan_of_a_dead_slurmd_nobody_trains(clone, reference):
+    driver = Driver(clone, model(LONGER))
+    job = driver.trains(LONGER)
+    node = job_facts(job)["NodeList"]
+    cluster("kill-slurmd", node)
+    until(lambda: job_facts(job).get("Restarts") == "1", driver.said)
+    assert driver.finish() == 0, driver.said()
+    assert seams(clone, LONGER) == []
+    attempts = circumstances(clone, LONGER)["attempts"]
+    assert [attempt["slurm_job"] for attempt in attempts] == [job, job]
+    assert circumstances(clone, LONGER)["measured"]["processes"][0]["pid"] == attempts[0]["pid"]
+    assert weights(clone, LONGER) == weights(reference, LONGER)
+
+
+def test_after_a_killed_driver_no_two_jobs_train_one_run(clone, reference):
+    driver = Driver(clone, model())
+    first = driver.trains()
+    driver.process.send_signal(signal.SIGKILL)
+    driver.process.wait()
+    clone.run("snakemake", "--unlock", "--configfile", "config/faults.yaml")
+    again = Driver(clone, model())
+    assert again.finish() == 0, again.said()
+    jobs = slurm_jobs(clone)
+    assert len(jobs) == 2
+    assert jobs[0] == first != jobs[1]
+    # The second waited for the first and took what it had made.
+    assert seams(clone) == []
+    assert circumstances(clone)["measured"]["processes"][0]["slurm_job"] == first
+    assert weights(clone) == weights(reference)
+    assert not queue()
+
+
+def test_a_restarted_slurmctld_loses_nothing(clone, reference):
+    driver = Driver(clone, model())
+    job = driver.trains()
+    cluster("stop", "slurmctld")
+    time.sleep(5)
+    cluster("start", "slurmctld")
+    assert driver.finish() == 0, driver.said()
+    assert slurm_jobs(clone) == [job]
+    assert LONG in driver.said()
+    assert weights(clone) == weights(reference)
