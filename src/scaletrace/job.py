@@ -10,6 +10,7 @@ Exit codes: 0 done, 1 failed, 2 input that a person has to mend (one message, no
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib
 import json
@@ -17,6 +18,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +83,23 @@ def _describe(files_by_name: dict[str, list[str]]) -> list[dict[str, Any]]:
     ]
 
 
-def _attempts(work: Path, start: float, surroundings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Add this process to those that began the job before it, and return them all."""
+@contextlib.contextmanager
+def _attempt(
+    work: Path, start: float, surroundings: dict[str, Any]
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the processes that began the job, this one last; note why it fails if it does."""
     path = work / "attempts.json"
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     me = {"host": surroundings["host"], "pid": os.getpid(), "slurm_job": surroundings["slurm_job"]}
-    attempts = [*before, {**me, "start": start}]
-    files.write_json(path, attempts)
-    return attempts
+    me["start"] = start
+    files.write_json(path, [*before, me])
+    try:
+        yield [*before, me]
+    except BaseException as problem:
+        ended = {"end": time.time(), "problem": underway.told(problem)}
+        with contextlib.suppress(OSError):
+            files.write_json(path, [*before, me | ended])
+        raise
 
 
 def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
@@ -102,8 +113,7 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
     outputs = {name: Path(path) for name, path in arguments.job["outputs"].items()}
     work = _work_folder(arguments, inputs)
     note.works_in(work)
-    with lease(work):
-        attempts = _attempts(work, start, surroundings)
+    with lease(work), _attempt(work, start, surroundings) as attempts:
         found = finished.put_back(work, outputs)
         if found is None:
             measured = _compute(arguments, family, inputs, outputs, work)

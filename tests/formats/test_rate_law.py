@@ -1,6 +1,7 @@
 """What a tuned law makes of the settings of a training."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -8,9 +9,9 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.rate_law import RateLaw, with_tuned
 from scaletrace.science.counts import Shape, n_non_embedding
 
-MODEL = {"width": 16, "layers": 2, "heads": 1, "context": 32, "vocabulary_size": 320}
+SHAPE = Shape(width=16, layers=2, heads=1, context=32, vocabulary_size=320)
 SETTINGS = {
-    "model": MODEL | {"family": "decoder"},
+    "model": asdict(SHAPE),
     "batch_tokens": 128,
     "learning_rate": None,
     "beta2": 0.95,
@@ -18,7 +19,7 @@ SETTINGS = {
     "from_step": 10,
     "to_step": 40,
 }
-N = n_non_embedding(Shape(**MODEL))
+N = n_non_embedding(SHAPE)
 
 
 @pytest.fixture

@@ -25,8 +25,9 @@ def test_equal_seeds_give_equal_models_whatever_else_was_drawn():
 
 
 def test_layers_begin_with_weights_of_their_own():
-    first, second = EncoderTextbook(SHAPE, 0).layers
-    assert not torch.equal(first.linear1.weight, second.linear1.weight)
+    weights = EncoderTextbook(SHAPE, 0).state_dict()
+    first, second = (weights[f"layers.{number}.linear1.weight"] for number in range(2))
+    assert not torch.equal(first, second)
 
 
 def test_positions_are_those_of_the_paper():
@@ -53,7 +54,8 @@ def test_sequences_of_a_batch_do_not_mix():
 def test_it_is_torchs_encoder_with_the_same_weights():
     """The same numbers come out of `nn.TransformerEncoder` where its layers are ours."""
     model, windows = EncoderTextbook(SHAPE, 0), some_windows()
-    encoder = torch.nn.TransformerEncoder(model.layers[0], 2, enable_nested_tensor=False)
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 64, dropout=0.0, batch_first=True)
+    encoder = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
     encoder.layers = model.layers
     x = model.embedding(windows[:, :-1]) * 4.0 + sinusoids(12, 16)
     mask = torch.full((12, 12), -math.inf).triu(1)

@@ -92,7 +92,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_without_a_row():
     run = training()
     run.advance()
     with torch.no_grad():
-        run.model.embedding[3] = float("nan")
+        run.model.get_parameter("embedding")[3] = float("nan")
     run.advance()
     assert run.diverged
     assert run.finished
@@ -103,7 +103,7 @@ def test_an_update_is_adamw_with_decay_on_matrices_only():
     run, reference = training(), training()
     with torch.no_grad():
         for model in (run.model, reference.model):
-            model.head.add_(0.1)
+            model.get_parameter("head").add_(0.1)
     matrices = [p for p in reference.model.parameters() if p.ndim == 2]
     gains = [p for p in reference.model.parameters() if p.ndim == 1]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}]

@@ -3,6 +3,7 @@
 It lies under `work/`, outside every fingerprint and record, and is gone when the job is done.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -32,6 +33,15 @@ def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | N
         return None
 
 
+def told(problem: BaseException) -> str:
+    """Return in a line why a process ends without a result."""
+    if isinstance(problem, SystemExit) and isinstance(problem.code, int):
+        return f"stopped by signal {problem.code - 128}" if problem.code > 128 else "stopped"
+    name = type(problem).__name__
+    what = str(problem) or name
+    return what if isinstance(problem, OSError | ValueError) else f"{name}: {what}"
+
+
 class Note:
     """The note of the job that this process runs."""
 
@@ -54,16 +64,9 @@ class Note:
 
     def fails(self, problem: BaseException) -> None:
         """Say why the job ends without a result; a note that cannot be written is left out."""
-        if isinstance(problem, SystemExit) and isinstance(problem.code, int):
-            what = f"stopped by signal {problem.code - 128}" if problem.code > 128 else "stopped"
-        else:
-            what = str(problem) or type(problem).__name__
-            if not isinstance(problem, OSError | ValueError):
-                what = f"{type(problem).__name__}: {what}"
-        try:
-            files.write_json(self._path, self._said | {"end": time.time(), "problem": what})
-        except OSError:
-            return
+        ended = {"end": time.time(), "problem": told(problem)}
+        with contextlib.suppress(OSError):
+            files.write_json(self._path, self._said | ended)
 
     def done(self) -> None:
         """Take the note away: the job's record says all from now on."""

@@ -40,8 +40,10 @@ class Power(Section):
     law: Literal["power"]
     at_n: Positive = Field(description="N at which it is `value`, non-embedding parameters")
     n_exponent: Finite = Field(description="exponent of N")
-    at_d: Positive | None = Field(None, description="D at which it is `value`, training tokens")
-    d_exponent: Finite | None = Field(None, description="exponent of D; with `cosine` only")
+    at_d: Positive | None = Field(
+        default=None, description="D at which it is `value`, training tokens"
+    )
+    d_exponent: Finite | None = Field(default=None, description="exponent of D; with `cosine` only")
 
     @model_validator(mode="after")
     def _both_of_d(self) -> "Power":
