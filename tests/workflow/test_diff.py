@@ -132,9 +132,9 @@ def test_an_edited_function_is_named_with_its_module(damaged):
     damaged.git("add", "--force", *small)
     damaged.commit("with results")
     damaged.edit(
-        "src/scaletrace/science/objectives.py",
-        "residual = predicted - observed\n",
-        "residual = predicted - observed - 0.01\n",
+        "src/scaletrace/stages/fit/preparation.py",
+        "loss = np.array(table.numbers(loss_column))\n",
+        f"loss = {FACTOR} * np.array(table.numbers(loss_column))\n",
     )
     damaged.commit("edited")
     targets = [f"results/tiny/{name}" for name in ("fits/power_n-32k.json",)]
@@ -144,7 +144,7 @@ def test_an_edited_function_is_named_with_its_module(damaged):
     (fit,) = diff("HEAD~2", "HEAD").moved
     (cause,) = fit.why.first
     assert (cause.kind, cause.job) == ("code", "fit power_n-32k")
-    assert cause.what == "scaletrace.science.objectives: Objective.__call__"
+    assert cause.what == "scaletrace.stages.fit.preparation: prepare"
     then, now = fit.values["E"]
     assert now == pytest.approx(then * FACTOR, rel=1e-3)
 
