@@ -121,6 +121,32 @@ class TestSignature:
         (finding,) = audit.audit("tiny", jobs=recorded_jobs, signers=signers).findings
         assert finding.found == "missing"
 
+    def test_a_key_that_cannot_sign_leaves_the_signature_that_is_there(
+        self, damaged, key, tmp_path, capsys
+    ):
+        cli.main(["sign", "--key", str(key), "--study", "tiny"])
+        before = signature.path_of("tiny").read_bytes()
+        other = tmp_path / "other"
+        other.write_text("no key\n")
+        assert cli.main(["sign", "--key", str(other), "--study", "tiny"]) == 2
+        assert capsys.readouterr().err.startswith("scaletrace sign: ssh-keygen: ")
+        assert signature.path_of("tiny").read_bytes() == before
+
+    def test_without_ssh_keygen_it_is_said_that_nobody_checked(
+        self, damaged, recorded_jobs, key, tmp_path, monkeypatch
+    ):
+        cli.main(["sign", "--key", str(key), "--study", "tiny"])
+        (tmp_path / "signers").write_text("")
+        (tmp_path / "tools").mkdir()
+        (tmp_path / "tools" / "git").symlink_to(str(shutil.which("git")))
+        monkeypatch.setenv("PATH", str(tmp_path / "tools"))
+        report = audit.audit("tiny", jobs=recorded_jobs)
+        assert report.findings == []
+        assert any("ssh-keygen is not installed" in note for note in report.notes)
+        assert report.proof.startswith("Unsigned")
+        asked = audit.audit("tiny", jobs=recorded_jobs, signers=tmp_path / "signers")
+        assert [finding.field for finding in asked.findings] == ["signature"]
+
     def test_only_a_recorded_study_is_signed(self, damaged, key, capsys):
         root.path_of("tiny").unlink()
         assert cli.main(["sign", "--key", str(key), "--study", "tiny"]) == 2

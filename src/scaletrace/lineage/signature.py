@@ -1,10 +1,12 @@
 """Detached signatures over the root of a study, made and checked by ssh-keygen."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import root
+from scaletrace.study import files
 
 # What the signature is for, so that one made for mail or git is not taken for one of a study.
 NAMESPACE = "scaletrace"
@@ -15,8 +17,13 @@ def path_of(study: str) -> Path:
     return root.path_of(study).with_suffix(".json.sig")
 
 
+def can_be_checked() -> bool:
+    """Tell whether this machine has what checks a signature."""
+    return shutil.which("ssh-keygen") is not None
+
+
 def _keygen(*words: str, message: bytes) -> str:
-    """Run `ssh-keygen -Y`; return what it says.
+    """Run `ssh-keygen -Y`; return what it prints.
 
     Raises:
         BadInput: it says no, or is not installed.
@@ -25,10 +32,10 @@ def _keygen(*words: str, message: bytes) -> str:
         done = subprocess.run(["ssh-keygen", "-Y", *words], input=message, capture_output=True)
     except OSError as error:
         raise BadInput(f"ssh-keygen: {error.strerror}; OpenSSH 8.2 or newer signs") from None
-    said = (done.stdout + done.stderr).decode(errors="replace").strip()
+    printed, said = (text.decode(errors="replace").strip() for text in (done.stdout, done.stderr))
     if done.returncode:
-        raise BadInput(f"ssh-keygen: {said}")
-    return said
+        raise BadInput(f"ssh-keygen: {said or printed}")
+    return printed
 
 
 def sign(study: str, key: Path) -> Path:
@@ -40,10 +47,10 @@ def sign(study: str, key: Path) -> Path:
     root.read(study)
     if not key.is_file():
         raise BadInput(f"--key: found {key}, which is no file; name an SSH key")
-    message = root.path_of(study)
-    # ssh-keygen asks before it replaces a signature.
-    path_of(study).unlink(missing_ok=True)
-    _keygen("sign", "-f", str(key), "-n", NAMESPACE, str(message), message=b"")
+    message = root.path_of(study).read_bytes()
+    # By way of its output: beside a file it would ask before it replaces a signature.
+    signed = _keygen("sign", "-f", str(key), "-n", NAMESPACE, message=message)
+    files.write_text(path_of(study), f"{signed}\n")
     return path_of(study)
 
 

@@ -111,8 +111,9 @@ def audit(
     if jobs:
         findings += asked.check(scope, study_file, jobs)
     read = sum(len(job.identity["outputs"]) for job in within)
+    signed = _signed(scope, signers, findings)
     notes = list(dict.fromkeys(scope.notes))
-    return Report(study, len(within), read, findings, notes, _signed(scope, signers, findings))
+    return Report(study, len(within), read, findings, notes, signed)
 
 
 def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[Job]:
@@ -164,6 +165,9 @@ def _signed(scope: Scope, signers: Path | None, findings: list[Finding]) -> str 
     if not file.exists():
         if signers is not None:
             findings.append(Finding(str(file), "file", "a signature of the root", "missing"))
+        return None
+    if signers is None and not signature.can_be_checked():
+        scope.notes.append(f"{file}: not checked, because ssh-keygen is not installed here")
         return None
     try:
         if not root.path_of(scope.study).is_file():
