@@ -84,6 +84,26 @@ def test_on_another_processor_the_loss_decides(copy, name, value, difference, re
     assert outcome.reproduced is reproduced
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("model", {}), ("model", {"family": "decoder", "heads": 0}), ("seed", "x")),
+        *(("learning_rate", "x"), ("batch_tokens", 0), ("to_step", 10**400), ("compute", [])),
+    ],
+)
+def test_hostile_settings_are_one_sentence(copy, name, value):
+    path = records.path_of("tiny", "anneal", {"run": RUN})
+
+    def hostile(record):
+        held = record["identity"]["settings"]
+        held[name] = {**held[name], **value} if value and name == "model" else value
+
+    rewrite(path, hostile)
+    with pytest.raises(BadInput) as caught:
+        reproduce(RUN, "tiny", TOLERANCE)
+    assert "\n" not in str(caught.value)
+
+
 def test_what_cannot_be_repeated_is_one_sentence(copy):
     for name, message in (("d9-l9-s0-32k", "no such record"), ("../../etc", "give SIZE")):
         with pytest.raises(BadInput, match=message):

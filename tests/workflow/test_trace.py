@@ -176,6 +176,22 @@ def test_a_record_that_claims_a_file_outside_results_is_no_record(copy, path):
         records.parse(place)
 
 
+@pytest.mark.parametrize("options", [["--series", "x"], ["--point", "D=32000"]])
+def test_a_table_without_series_is_a_message(copy, capsys, options):
+    """Hostile, but consistent: the record names the table's hash, the table its sources."""
+    table = FIGURES / "residuals.csv"
+    names = ["study", "figure", "source", "source_sha256"]
+    lines = [",".join(names), *(",".join(row[name] for name in names) for row in rows("residuals"))]
+    table.write_text("\n".join(lines) + "\n")
+    place = records.path_of("tiny", "figures", {"figure": "residuals"})
+    record = json.loads(place.read_text())
+    (entry,) = [e for e in record["identity"]["outputs"] if e["name"] == "csv"]
+    entry |= records.files.hashes(table)
+    place.write_text(json.dumps(record))
+    assert cli.main(["trace", str(table), *options]) == 2
+    assert "has no column run" in capsys.readouterr().err
+
+
 def test_names_from_records_do_not_steer_the_terminal(copy):
     place = records.path_of("tiny", "corpus", {})
     record = json.loads(place.read_text())

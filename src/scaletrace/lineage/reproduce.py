@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import fingerprint, records
+from scaletrace.lineage import fingerprint, records, underway
 from scaletrace.study import files
 from scaletrace.study.fields import NAME
 
 # What decides a float besides the processor; everything else installed does not train.
 LIBRARIES = ("torch", "numpy")
 PROCESSOR = ("cpu", "cpu_features")
+# What settings that nobody checked may raise in a stage; torch says most of it as a RuntimeError.
+UNTRAINABLE = (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RuntimeError)
 
 
 @dataclasses.dataclass
@@ -137,8 +139,11 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         made = {n: scratch / f"{n}{Path(e['path']).suffix}" for n, e in recorded.items()}
         try:
             stage.run(inputs, made, identity["settings"], scratch / "state")
-        except (TypeError, KeyError) as error:
-            raise BadInput(f"{path}: settings: cannot be trained ({error})") from None
+        except BadInput:
+            raise
+        except UNTRAINABLE as error:
+            said = underway.told(error).partition("\n")[0][:200]
+            raise BadInput(f"{path}: settings: cannot be trained ({said})") from None
         outputs = {
             recorded[n]["path"]: {
                 "recorded": recorded[n]["sha256"],

@@ -15,6 +15,7 @@ from scaletrace.lineage import records
 from scaletrace.lineage.ancestry import Ancestry, Job
 from scaletrace.study import files
 
+COLUMNS = {"series", "source", "run"}  # of a figure's CSV, by which its rows are chosen
 # Numbers are read off an axis or a label: three digits of them are meant.
 NEAR = 0.005
 
@@ -87,7 +88,7 @@ def _rows(path: Path, identity: dict[str, Any]) -> list[dict[str, str]]:
     """Return the rows of the figure's CSV.
 
     Raises:
-        BadInput: it is not here, or not the one that the figure was drawn from.
+        BadInput: it is not here, is not the one that the figure was drawn from, or has no series.
     """
     found = read_identity(path)["csv_sha256"]
     if found != identity["csv_sha256"]:
@@ -96,7 +97,10 @@ def _rows(path: Path, identity: dict[str, Any]) -> list[dict[str, str]]:
             "and only that table says what its series and points are"
         )
     with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+        rows = list(csv.DictReader(stream))
+    if missing := COLUMNS.difference(*rows[:1]):
+        raise BadInput(f"{path}: has no column {min(missing)}, so no part of it can be chosen")
+    return rows
 
 
 def _part(
