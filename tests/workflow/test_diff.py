@@ -250,3 +250,16 @@ def test_a_hostile_record_is_a_note_and_no_traceback(compare):
         path.write_text('{"id": 1}')
     with pytest.raises(BadInput, match="no job records of study tiny"):
         compare()
+
+
+def test_values_that_git_does_not_hold_are_those_of_dvcs_cache(damaged):
+    """By itself git ignores the results of a study: a revision of it has records alone."""
+    assert not damaged.git("ls-files", "results/tiny")
+    run_again_otherwise(D8_TRUNK, setting("learning_rate", 0.08))
+    found = diff("HEAD", ".")
+    assert found.notes == []
+    kinds = by_kind(found)
+    then, now = kinds["observation"]["d8-l1-s0-32k"].values["loss"]
+    assert now == then * FACTOR
+    then, now = kinds["fit"]["power_n-32k"].values["alpha"]
+    assert now == then * FACTOR

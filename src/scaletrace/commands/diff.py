@@ -2,7 +2,8 @@
 
 A state is a git revision of this repository, or a folder with a copy of it, such as another clone
 in which the study was restored. Compared are the job records, and the values of what is there
-beside them: observations, fits, figures, loss curves. Exit codes: 0 nothing moved, 1 something did.
+beside them or in DVC's cache here: observations, fits, figures, loss curves. Exit codes: 0 nothing
+moved, 1 something did.
 """
 
 import argparse

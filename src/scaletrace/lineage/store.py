@@ -143,6 +143,16 @@ def commit(stale: set[str], held: dict[str, set[str]]) -> None:
             stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
 
 
+def cached(md5s: set[str]) -> dict[str, bytes]:
+    """Return the small files that DVC's cache holds here, by md5; none where there is no DVC."""
+    found: dict[str, bytes] = {}
+    with contextlib.suppress(BadInput), _repository() as repo:
+        for md5 in md5s:
+            with contextlib.suppress(OSError):
+                found[md5] = Path(repo.cache.local.oid_to_path(md5)).read_bytes()
+    return found
+
+
 def pull(names: list[str]) -> str | None:
     """Fetch files from DVC's remote where its cache has them not, and put them in place.
 

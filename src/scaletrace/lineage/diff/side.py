@@ -34,9 +34,18 @@ class Side:
             str(job.record["circumstances"].get("environment")) for job in self.jobs.values()
         }
         places = {digest: f"{records.PROVENANCE}/env/{digest}.json" for digest in digests}
-        made = [path for path in self.ancestry.makers if path.endswith(SMALL)]
+        made = {
+            entry["path"]: entry["md5"]
+            for job in self.ancestry.jobs
+            for entry in job.identity["outputs"]
+            if entry["path"].endswith(SMALL)
+        }
         self._config = f"config/{study}.yaml"
         self._contents = snapshot.read([*made, *places.values(), self._config])
+        # What git holds no revision of, DVC may.
+        absent = {path: md5 for path, md5 in made.items() if self._contents[path] is None}
+        held = store.cached(set(absent.values())) if absent else {}
+        self._contents.update((path, held.get(md5)) for path, md5 in absent.items())
         self._parts: dict[tuple[str, str, str], dict[str, str] | None] = {}
         self._environments = {d: self._environment(d, path) for d, path in places.items()}
 
