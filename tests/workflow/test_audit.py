@@ -237,6 +237,31 @@ def test_an_observation_left_out_of_the_figure_is_named(clone, jobs):
     assert "left out" in by_field["point of d16-l1-s0-32k"].found
 
 
+@pytest.mark.parametrize("kind", ["added", "moved", "left out"])
+def test_a_residual_that_is_not_the_fits_is_named(clone, jobs, kind):
+    path, run = FIGURES / "residuals.csv", "d16-l1-s0-32k"
+    changed = {
+        "added": lambda row: [row, {**row, "run": "d8-l1-s9-32k"}],
+        "moved": lambda row: [{**row, "y": "0.0"}],
+        "left out": lambda row: [],
+    }[kind]
+
+    def change(rows):
+        of_run = [row for row in rows if row["run"] == run]
+        assert len(of_run) == 1
+        return [new for row in rows for new in (changed(row) if row in of_run else [row])]
+
+    rewrite(path, change)
+    forge(path)
+    said = {f.field: (f.expected, f.found) for f in findings_by_file(jobs)[str(path)]}
+    fit = RESULTS / "fits/power_n-32k.json"
+    named = "d8-l1-s9-32k" if kind == "added" else run
+    then, now = said.pop(f"point of {named} in {fit}")
+    assert (then == "no residual") == (kind == "added")
+    assert (now == "no point") == (kind == "left out")
+    assert not [field for field in said if field.startswith("point of")]
+
+
 def test_an_observation_that_is_not_its_evaluation_is_named(clone, jobs):
     path = RESULTS / "observations.csv"
     rewrite(path, lambda rows: [{**rows[0], "loss": "1.5"}, *rows[1:]])

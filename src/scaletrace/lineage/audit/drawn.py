@@ -28,6 +28,7 @@ def check(scope: Scope) -> Iterator[Finding]:
         if job.rule == "figures":
             yield from _identities(scope, job)
             yield from _points(scope, job)
+            yield from _residuals(scope, job)
         elif job.rule == "observe":
             yield from _evaluations(scope, job)
 
@@ -102,6 +103,34 @@ def _points(scope: Scope, job: Job) -> Iterator[Finding]:
         if usable and run not in drawn:
             said = f"left out, though its status is {row['status']}"
             yield scope.finding(str(path), f"point of {run}", f"loss {row['loss']}", said)
+
+
+def _residuals(scope: Scope, job: Job) -> Iterator[Finding]:
+    """Every run that a fit was made with is plotted with the residual that the fit tells."""
+    path, rows = _output(job, "csv"), _table(_output(job, "csv"))
+    if job.identity["settings"].get("figure") != "residuals" or rows is None:
+        return
+    told = {
+        (entry["path"], run): residual
+        for entry in job.identity["inputs"]
+        if entry["name"] == "fits"
+        for run, residual in _residuals_of(entry["path"]).items()
+    }
+    points = [row for row in rows if row.get("kind") == "point"]
+    drawn = {(row.get("source", ""), row.get("run", "")): row.get("y") for row in points}
+    for source, run in sorted(told.keys() | drawn.keys()):
+        then, now = told.get((source, run), "no residual"), drawn.get((source, run), "no point")
+        if then != _number(now):
+            yield scope.finding(str(path), f"point of {run} in {source}", then, now)
+
+
+def _residuals_of(fit: str) -> dict[str, float]:
+    """Return a fit's residuals by run; none where it is not here or no fit, which hashes tell."""
+    try:
+        content = json.loads(Path(fit).read_text(encoding="utf-8"))
+        return {str(row["run"]): float(row["log_residual"]) for row in content["residuals"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
 
 
 def _number(text: str | None) -> float | None:
