@@ -236,6 +236,29 @@ def test_a_file_in_the_way_is_named_and_left(origin, fresh):
     assert mine.read_text() == "run,loss\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "checkpoints", "made_again"),
+    [
+        ("evals/d8-l1-s0-32k.json", True, {"evaluate": 1}),
+        # To make it, all that a light restore leaves out has to be made as well.
+        ("runs/d8-l1-s0-32k/model.safetensors", False, {"anneal": RUNS, "evaluate": RUNS}),
+    ],
+)
+def test_a_file_in_the_way_is_made_again_after_a_partial_restore(
+    origin, fresh, name, checkpoints, made_again
+):
+    mine = fresh.folder / "results/tiny" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("{}\n")
+    report = restore("tiny", origin.folder, partial=True, checkpoints=checkpoints)
+    assert [f.where for f in report.findings] == [f"results/tiny/{name}"]
+    assert mine.read_text() == "{}\n"
+    to_do = fresh.jobs_to_do()
+    assert {rule: to_do.get(rule) for rule in made_again} == made_again
+    assert {"observe", "fit", "figures"} <= to_do.keys()
+    assert any(line.startswith(f"results/tiny/{name}: ") for line in report.waiting)
+
+
 def test_what_the_remote_has_lost_is_named(origin, fresh):
     config = fresh.folder / ".dvc/config"
     config.write_text(config.read_text().replace("/remote", "/nowhere"))

@@ -6,7 +6,7 @@ import io
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from scaletrace.study import files
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
 STEP = 1e-3
+# Remembered in place of a rule's command, it makes Snakemake run the job again.
+UNTRUE = "not what its record says"
 
 
 @dataclasses.dataclass
@@ -131,8 +133,13 @@ def _sound_records(study: str, content: dict[str, Any], findings: _Findings) -> 
     return sound
 
 
-def _compare_raw(sound: dict[Path, Any], findings: _Findings) -> None:
-    """Compare the raw text, which no job made, with what the records say was read."""
+def _compare_raw(sound: dict[Path, Any], findings: _Findings) -> set[Path]:
+    """Compare the raw text, which no job made, with what the records say was read.
+
+    Returns:
+        The records of the jobs that would read something else now.
+    """
+    moved = set()
     for path, record in sound.items():
         for entry in record["identity"]["inputs"]:
             if entry["record"] is None:
@@ -141,6 +148,8 @@ def _compare_raw(sound: dict[Path, Any], findings: _Findings) -> None:
                     findings.add(path, entry["path"], "missing; no job makes it")
                 elif files.hashes(file)["sha256"] != entry["sha256"]:
                     findings.add(path, entry["path"], "not the text that was read then")
+                    moved.add(path)
+    return moved
 
 
 def _compare_lock(study: str, sound: dict[Path, Any], findings: _Findings) -> None:
@@ -220,7 +229,9 @@ def _print_timings(study: str, sound: dict[Path, Any], rules: dict[str, str]) ->
     persistence.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
 
 
-def settle(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
+def settle(
+    study: str, sound: dict[Path, Any], rules: dict[str, str], untrue: Collection[Path] = ()
+) -> None:
     """Make Snakemake remember the recorded jobs, set the times of their files in graph order.
 
     Timings, which have no record, are printed from the records.
@@ -229,6 +240,7 @@ def settle(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
         study: name of the study.
         sound: job records by path.
         rules: the shell command of each rule when the study was recorded.
+        untrue: records whose files here are not those that they name: Snakemake has to make them.
     """
     makers = {e["path"]: p for p, record in sound.items() for e in record["identity"]["outputs"]}
     depths: dict[Path, int] = {}
@@ -246,7 +258,8 @@ def settle(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
     times = [Path(name).stat().st_mtime for name in raw - makers.keys() if Path(name).exists()]
     start = max([time.time(), *times])
     for path, record in sound.items():
-        persistence.remember_record(record, study, rules[record["identity"]["rule"]])
+        code = UNTRUE if path in untrue else rules[record["identity"]["rule"]]
+        persistence.remember_record(record, study, code)
         records.point(study, path, record["identity"])
         when = start + STEP * depth(path)
         for entry in record["identity"]["outputs"]:
@@ -300,17 +313,22 @@ def _restore(study: str, archive: Archive | None, partial: bool, checkpoints: bo
             for difference in drift.differences(job, sound.get(path)):
                 where, _, what = difference.partition(": ")
                 findings.add(path, where, what)
-    _compare_raw(sound, findings)
+    untrue = _compare_raw(sound, findings)
     _compare_lock(study, sound, findings)
     outputs = {
         entry["path"]: (path, entry)
         for path, record in sound.items()
         for entry in record["identity"]["outputs"]
     }
-    wanted = {n: v for n, v in outputs.items() if checkpoints or not n.endswith(records.LARGE)}
+    wanted = {
+        name: made
+        for name, made in outputs.items()
+        if checkpoints or not name.endswith(records.LARGE) or Path(name).exists()
+    }
     for name, found in _hashes(wanted).items():
         if found not in (None, wanted[name][1]["sha256"]):
             findings.add(wanted[name][0], name, "in the way: not the file that its job wrote")
+            untrue.add(wanted[name][0])
     report = Report(study, findings.listed(jobs), left_out=len(outputs) - len(wanted))
     if report.findings and not partial:
         return report
@@ -318,7 +336,7 @@ def _restore(study: str, archive: Archive | None, partial: bool, checkpoints: bo
     report.findings = findings.listed(jobs)
     if report.findings and not partial:
         return report
-    settle(study, sound, content["rules"])
+    settle(study, sound, content["rules"], untrue)
     report.waiting = [
         f"{out.path}: {out.status}" for out in graph.unfinished(graph.outputs(study_file))
     ]
