@@ -19,13 +19,14 @@ DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @contextlib.contextmanager
-def _repository() -> Iterator[Any]:
+def _repository(**core: Any) -> Iterator[Any]:
+    """Open DVC here, with these values of its section `core`."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
-        with Repo() as repo:
+        with Repo(config={"core": core}) as repo:
             yield repo
     except DvcException as error:
         raise BadInput(f"dvc: {error}") from None
@@ -128,7 +129,9 @@ def commit(stale: set[str], held: dict[str, set[str]]) -> None:
     Raises:
         BadInput: DVC says what is wrong.
     """
-    with _repository() as repo, repo.lock:
+    # With git, DVC would read git's whole index once for every output; that those in git are not
+    # DVC's, and the others are ignored by git, holds already.
+    with _repository(no_scm=True) as repo, repo.lock:
         cache = repo.cache.local
         absent = {n for n, md5s in held.items() if not all(map(cache.exists, md5s))}
         names = stale | absent
