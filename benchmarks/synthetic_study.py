@@ -113,11 +113,12 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
             {"name": name, "path": path, **files.hashes(Path(path))}
             for name, path in job.outputs.items()
         ]
+        modules = fingerprint.modules(job.rule, fingerprint.family(job.settings))
         identity = {
             "rule": job.rule,
             "wildcards": job.wildcards,
             "settings": job.settings,
-            "code": {"fingerprint": job.fingerprint, "modules": fingerprint.modules(job.rule)},
+            "code": {"fingerprint": job.fingerprint, "modules": modules},
             "inputs": inputs,
             "outputs": outputs,
         }
@@ -134,13 +135,14 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
 
 
 def measure(*words: str) -> str:
-    """Run a command and return its CPU and wall seconds."""
+    """Run a command and return its CPU and wall seconds, its exit code and its last line."""
     before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     last = (done.stdout + done.stderr).strip().splitlines()[-1:]
-    return f"{cpu:6.1f} s CPU {time.perf_counter() - clock:6.1f} s  {' '.join(words)}: {last}"
+    took = f"{cpu:6.1f} s CPU {time.perf_counter() - clock:6.1f} s"
+    return f"{took}  {' '.join(words)}: exit {done.returncode}, {last}"
 
 
 def main() -> None:
