@@ -9,7 +9,7 @@ import pytest
 from numpy._core._multiarray_umath import __cpu_features__
 
 from scaletrace.job import main as job_main
-from scaletrace.lineage import command, finished, records, underway
+from scaletrace.lineage import attempts, command, finished, records, underway
 from scaletrace.lineage.fingerprint import fingerprint
 from scaletrace.science.solver import NotConvergedError
 from scaletrace.stages import fit as fit_stage
@@ -204,6 +204,31 @@ def test_a_failed_job_leaves_a_note_with_the_reason(folder):
     assert Path(note["folder"]).is_dir()
     assert vocab().returncode == 0
     assert underway.read("s", "vocab", {}) is None
+
+
+def test_a_record_says_why_earlier_attempts_failed(folder, monkeypatch):
+    Path("results").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("SLURM_JOB_ID", "71")
+    monkeypatch.setenv("SLURMD_NODENAME", "n1")
+    assert corpus().returncode == 1
+    Path("results").unlink()
+    monkeypatch.setenv("SLURM_JOB_ID", "72")
+    assert corpus().returncode == 0
+    circumstances = record_of("corpus")["circumstances"]
+    first, second = circumstances["attempts"]
+    assert (first["node"], first["slurm_job"]) == ("n1", "71")
+    assert "results" in first["problem"]
+    assert first["start"] < first["end"] < second["start"]
+    assert second["slurm_job"] == circumstances["slurm_job"] == "72"
+    assert "problem" not in second
+    (failed,) = attempts.overcome(circumstances)
+    assert (failed.attempt, failed.slurm_job) == (1, "71")
+    # One that only puts the result in place again makes no failure of the one that computed it.
+    Path(OUTPUTS["train"]).unlink()
+    assert corpus().returncode == 0
+    circumstances = record_of("corpus")["circumstances"]
+    assert len(circumstances["attempts"]) == 3
+    assert attempts.overcome(circumstances) == (failed,)
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="asks Linux about the processor")

@@ -10,7 +10,6 @@ Exit codes: 0 done, 1 failed, 2 input that a person has to mend (one message, no
 """
 
 import argparse
-import contextlib
 import hashlib
 import importlib
 import json
@@ -18,13 +17,13 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
 from scaletrace.lineage import (
+    attempts,
     command,
     fingerprint,
     finished,
@@ -83,25 +82,6 @@ def _describe(files_by_name: dict[str, list[str]]) -> list[dict[str, Any]]:
     ]
 
 
-@contextlib.contextmanager
-def _attempt(
-    work: Path, start: float, surroundings: dict[str, Any]
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield the processes that began the job, this one last; note why it fails if it does."""
-    path = work / "attempts.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    me = {"host": surroundings["host"], "pid": os.getpid(), "slurm_job": surroundings["slurm_job"]}
-    me["start"] = start
-    files.write_json(path, [*before, me])
-    try:
-        yield [*before, me]
-    except BaseException as problem:
-        ended = {"end": time.time(), "problem": underway.told(problem)}
-        with contextlib.suppress(OSError):
-            files.write_json(path, [*before, me | ended])
-        raise
-
-
 def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
     start, clock = time.time(), time.perf_counter()
     family = fingerprint.family(arguments.settings)
@@ -113,7 +93,7 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
     outputs = {name: Path(path) for name, path in arguments.job["outputs"].items()}
     work = _work_folder(arguments, inputs)
     note.works_in(work)
-    with lease(work), _attempt(work, start, surroundings) as attempts:
+    with lease(work), attempts.begin(work, start, surroundings) as tried:
         found = finished.put_back(work, outputs)
         if found is None:
             measured = _compute(arguments, family, inputs, outputs, work)
@@ -144,7 +124,7 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
                 "inputs": inputs,
                 "outputs": described,
             },
-            circumstances={**found, "attempts": attempts, "work": work.name},
+            circumstances={**found, "attempts": tried, "work": work.name},
         )
         finished.keep(work, described, outputs, found)
 

@@ -80,7 +80,7 @@ def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
     if failed:
         print("\nfailed:", file=sys.stderr)
     for standing in failed:
-        print(f"  {standing.job.name}: {standing.problem}", file=sys.stderr)
+        print(f"  {standing.job.name}: {standing.failed[-1].problem}", file=sys.stderr)
         print(f"      {standing.job.log}", file=sys.stderr)
     if any("run" in standing.job.wildcards for standing in failed):
         print(

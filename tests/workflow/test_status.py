@@ -12,7 +12,7 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.commands.status import HEADER
-from scaletrace.lineage import records
+from scaletrace.lineage import attempts, records
 
 RUN = "d8-l1-s0-48k"
 RECORD = Path(f"provenance/jobs/tiny/anneal/run={RUN}.json")
@@ -125,10 +125,39 @@ def test_a_job_that_runs_and_is_killed(begin, capsys):
     second = begin("72")
     second.terminate()
     assert second.wait() == 128 + 15
+    log = Path("work/slurm/rule_anneal/72.log")
+    log.parent.mkdir(parents=True)
+    log.touch()
     assert cli.main(["status", "--study", "tiny"]) == 1
-    said = capsys.readouterr().out
-    assert f"✗ anneal {RUN}, attempt 2 on {socket.gethostname()}, SLURM 72:" in said
-    assert "stopped by signal 15" in said
+    lines = capsys.readouterr().out.splitlines()
+    told = lines.index(f"✗ anneal {RUN}, attempt 2 on {socket.gethostname()}, SLURM 72:")
+    assert lines[told + 1] == "  stopped by signal 15"
+    assert lines[told + 2] == f"  log: results/tiny/logs/anneal/{RUN}.log {log}"
+    assert lines[told + 3].startswith(
+        f"  attempt 1 on {socket.gethostname()}, SLURM 71: ended with"
+    )
+
+    begin("73")
+    code, found = status(capsys)
+    assert (code, found["failures"]) == (0, [])
+    (overcome,) = found["overcome"]
+    assert (overcome["slurm_job"], overcome["again"]) == ("72", "running")
+    assert row(found)["attempts"] == 3
+
+
+def test_a_job_that_is_done_tells_of_the_attempts_that_failed(copy, capsys):
+    record = records.read(RECORD)
+    (last,) = record["circumstances"]["attempts"]
+    first = last | {"node": "n1", "slurm_job": "71", "start": 1.0}
+    second = first | {"slurm_job": "72", "start": 2.0, "problem": "stopped by signal 15"}
+    record["circumstances"]["attempts"] = [first, second, last]
+    RECORD.write_text(json.dumps(record), encoding="utf-8")
+    assert cli.main(["status", "--study", "tiny"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index(f"anneal {RUN}, done after:") + 1 :] == [
+        f"  attempt 1 on n1, SLURM 71: {attempts.SILENT}",
+        "  attempt 2 on n1, SLURM 72: stopped by signal 15",
+    ]
 
 
 def test_a_job_that_fails_before_it_can_leave_a_note(copy, capsys):

@@ -71,6 +71,25 @@ def test_json_names_parents_by_record_id(inside, capsys):
     assert corpus["when"].startswith("2")
 
 
+def test_attempts_that_failed_stand_beside_the_job_with_their_reasons(copy):
+    path = Path("provenance/jobs/tiny/anneal/run=d8-l1-s0-48k.json")
+    record = records.read(path)
+    said = record["circumstances"]
+    attempt = said["attempts"][0]
+    stopped = {"node": "n1", "slurm_job": "71", "start": 1.0, "problem": "stopped by signal 15"}
+    said |= {"slurm_job": "72", "attempts": [attempt | stopped, attempt | {"slurm_job": "72"}]}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    text = trace.to_text(trace.trace(FIGURES / "loss_vs_params.png"))
+    (job,) = [line for line in text.splitlines() if "anneal d8-l1-s0-48k  [record" in line]
+    assert ", SLURM 72, " in job
+    assert text.count("after attempt ") == 1
+    assert "after attempt 1 on n1, SLURM 71: stopped by signal 15" in text
+    for attempts in (None, [1, 2], [{"node": {}}, {}]):
+        said["attempts"] = attempts
+        path.write_text(json.dumps(record), encoding="utf-8")
+        assert trace.to_text(trace.trace(FIGURES / "loss_vs_params.png"))
+
+
 def test_a_series_of_points_rests_on_its_own_runs(inside):
     series = rows("loss_vs_params")[0]["series"]
     found = trace.trace(FIGURES / "loss_vs_params.pdf", series=series)

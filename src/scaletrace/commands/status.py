@@ -5,6 +5,7 @@ SLURM's queue where there is one. Exit code 1 if a job has failed.
 """
 
 import argparse
+import dataclasses
 import json
 import shutil
 import sys
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from scaletrace.commands.columns import aligned, duration
 
 if TYPE_CHECKING:
+    from scaletrace.lineage.attempts import Failed
     from scaletrace.lineage.status import Standing
     from scaletrace.study.plan import Plan
 
@@ -121,30 +123,33 @@ def _row(name: str, one: "Standing | None") -> dict[str, Any]:
     }
 
 
-def _failure(one: "Standing", logs: Path) -> dict[str, Any]:
-    from scaletrace.lineage.status import slurm_log
+def _failure(one: "Standing", slurm_logs: dict[str, Path]) -> dict[str, Any]:
+    """Return why the attempts of a job failed, the last of them in front."""
 
-    beside = slurm_log(logs, one.slurm_job)
+    def told(failed: "Failed") -> dict[str, Any]:
+        beside = slurm_logs.get(failed.slurm_job or "")
+        return {**dataclasses.asdict(failed), "slurm_log": str(beside) if beside else None}
+
+    *earlier, last = map(told, one.failed)
     return {
         "job": one.job.name,
-        "problem": one.problem,
-        "attempts": one.attempts,
-        "node": one.node,
-        "slurm_job": one.slurm_job,
+        **last,
         "again": one.state if one.state != "failed" else None,
         "log": str(one.job.log),
-        "slurm_log": str(beside) if beside else None,
+        "earlier": earlier,
     }
 
 
 def _findings(plan: "Plan", standings: dict[str, "Standing"]) -> dict[str, Any]:
+    from scaletrace.lineage.status import slurm_logs
     from scaletrace.study.jobs import LADDER
     from scaletrace.study.site import read_site
 
-    logs, ends = read_site().logs, {}
+    logs, ends = slurm_logs(read_site().logs), {}
     for name, one in standings.items():
         ends[name] = one.seconds_left + max((ends[need] for need in one.job.needs), default=0.0)
     others = [one for one in standings.values() if one.job.rule not in LADDER]
+    failed = [one for one in standings.values() if one.failed]
     running = sum(one.state == "running" for one in standings.values())
     left = sum(one.seconds_left for one in standings.values())
     return {
@@ -162,7 +167,8 @@ def _findings(plan: "Plan", standings: dict[str, "Standing"]) -> dict[str, Any]:
         "seconds_left": max(left / max(1, running), max(ends.values(), default=0.0)),
         "runs": [_run(plan, name, standings) for name in plan.runs],
         "others": [_row(o.job.name, o) for o in others if o.state not in ("done", "waiting")],
-        "failures": [_failure(one, logs) for one in standings.values() if one.problem],
+        "failures": [_failure(one, logs) for one in failed if one.state in ("failed", "queued")],
+        "overcome": [_failure(one, logs) for one in failed if one.state in ("running", "done")],
     }
 
 
@@ -205,6 +211,8 @@ def _text(found: dict[str, Any], room: int | None = None) -> list[str]:
         pace = f"about {about} as now" if "running" in states else f"{about} one after another"
         head.append(f"{now};  {found['core_hours_left']:.3g} core-hours left, {pace}")
     tail = [line for failure in found["failures"] for line in _tell_failure(failure)]
+    if room is None:
+        tail += [line for failure in found["overcome"] for line in _tell_overcome(failure)]
     rows, rest = found["others"] + found["runs"], ""
     if room is not None:
         rows, rest = _fitting(rows, room - len(head) - len(tail) - 2)
@@ -213,13 +221,26 @@ def _text(found: dict[str, Any], room: int | None = None) -> list[str]:
 
 
 def _tell_failure(failure: dict[str, Any]) -> list[str]:
-    where = f" on {failure['node']}" if failure["node"] else ""
-    where += f", SLURM {failure['slurm_job']}" if failure["slurm_job"] else ""
+    from scaletrace.lineage.attempts import place
+
     again = f"; {failure['again']} again" if failure["again"] else ""
     logs = " ".join(path for path in (failure["log"], failure["slurm_log"]) if path)
     return [
         "",
-        f"✗ {failure['job']}, attempt {failure['attempts']}{where}{again}:",
+        f"✗ {failure['job']}, {place(failure)}{again}:",
         f"  {failure['problem']}",
         f"  log: {logs}",
+        *map(_tell_earlier, failure["earlier"]),
     ]
+
+
+def _tell_overcome(failure: dict[str, Any]) -> list[str]:
+    tried = [*failure["earlier"], failure]
+    return ["", f"{failure['job']}, {failure['again']} after:", *map(_tell_earlier, tried)]
+
+
+def _tell_earlier(failed: dict[str, Any]) -> str:
+    from scaletrace.lineage.attempts import place
+
+    log = f"; log: {failed['slurm_log']}" if failed["slurm_log"] else ""
+    return f"  {place(failed)}: {failed['problem']}{log}"

@@ -12,10 +12,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from scaletrace.lineage import attempts
 from scaletrace.study import files
 
 FOLDER = "finished"
-STAYING = (FOLDER, "lease.json", "attempts.json")
+STAYING = (FOLDER, "lease.json", attempts.FILE)
 
 
 def keep(

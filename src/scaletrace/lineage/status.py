@@ -5,7 +5,6 @@ where there is SLURM, from its queue.
 """
 
 import dataclasses
-import json
 import os
 import socket
 import time
@@ -16,7 +15,8 @@ import psutil
 
 from scaletrace import lease
 from scaletrace.formats.progress_line import ProgressLine, last_progress
-from scaletrace.lineage import records, slurm, underway
+from scaletrace.lineage import attempts, records, slurm, underway
+from scaletrace.lineage.attempts import Failed
 from scaletrace.lineage.standing import Done
 from scaletrace.study.jobs import Job
 from scaletrace.study.plan import Plan
@@ -25,7 +25,6 @@ State = Literal["done", "running", "queued", "waiting", "failed"]
 TAIL_BYTES = 8192
 # A job on another host that has no lease yet is taken to be alive for this long, in seconds.
 BEGINNING = 120.0
-SILENT = "ended without a word: killed, out of memory, or its node died"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +32,8 @@ class Standing:
     """Where a job stands.
 
     seconds_left: of its own work; an estimate before it runs, from its log while it does.
-    problem: why its newest attempt failed; `reason` why SLURM has not started it.
+    failed: its attempts that ended without a result, oldest first.
+    reason: why SLURM has not started it.
     """
 
     job: Job
@@ -44,7 +44,7 @@ class Standing:
     tokens_per_s: float | None = None
     seconds_left: float = 0.0
     attempts: int = 0
-    problem: str | None = None
+    failed: tuple[Failed, ...] = ()
     reason: str | None = None
 
 
@@ -76,11 +76,15 @@ class Status:
             return self._without_note(job, queued)
         folder = Path(note["folder"]) if note.get("folder") else None
         holder = folder and lease.holder(folder)
-        attempts = len(_attempts(folder)) or 1
+        tried = attempts.read(folder)
+        if not any(_same(one, note) for one in tried):
+            # It waits for the lease, or failed before it could take it.
+            tried.append(note)
         if holder or ("problem" not in note and _begins(note, by_id)):
             found = holder or note
             progress, age = _progress(job.log)
             left = max(0.0, progress.seconds_left - age) if progress else job.seconds
+            place = next((n for n, one in enumerate(tried) if _same(one, found)), -1)
             return Standing(
                 job,
                 "running",
@@ -89,7 +93,8 @@ class Status:
                 progress,
                 progress and progress.tokens_per_s,
                 left,
-                attempts,
+                len(tried),
+                attempts.failed(tried[:place]),
             )
         before = Standing(
             job,
@@ -99,8 +104,8 @@ class Status:
             _progress(job.log)[0],
             None,
             job.seconds,
-            attempts,
-            note.get("problem", SILENT),
+            len(tried),
+            attempts.failed(tried),
         )
         return _queued_again(before, queued)
 
@@ -112,7 +117,8 @@ class Status:
         said = _tail(job.log).strip().splitlines() if job.log.exists() else []
         if queued or record.exists() or not said:
             return _queued_again(waiting, queued)
-        return dataclasses.replace(waiting, state="failed", attempts=1, problem=said[-1])
+        failed = Failed(1, None, None, said[-1])
+        return dataclasses.replace(waiting, state="failed", attempts=1, failed=(failed,))
 
 
 def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
@@ -138,14 +144,12 @@ def _done(job: Job, circumstances: dict[str, Any]) -> Standing:
         (circumstances.get("measured") or {}).get("tokens_per_s"),
         0.0,
         max(1, len(circumstances.get("attempts", []))),
+        attempts.overcome(circumstances),
     )
 
 
-def _attempts(folder: Path | None) -> list[dict[str, Any]]:
-    try:
-        return json.loads((folder / "attempts.json").read_text(encoding="utf-8")) if folder else []
-    except (OSError, ValueError):
-        return []
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return (one["host"], one["pid"]) == (other["host"], other["pid"])
 
 
 def _begins(note: dict[str, Any], by_id: dict[str, slurm.Queued]) -> bool:
@@ -173,7 +177,6 @@ def _progress(log: Path) -> tuple[ProgressLine | None, float]:
     return found, max(0.0, time.time() - log.stat().st_mtime) if found else 0.0
 
 
-def slurm_log(folder: Path, slurm_job: str | None) -> Path | None:
-    """Return the file with what SLURM printed for a job, under the folder of such files."""
-    found = sorted(folder.rglob(f"{slurm_job}.log")) if slurm_job else []
-    return found[0] if found else None
+def slurm_logs(folder: Path) -> dict[str, Path]:
+    """Return the files with what SLURM printed for jobs, under a folder of such, by job."""
+    return {path.stem: path for path in folder.rglob("*.log")}

@@ -11,7 +11,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.lineage import records
+from scaletrace.lineage import attempts, records
 from scaletrace.lineage.ancestry import Ancestry, Job
 from scaletrace.study import files
 
@@ -206,6 +206,8 @@ def _circumstances(job: Job) -> dict[str, Any]:
     return {
         "when": when,
         "host": said.get("host"),
+        "slurm_job": said.get("slurm_job"),
+        "failed": [dataclasses.asdict(one) for one in attempts.overcome(said)],
         "cpu": said.get("cpu"),
         "cpu_features": said.get("cpu_features"),
         "gpu": said.get("gpu"),
@@ -267,6 +269,7 @@ def to_text(found: Trace) -> str:
             f"{rail}{bar}{entry['path']}  sha256 {entry['sha256'][:16]}"
             for entry in job.identity["outputs"]
         ]
+        lines += [f"{rail}{bar}{_failed_line(one)}" for one in _circumstances(job)["failed"]]
         if job.rule == "corpus":
             lines += [f"{rail}{bar}from {_raw_line(raw)}" for raw in _raw(job, made)]
         for place, parent in enumerate(reversed(parents)):
@@ -282,7 +285,12 @@ def to_text(found: Trace) -> str:
 def _line(job: Job) -> str:
     said = _circumstances(job)
     commit = str(said["commit"] or "no commit")[:12] + ("+changes" if said["changed"] else "")
-    return f"[record {job.record['id'][:12]}, {said['when']}, {said['host']}, {commit}]"
+    where = f"{said['host']}, SLURM {said['slurm_job']}" if said["slurm_job"] else said["host"]
+    return f"[record {job.record['id'][:12]}, {said['when']}, {where}, {commit}]"
+
+
+def _failed_line(failed: dict[str, Any]) -> str:
+    return f"after {attempts.place(failed)}: {failed['problem']}"
 
 
 def _raw_line(raw: dict[str, Any]) -> str:
