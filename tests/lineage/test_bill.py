@@ -72,6 +72,22 @@ def test_requests_that_fit_need_no_advice():
     assert bill.advice([item()]) == []
 
 
+def test_advice_for_jobs_that_share_a_submission_sets_none_of_them_alone():
+    def shared(minutes):
+        asked = {"requested": requested(minutes=minutes, memory_mb=16_000.0)}
+        found = [bill.item(f"{rule} a", rule, record(**asked), {}) for rule in ("x", "y")]
+        return bill.advice(found)
+
+    # Each of them asks for the least that a job asks for.
+    (memory,) = shared(23.0)
+    assert memory == (
+        "x and y: asked for up to 16000 MiB and used at most 600 beside Snakemake's 400"
+    )
+    time, _ = shared(240.0)
+    assert "sooner; a higher flops_per_s" in time
+    assert "--set-resources" not in time
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -139,16 +139,17 @@ def advice(items: Iterable[Item]) -> list[str]:
 
 def _advice(rule: str, held: list[Allocation]) -> Iterable[str]:
     def setting(resource: str, value: float) -> str:
-        return f"--set-resources {rule}:{resource}={value:.0f}" if " " not in rule else ""
+        # Of jobs that share a submission none can be set alone.
+        return f": --set-resources {rule}:{resource}={value:.0f}" if " " not in rule else ""
 
     timed = [one for one in held if one.asked_minutes]
     longest = max((one.seconds / 60 for one in timed), default=0.0)
     asked = max((one.asked_minutes for one in timed), default=0.0)
-    if asked > max(TOO_MUCH * longest, PETTY_MINUTES):
+    if asked > max(TOO_MUCH * longest, PETTY_MINUTES * max((one.jobs for one in timed), default=1)):
         yield (
             f"{rule}: asked for up to {asked:.0f} min and took at most {longest:.1f}; SLURM starts "
-            f"shorter jobs sooner: {setting('runtime', TIME_FLOOR_MINUTES + 2 * longest)} or a "
-            "higher flops_per_s in slurm/site.yaml"
+            f"shorter jobs sooner{setting('runtime', TIME_FLOOR_MINUTES + 2 * longest)}; a higher "
+            "flops_per_s in slurm/site.yaml shortens what all training asks for"
         )
     close = sum(one.seconds / 60 > TOO_CLOSE * one.asked_minutes for one in timed)
     if close:
@@ -162,12 +163,12 @@ def _advice(rule: str, held: list[Allocation]) -> Iterable[str]:
     if most > max(TOO_MUCH * need, need + PETTY_MB):
         yield (
             f"{rule}: asked for up to {most:.0f} MiB and used at most {need - SNAKEMAKE_MB:.0f} "
-            f"beside Snakemake's {SNAKEMAKE_MB}: {setting('mem_mb', 1.5 * need)}"
+            f"beside Snakemake's {SNAKEMAKE_MB}{setting('mem_mb', 1.5 * need)}"
         )
     if any(SNAKEMAKE_MB + one.memory_mb[0] > TOO_CLOSE * one.asked_mb for one in sized):
         yield (
             f"{rule}: came close to the memory that was asked for, with {need - SNAKEMAKE_MB:.0f} "
-            f"MiB beside Snakemake's {SNAKEMAKE_MB}: {setting('mem_mb', 1.5 * need)}"
+            f"MiB beside Snakemake's {SNAKEMAKE_MB}{setting('mem_mb', 1.5 * need)}"
         )
     idle = sum(bool(one.gpus) and 0 < one.utilisation < IDLE_GPU for one in held)
     if idle:
