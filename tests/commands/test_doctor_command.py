@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace import machine
+from scaletrace import cli, machine
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_a_sound_machine_without_slurm(folder):
     assert list((folder / "work").iterdir()) == []
 
 
-def test_what_is_wrong_comes_with_its_remedy(folder):
+def test_what_is_wrong_comes_with_its_remedy(folder, monkeypatch, capsys):
     with (folder / "requirements.lock").open("a", encoding="utf-8") as stream:
         stream.write("no-such-package==1.0\n")
     (folder / "work").write_text("in the way", encoding="utf-8")
@@ -56,6 +56,13 @@ def test_what_is_wrong_comes_with_its_remedy(folder):
     assert "pip install" in found["packages"]["remedy"]
     assert found["shared folder"]["good"] is False
     assert "all nodes can write" in found["shared folder"]["remedy"]
+    monkeypatch.setenv("PATH", str(folder / "commands"))
+    assert cli.main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    packages = lines.index("  ✗ packages: no-such-package missing (the lock says 1.0)")
+    assert lines[packages + 1] == "      pip install --requirement requirements.lock"
+    assert any(line.startswith("  ✓ scratch: ") for line in lines)
+    assert any(line.startswith("  - SLURM: none here") for line in lines)
 
 
 def test_a_remote_that_is_not_there(folder):

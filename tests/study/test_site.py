@@ -1,6 +1,7 @@
 """The site file, and what the SLURM profile makes of it."""
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def test_the_profile_works_without_a_site_file(tmp_path, monkeypatch):
     assert read_site() == Site()  # pyright: ignore[reportCallIssue]
 
 
-def test_the_site_reaches_the_profile(profile):
+def test_the_site_reaches_the_profile(profile, tmp_path):
+    (tmp_path / "table.yaml").write_text("partitions: {short: {max_runtime: 5}}", encoding="utf-8")
     found = profile(
         "account: 0815\npartition: gpu\nqos: fast\nconstraint: a100&ib\nreservation: course\n"
         "partitions: table.yaml\nlogs: /scratch/logs\npoll_seconds: 5\nwarning_seconds: 300\n"
@@ -84,6 +86,32 @@ def test_a_mistake_is_named_by_file_and_key(tmp_path, monkeypatch, line, said):
         read_site()
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "table.yaml: no such file"),
+        ("short: {max_runtime: 5}", "table.yaml: partitions: missing"),
+        ("partitions: {short: 5}", "partitions.short: found 5"),
+        ("partitions: {short: {max_hours: 5}}", "partitions: short: found max_hours; allowed are"),
+    ],
+)
+def test_a_mistake_in_the_partition_table_is_named(tmp_path, monkeypatch, content, said):
+    monkeypatch.chdir(tmp_path)
+    if content:
+        Path("table.yaml").write_text(content, encoding="utf-8")
+    Path("slurm").mkdir()
+    Path("slurm/site.yaml").write_text("partitions: table.yaml", encoding="utf-8")
+    with pytest.raises(BadInput, match=said):
+        read_site()
+
+
+def test_a_site_file_of_nothing_but_comments_is_the_example(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("slurm").mkdir()
+    shutil.copy(ROOT / "slurm/site.example.yaml", "slurm/site.yaml")
+    assert read_site() == Site()  # pyright: ignore[reportCallIssue]
+
+
 def test_the_example_names_every_key():
     text = (ROOT / "slurm/site.example.yaml").read_text(encoding="utf-8")
     assert [key for key in Site.model_fields if f"# {key}:" not in text] == []
@@ -94,6 +122,8 @@ def test_the_example_names_every_key():
     [
         (["snakemake", "--configfile", "config/mine.yaml", "-n"], "mine"),
         (["snakemake", "--configfile=config/mine.yaml"], "mine"),
+        (["snakemake", "--configfile", "config/mine.v2.yaml"], "mine-v2"),
+        (["snakemake", "--configfile", f"{'x' * 64}.yaml"], "x" * 50),
         (["snakemake"], "demo"),
     ],
 )

@@ -16,14 +16,13 @@ import time
 import uuid
 from typing import Any
 
-from scaletrace.cluster import partitions
 from scaletrace.machine import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
-from scaletrace.study.site import Site, read_site
+from scaletrace.study.site import Site, read_site, sacct_answers, table
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
 MARKS = {True: "✓", False: "✗", None: "-"}
-# Below this, a finished job may be forgotten before snakemake has asked for it, in seconds.
-JOB_AGE = 120
+# Snakemake asks less and less often while nothing ends, at last this far apart, in seconds.
+LONGEST_POLL = 180
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,17 +88,10 @@ def _cluster(site: Site) -> list[Check]:
         return [commands, Check("slurmctld", False, said, "SLURM_CONF or /etc/slurm/slurm.conf")]
     lines = [line.partition("=") for line in answer.stdout.splitlines()]
     settings = {name.strip(): value.strip() for name, _, value in lines}
-    status = site.status_command()
-    age = int(settings["MinJobAge"].split()[0])
     return [
         commands,
         Check("slurmctld", True, f"{settings['ClusterName']}, SLURM {settings['SLURM_VERSION']}"),
-        Check(
-            "status of jobs",
-            status == "sacct" or age >= JOB_AGE,
-            f"{status} answers; finished jobs are known for {age} s",
-            f"without accounting, MinJobAge has to be {JOB_AGE} s or more",
-        ),
+        _status_of_jobs(site, int(settings["MinJobAge"].split()[0])),
         Check(
             "preemption",
             "CANCEL" not in settings["PreemptMode"],
@@ -111,14 +103,28 @@ def _cluster(site: Site) -> list[Check]:
     ]
 
 
+def _status_of_jobs(site: Site, age: int) -> Check:
+    """Look at what answers how jobs are; `age` is how long SLURM knows finished ones, seconds."""
+    name = "status of jobs"
+    if site.status_command() == "sacct":
+        remedy = "slurm/site.yaml: status: squeue, for this cluster keeps no accounts"
+        answers = sacct_answers()
+        found = "sacct answers" if answers else "sacct does not answer"
+        return Check(name, answers, found, remedy)
+    # Snakemake turns to sacct, here or not, where three polls are longer than that.
+    needed = max(LONGEST_POLL, 3 * site.poll_seconds)
+    return Check(
+        name,
+        age >= needed,
+        f"squeue answers; finished jobs are known for {age} s",
+        f"snakemake may ask too late: MinJobAge has to be {needed} s or more without accounting"
+        + ("; or poll_seconds smaller in slurm/site.yaml" if needed > LONGEST_POLL else ""),
+    )
+
+
 def _partitions(site: Site) -> Check:
     there = set(_ask("sinfo", "--noheader", "--format", "%R").stdout.split())
-    wanted = {site.partition} if site.partition else set()
-    if site.partitions:
-        if not site.partitions.is_file():
-            remedy = "slurm/site.yaml: partitions: the path of a partition table"
-            return Check("partitions", False, f"{site.partitions}: no such file", remedy)
-        wanted |= set(partitions(site.partitions))
+    wanted = {site.partition} if site.partition else set(table(site.partitions))
     unknown, sound = sorted(wanted - there), sorted(wanted or there)
     return Check(
         "partitions",
@@ -133,7 +139,7 @@ def _compute_node(site: Site, gpu: bool, wait: int) -> tuple[str, list[Check]]:
     token = f".doctor-{uuid.uuid4().hex}"
     options = {
         "account": site.account,
-        "partition": site.partition,
+        "partition": site.partition or ",".join(table(site.partitions)),
         "qos": site.qos,
         "constraint": site.constraint,
         "reservation": site.reservation,

@@ -86,6 +86,8 @@ def read(path: Path, model: type[Model], keys: str) -> Model:
         raise BadInput(f"{path}: cannot be read as UTF-8 text ({error})") from None
     try:
         content = yaml.load(text, _Loader)
+        # A file of nothing but comments.
+        content = {} if content is None else content
     except (yaml.YAMLError, ValueError) as error:
         raise BadInput(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

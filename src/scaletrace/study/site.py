@@ -1,11 +1,13 @@
 """The site file: what one cluster needs to know besides the profile, `slurm/site.yaml`."""
 
+import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scaletrace.study.fields import Count, Positive, Section
 from scaletrace.study.reading import read
@@ -73,14 +75,44 @@ class Site(Section):
 
     def status_command(self) -> str:
         """Return `sacct` where the cluster keeps accounts, and `squeue` elsewhere."""
-        if self.status is not None:
-            return self.status
-        command = ["sacct", "--allocations", "--noheader", "--starttime", "now"]
-        try:
-            asked = subprocess.run(command, capture_output=True, timeout=PATIENCE)
-        except (OSError, subprocess.TimeoutExpired):
-            return "squeue"
-        return "squeue" if asked.returncode else "sacct"
+        return self.status or ("sacct" if sacct_answers() else "squeue")
+
+
+def sacct_answers() -> bool:
+    """Tell whether the cluster keeps accounts of its jobs."""
+    command = ["sacct", "--allocations", "--noheader", "--starttime", "now"]
+    try:
+        return not subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+class Table(Section):
+    """A partition table: what each partition gives, in the words of snakemake's SLURM plugin."""
+
+    partitions: dict[str, dict[str, Any]] = Field(min_length=1)
+
+    @field_validator("partitions")
+    @classmethod
+    def _known(cls, partitions: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        from snakemake_executor_plugin_slurm.partitions import PartitionLimits
+
+        known = {field.name for field in dataclasses.fields(PartitionLimits)} | {"cluster"}
+        for name, limits in partitions.items():
+            if unknown := sorted(limits.keys() - known):
+                raise ValueError(
+                    f"{name}: found {', '.join(unknown)}; allowed are {', '.join(sorted(known))}"
+                )
+        return partitions
+
+
+def table(path: Path | None) -> list[str]:
+    """Return the partitions of a partition table; none without a table.
+
+    Raises:
+        BadInput: a line per mistake, with the file, the key and what is allowed.
+    """
+    return list(read(path, Table, keys=KEYS).partitions) if path else []
 
 
 def read_site(path: Path = SITE) -> Site:
@@ -89,7 +121,10 @@ def read_site(path: Path = SITE) -> Site:
     Raises:
         BadInput: a line per mistake, with the file, the key and what is allowed.
     """
-    return read(path, Site, keys=KEYS) if path.exists() else Site()  # pyright: ignore[reportCallIssue]
+    site = read(path, Site, keys=KEYS) if path.exists() else Site()  # pyright: ignore[reportCallIssue]
+    # Snakemake's plugin would end with a traceback at a table that it does not understand.
+    table(site.partitions)
+    return site
 
 
 def job_prefix(argv: list[str] | None = None) -> str:
@@ -98,5 +133,7 @@ def job_prefix(argv: list[str] | None = None) -> str:
     for place, word in enumerate(argv):
         name, _, value = word.partition("=")
         if name in ("--configfile", "--configfiles"):
-            return Path(value or "".join(argv[place + 1 : place + 2])).stem
+            stem = Path(value or "".join(argv[place + 1 : place + 2])).stem
+            # All that the plugin takes.
+            return re.sub(r"[^A-Za-z0-9_-]", "-", stem)[:50]
     return "demo"
