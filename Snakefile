@@ -24,7 +24,7 @@ localrules:
 
 
 onstart:
-    require_possible_or_exit(workflow)
+    ROOM.update(require_possible_or_exit(workflow))
 
 
 onsuccess:

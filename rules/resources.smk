@@ -1,9 +1,20 @@
+from scaletrace.cluster import Room
 from scaletrace.lineage.observed import known_pace
 from scaletrace.study.cost import mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
 
 # What each job asks a scheduler for: its estimate with room to spare, and more after a failure.
 ESTIMATES = Estimates(PLAN, known_pace(PLAN), RAW_FILES)
+# How far the cluster lets a job grow, by its wildcards; known when jobs are about to be submitted.
+ROOM = {}
+
+
+def minutes_times(wildcards, attempt):
+    return min(attempt, ROOM.get(frozenset(wildcards.items()), Room()).minutes)
+
+
+def memory_times(wildcards, attempt):
+    return min(attempt, ROOM.get(frozenset(wildcards.items()), Room()).memory)
 
 
 # The trial or run that a job trains, and on how many tokens; a trunk's is its longest run.
@@ -22,12 +33,15 @@ def trained(wildcards):
 def training_minutes(wildcards, attempt):
     run, tokens = trained(wildcards)
     seconds = ESTIMATES.training_seconds(run.size, tokens, run.batch_tokens)
-    return minutes_to_ask(seconds, attempt)
+    return minutes_to_ask(seconds, minutes_times(wildcards, attempt))
 
 
 def training_mb(wildcards, attempt):
     run, _ = trained(wildcards)
-    return mb_to_ask(ESTIMATES.training_mb(run.size, run.batch_tokens), attempt)
+    return mb_to_ask(
+        ESTIMATES.training_mb(run.size, run.batch_tokens),
+        memory_times(wildcards, attempt),
+    )
 
 
 # Processes that train one model together have a core each, and a GPU each where the study has.
@@ -45,20 +59,20 @@ def evaluation_gpus(wildcards):
 
 def evaluation_minutes(wildcards, attempt):
     seconds = ESTIMATES.evaluation_seconds(PLAN.runs[wildcards.run])
-    return minutes_to_ask(seconds, attempt)
+    return minutes_to_ask(seconds, minutes_times(wildcards, attempt))
 
 
 def text_minutes(wildcards, attempt):
-    return minutes_to_ask(ESTIMATES.text_seconds(), attempt)
+    return minutes_to_ask(ESTIMATES.text_seconds(), minutes_times(wildcards, attempt))
 
 
 def text_mb(wildcards, attempt):
-    return mb_to_ask(ESTIMATES.text_mb(), attempt)
+    return mb_to_ask(ESTIMATES.text_mb(), memory_times(wildcards, attempt))
 
 
 def analysis_minutes(wildcards, attempt):
-    return minutes_to_ask(ANALYSIS_SECONDS, attempt)
+    return minutes_to_ask(ANALYSIS_SECONDS, minutes_times(wildcards, attempt))
 
 
 def analysis_mb(wildcards, attempt):
-    return mb_to_ask(ANALYSIS_MB, attempt)
+    return mb_to_ask(ANALYSIS_MB, memory_times(wildcards, attempt))

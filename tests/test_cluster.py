@@ -32,6 +32,10 @@ def need(partition=None, **asked):
     return cluster.Need("anneal d8-l1", partition, **amounts)
 
 
+def refusal(wanted, there, table):
+    return cluster.refusal(wanted, cluster.reachable(wanted, there, table))
+
+
 @pytest.mark.parametrize(
     ("asked", "table", "said"),
     [
@@ -47,9 +51,27 @@ def need(partition=None, **asked):
     ],
 )
 def test_what_could_never_run_is_refused_with_the_limit(asked, table, said):
-    found = cluster.refusal(need(**asked), cluster.parse(SAID), table)
+    found = refusal(need(**asked), cluster.parse(SAID), table)
     assert found is None if said is None else found and said in found
 
 
 def test_a_cluster_that_does_not_answer_refuses_nothing():
-    assert cluster.refusal(need(memory_mb=10**9), [], []) is None
+    assert refusal(need(memory_mb=10**9), [], []) is None
+    assert cluster.room(need(), []) == cluster.Room()
+
+
+@pytest.mark.parametrize(
+    ("asked", "table", "times"),
+    [
+        ({}, [], (1.5, 6)),
+        # The long partition's large nodes.
+        ({}, ["short", "long"], (288, 64)),
+        # What no node has, or all of a node, has no room.
+        ({"minutes": 15, "memory_mb": 6000}, [], (1, 1)),
+        ({"gpus": 9}, [], (math.inf, math.inf)),
+    ],
+)
+def test_later_attempts_grow_as_far_as_a_node_allows(asked, table, times):
+    wanted = need(**asked)
+    found = cluster.room(wanted, cluster.reachable(wanted, cluster.parse(SAID), table))
+    assert (found.minutes, found.memory) == times

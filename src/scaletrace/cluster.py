@@ -6,10 +6,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import yaml
+from scaletrace.study.site import table
 
 PATIENCE = 30
 
@@ -38,7 +37,15 @@ class Need:
     minutes: int
 
 
-# Attribute of both, and the words for an amount of it.
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """How many times its time and its memory a submission could have."""
+
+    minutes: float = math.inf
+    memory: float = math.inf
+
+
+# Attribute of nodes and needs, and the words for an amount of it.
 AMOUNTS = {
     "memory_mb": "{:,.0f} MB",
     "cpus": "{:,.0f} CPUs",
@@ -101,52 +108,77 @@ def need(job: Any) -> Need:
     )
 
 
-def refusal(need: Need, there: list[Nodes], table: Iterable[str]) -> str | None:
-    """Return why no node could ever run a submission, and None where one could.
+def reachable(need: Need, there: list[Nodes], partitions: Iterable[str]) -> list[Nodes]:
+    """Return the nodes that a submission may go to, whether they suffice or not.
 
     Args:
         need: what it asks for.
         there: the cluster's nodes.
-        table: partitions that jobs are distributed over; none to send all to the default one.
+        partitions: that jobs are distributed over; none to send all to the default one.
     """
-    partitions = [need.partition] if need.partition else list(table)
-    fitting = [node for node in there if node.partition in partitions] or [
-        node for node in there if node.default or node.partition in partitions
+    wanted = [need.partition] if need.partition else list(partitions)
+    return [node for node in there if node.partition in wanted] or [
+        node for node in there if node.default or node.partition in wanted
     ]
-    if not fitting or any(
-        all(getattr(need, name) <= getattr(node, name) for name in AMOUNTS) for node in fitting
-    ):
+
+
+def able(need: Need, nodes: list[Nodes]) -> list[Nodes]:
+    """Return the nodes that give all that a submission asks for."""
+    return [
+        node
+        for node in nodes
+        if all(getattr(need, name) <= getattr(node, name) for name in AMOUNTS)
+    ]
+
+
+def refusal(need: Need, nodes: list[Nodes]) -> str | None:
+    """Return why none of the nodes could ever run a submission, and None where one could."""
+    if not nodes or able(need, nodes):
         return None
-    where = f"partition {' and '.join(sorted({node.partition for node in fitting}))}"
+    where = f"partition {' and '.join(sorted({node.partition for node in nodes}))}"
     for name, words in AMOUNTS.items():
-        asked, most = getattr(need, name), max(getattr(node, name) for node in fitting)
+        asked, most = getattr(need, name), max(getattr(node, name) for node in nodes)
         if asked > most:
             return f"{need.name}: needs {words.format(asked)}; {where} gives {words.format(most)}"
     together = ", ".join(words.format(getattr(need, name)) for name, words in AMOUNTS.items())
     return f"{need.name}: needs {together}; no node of {where} gives all of that"
 
 
-def require_possible_or_exit(workflow: Any) -> None:
+def room(need: Need, nodes: list[Nodes]) -> Room:
+    """Return how far the later attempts of a submission may grow, before they would wait for ever.
+
+    The node with the longest time limit tells, of those that could run the first attempt.
+    """
+    fitting = able(need, nodes)
+    if not fitting:
+        return Room()
+    most = max(fitting, key=lambda node: (node.minutes, node.memory_mb))
+    return Room(most.minutes / max(1, need.minutes), most.memory_mb / max(1, need.memory_mb))
+
+
+def require_possible_or_exit(workflow: Any) -> dict[frozenset[tuple[str, str]], Room]:
     """End with one line per submission that no node of the cluster could ever run.
 
     Args:
         workflow: Snakemake's, about to start; nothing is asked where jobs run on this machine.
+
+    Returns:
+        How far the later attempts of the submissions may grow, by the wildcards of their jobs.
     """
     if not workflow.non_local_exec:
-        return
-    table = partitions(getattr(workflow.executor_settings, "partition_config", None))
+        return {}
+    partitions = table(getattr(workflow.executor_settings, "partition_config", None))
     there = nodes()
     dag = workflow.dag
     waiting = [job for job in dag.needrun_jobs() if not job.is_local]
-    submissions = dict.fromkeys(dag.get_job_group(job) or job for job in waiting)
-    refusals = [refusal(need(job), there, table) for job in submissions]
-    if lines := [line for line in refusals if line]:
+    lines, rooms = [], {}
+    for submission in dict.fromkeys(dag.get_job_group(job) or job for job in waiting):
+        asked = need(submission)
+        within = reachable(asked, there, partitions)
+        lines.append(refusal(asked, within))
+        for job in getattr(submission, "jobs", [submission]):
+            rooms[frozenset(job.wildcards.items())] = room(asked, within)
+    if lines := [line for line in lines if line]:
         print("\n".join(["nothing was submitted, for this would wait for ever:", *lines]))
         sys.exit(1)
-
-
-def partitions(table: Path | None) -> list[str]:
-    """Return the partitions of a partition table; none without a table."""
-    if table is None:
-        return []
-    return list(yaml.safe_load(table.read_text(encoding="utf-8"))["partitions"])
+    return rooms

@@ -66,11 +66,13 @@ def test_the_assumed_pace_of_a_core_is_a_real_ones(flops_per_token, layers, batc
 
 
 def test_a_later_attempt_asks_for_more():
-    first, second = cost.minutes_to_ask(600), cost.minutes_to_ask(600, attempt=2)
+    first, second = cost.minutes_to_ask(600), cost.minutes_to_ask(600, times=2)
     assert first == cost.TIME_FLOOR_MINUTES + 30
     assert second == 2 * first
+    # As far as a limit of 15 minutes allows.
+    assert cost.minutes_to_ask(20, times=15 / 11) == 15
     assert cost.mb_to_ask(600) == 1300
-    assert cost.mb_to_ask(600, attempt=2) == 2600
+    assert cost.mb_to_ask(600, times=2) == 2600
 
 
 def test_memory_grows_with_parameters_rows_and_vocabulary():

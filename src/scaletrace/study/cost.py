@@ -136,15 +136,26 @@ def training_mb(
     return BASE_MB[device] + math.ceil((state + (passing if device == "cpu" else 0)) / 2**20)
 
 
-def minutes_to_ask(seconds: float, attempt: int = 1) -> int:
-    """Return the time limit in minutes for a job of estimated length; a later attempt gets more."""
-    return attempt * (TIME_FLOOR_MINUTES + math.ceil(TIME_FACTOR * seconds / 60))
+def minutes_to_ask(seconds: float, times: float = 1) -> int:
+    """Return the time limit in minutes for a job of estimated length; a later attempt's is longer.
+
+    Args:
+        seconds: the estimate.
+        times: so many times what a first attempt asks for.
+    """
+    first = TIME_FLOOR_MINUTES + math.ceil(TIME_FACTOR * seconds / 60)
+    return _floor(times * first)
 
 
-def mb_to_ask(estimate: float, attempt: int = 1) -> int:
-    """Return the memory limit in MiB for an estimated need; a later attempt gets more."""
+def mb_to_ask(estimate: float, times: float = 1) -> int:
+    """Return the memory limit in MiB for an estimated need; a later attempt's is larger."""
     needed = SNAKEMAKE_MB + MEMORY_FACTOR * estimate
-    return attempt * MEMORY_STEP_MB * math.ceil(needed / MEMORY_STEP_MB)
+    return _floor(times * MEMORY_STEP_MB * math.ceil(needed / MEMORY_STEP_MB))
+
+
+def _floor(amount: float) -> int:
+    """Return the whole part, of 14.999… from 15 / 11 x 11 the 15 that is meant."""
+    return math.floor(amount + 1e-6)
 
 
 def text_seconds(size: int) -> float:
