@@ -84,8 +84,9 @@ def _cluster(site: Site) -> list[Check]:
     )
     answer = _ask("scontrol", "show", "config")
     if answer.returncode:
-        said = answer.stderr.strip()[:200]
-        return [commands, Check("slurmctld", False, said, "SLURM_CONF or /etc/slurm/slurm.conf")]
+        said = (answer.stderr.strip() or "scontrol fails").splitlines()[0][:200]
+        remedy = "export SLURM_CONF=the cluster's slurm.conf, or ask whether slurmctld is down"
+        return [commands, Check("slurmctld", False, said, remedy)]
     lines = [line.partition("=") for line in answer.stdout.splitlines()]
     settings = {name.strip(): value.strip() for name, _, value in lines}
     return [
