@@ -23,8 +23,8 @@ if WORKER:
     # Tests that run side by side kill nodes: each has a cluster of its own.
     os.environ["SCALETRACE_BOX"] = f"/tmp/scaletrace-box-{os.getuid()}-{WORKER}"
     os.environ["SCALETRACE_BOX_PORT"] = str(17827 + 10 * int(WORKER.removeprefix("gw")))
-LONG = "d32-l2-s0-600k"
-LONGER = "d32-l2-s0-1.6M"
+LONG = "d32-l2-s0-300k"
+LONGER = "d32-l2-s0-1.2M"
 BRIEF = "d32-l2-s0-8k"
 
 
@@ -139,6 +139,11 @@ def circumstances(clone, run=LONG):
 def slurm_jobs(clone, run=LONG):
     """The SLURM jobs that began a run, in their order."""
     return [attempt["slurm_job"] for attempt in circumstances(clone, run)["attempts"]]
+
+
+def stopped(clone, run=LONG):
+    """Why each attempt but the last ended."""
+    return [attempt.get("problem") for attempt in circumstances(clone, run)["attempts"][:-1]]
 
 
 def seams(clone, run=LONG):

@@ -26,6 +26,8 @@ def test_the_box_is_sound_seen_from_here_and_from_a_node(clone):
     ("line", "place", "name"),
     [
         ("partition: nowhere", "cluster", "partitions"),
+        ("poll_seconds: 900", "cluster", "status of jobs"),
+        ("status: sacct", "cluster", "status of jobs"),
         ("constraint: unknown", "compute node", "a short job"),
     ],
 )
@@ -36,3 +38,13 @@ def test_a_site_file_that_does_not_fit_the_cluster(clone, line, place, name):
     (wrong,) = [check for check in places[place] if check["good"] is False]
     assert wrong["name"] == name
     assert wrong["remedy"]
+
+
+def test_a_cluster_that_does_not_answer(clone, monkeypatch):
+    monkeypatch.setenv("SLURM_CONF", "/nowhere/slurm.conf")
+    code, places = findings(clone)
+    assert code == 1
+    (wrong,) = [check for check in places["cluster"] if check["good"] is False]
+    assert wrong["name"] == "slurmctld"
+    assert "SLURM_CONF" in wrong["remedy"]
+    assert not any(place.startswith("compute node") for place in places)

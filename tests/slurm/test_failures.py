@@ -29,7 +29,7 @@ def test_a_job_that_always_fails_is_tried_three_times_and_then_excluded(clone):
     sizes = "\n  ".join(f"d{width}-l1: {{width: {width}, layers: 1, heads: 1}}" for width in widths)
     for old, new in (
         (size, sizes),
-        ("[8_000, 600_000, 1_600_000]", "[8_000]"),
+        ("[8_000, 300_000, 1_200_000]", "[8_000]"),
         ("seeds: [0,", "seeds: [0]  # ["),
         ("[power_d]", "[power_n]"),
     ):
@@ -96,16 +96,19 @@ def runs_folder(clone):
 
 
 @pytest.mark.parametrize(
-    ("before", "sentence", "after"),
+    ("before", "sentence", "after", "limits"),
     [
-        (None, "No space left on device", "size=50m"),
-        ("ro", "Read-only file system", "rw,size=50m"),
+        # The second attempt asks for no more than the partition gives, or it would wait for ever.
+        (None, "No space left on device", "size=50m", ["00:11:00", "00:15:00"]),
+        ("ro", "Read-only file system", "rw,size=50m", ["00:11:00"]),
     ],
 )
 def test_a_full_or_read_only_folder_is_one_sentence(
-    clone, prepared, tmp_path, runs_folder, before, sentence, after
+    clone, prepared, tmp_path, runs_folder, before, sentence, after, limits
 ):
-    driver = Driver(clone, model(BRIEF), "--retries", "0")
+    with (clone.folder / "slurm/site.yaml").open("w") as site:
+        site.write("partition: short\npoll_seconds: 2\n")
+    driver = Driver(clone, model(BRIEF), "--retries", str(len(limits) - 1))
     if before:
         # At the moment of writing: the job's draft folder is there and nothing is put in place.
         until(lambda: list(runs_folder.glob("*/.draft-*")), driver.said)
@@ -118,6 +121,9 @@ def test_a_full_or_read_only_folder_is_one_sentence(
     subprocess.run(["mount", "-o", f"remount,{after}", runs_folder], check=True)
     again = Driver(clone, model(BRIEF))
     assert again.finish() == 0, again.said()
+    *failed, _ = circumstances(clone, BRIEF)["attempts"]
+    assert all(sentence in attempt["problem"] for attempt in failed)
+    assert [job_facts(attempt["slurm_job"])["TimeLimit"] for attempt in failed] == limits
     undisturbed = prepared.copied(tmp_path / "undisturbed")
     here(undisturbed, model(BRIEF))
     assert weights(clone, BRIEF) == weights(undisturbed, BRIEF)
