@@ -142,6 +142,14 @@ def test_a_part_that_is_not_there_is_answered_with_those_that_are(inside, capsys
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("point", ["N=1,N=2", "M=1", "N=many"])
+def test_a_point_that_is_none_is_bad_input(capsys, point):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["trace", str(FIGURES / "loss_vs_params.pdf"), "--point", point])
+    assert ended.value.code == 2
+    assert f"--point: found '{point.split(',')[-1]}'; " in capsys.readouterr().err
+
+
 def test_a_picture_that_was_edited_still_traces_and_is_told_apart(inside, tmp_path):
     picture = tmp_path / "edited.svg"
     text = (FIGURES / "residuals.svg").read_text(encoding="utf-8")

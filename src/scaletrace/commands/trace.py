@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def _point(text: str) -> dict[str, float]:
-    point = {}
+    point: dict[str, float] = {}
     for word in text.split(","):
         axis, _, value = word.partition("=")
-        if axis not in ("N", "D"):
+        if axis not in ("N", "D") or axis in point:
             raise argparse.ArgumentTypeError(f"found {word!r}; give N=NUMBER, D=NUMBER or both")
         try:
             point[axis] = float(value)

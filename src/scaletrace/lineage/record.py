@@ -100,7 +100,8 @@ def _cached(job: dict[str, Any], in_git: set[str]) -> set[str]:
 
 
 def _unfinished(found: list[graph.Output]) -> list[str]:
-    return [f"{output.path}: {output.status}" for output in graph.unfinished(found)]
+    why = {"ok": "sound, but something that it rests on is not"}
+    return [f"{o.path}: {why.get(o.status, o.status)}" for o in graph.unfinished(found)]
 
 
 def _root(
