@@ -19,7 +19,10 @@ report: "workflow/report/study.rst"
 # Seconds of work on small files: done where snakemake runs, without queueing.
 localrules:
     all,
+    tune,
     observe,
+    fit,
+    figures,
     timings,
 
 

@@ -1,10 +1,10 @@
 from scaletrace.cluster import Room
-from scaletrace.lineage.observed import known_pace
 from scaletrace.study.cost import mb_to_ask, minutes_to_ask
-from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
+from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS
+from scaletrace.workflow import estimates_or_exit
 
 # What each job asks a scheduler for: its estimate with room to spare, and more after a failure.
-ESTIMATES = Estimates(PLAN, known_pace(PLAN), RAW_FILES)
+ESTIMATES = estimates_or_exit(PLAN, RAW_FILES)
 # How far the cluster lets a job grow, by its wildcards; known when jobs are about to be submitted.
 ROOM = {}
 

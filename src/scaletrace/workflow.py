@@ -7,6 +7,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage.fingerprint import fingerprint
+from scaletrace.lineage.observed import known_pace
 from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
 from scaletrace.study.estimates import Estimates
@@ -64,6 +65,15 @@ def open_plan_or_exit(
     """Return what `open_plan` does; end with the message alone and exit code 2 if it cannot."""
     try:
         return open_plan(study_file(configfiles, config))
+    except BadInput as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2)
+
+
+def estimates_or_exit(plan: Plan, raw_files: list[str]) -> Estimates:
+    """Return what jobs are estimated to take; end as above where the site file is wrong."""
+    try:
+        return Estimates(plan, known_pace(plan), raw_files)
     except BadInput as problem:
         print(problem, file=sys.stderr)
         sys.exit(2)

@@ -102,3 +102,15 @@ def test_an_edited_law_reruns_fits_and_figures_and_nothing_before(clone):
 @pytest.mark.parametrize("name", ["Snakefile", "workflow/Snakefile"])
 def test_both_snakefiles_find_the_study_finished(clone, name):
     assert "Nothing to be done" in clone.snakemake("--dry-run", "--snakefile", name).stdout
+
+
+def test_a_mistake_in_the_site_file_is_one_sentence(clone):
+    site = clone.folder / "slurm/site.yaml"
+    site.write_text("acount: x\n", encoding="utf-8")
+    try:
+        done = clone.snakemake("--dry-run", check=False)
+    finally:
+        site.unlink()
+    assert done.returncode == 2
+    assert "slurm/site.yaml: acount: unknown key" in done.stderr
+    assert "resources.smk" not in done.stderr

@@ -11,9 +11,9 @@ PATIENCE_SECONDS = 20
 QUEUE_FORMAT = "%i|%T|%N|%r|%k"
 ACCOUNT_FIELDS = ("JobIDRaw", "State", "ElapsedRaw", "TotalCPU", "MaxRSS", "ReqMem", "TimelimitRaw")
 MEMORY_UNITS = {"": 1 / 2**20, "K": 1 / 2**10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
-# The groups of slurm/config.yaml that are no runs, and the rules that share submissions.
-STAGES = ("text", "analysis")
-RULES = "corpus|vocab|tokenize|anneal|evaluate|fit|figures"
+# The group of slurm/config.yaml that is no run, and the rules that share submissions.
+TEXT = "text"
+RULES = "corpus|vocab|tokenize|anneal|evaluate"
 GROUP = re.compile(rf"(.+?)_((?:{RULES})(?:_(?:{RULES}))*)")
 
 
@@ -86,13 +86,13 @@ def queue() -> list[Queued]:
 def names(queued: Queued) -> list[str]:
     """Return the jobs that a submission stands for, each as its rule and the rest of its name.
 
-    A group's comment is rule_GROUP_RULE_RULE, where the group is a run's name or a stage's.
+    A group's comment is rule_GROUP_RULE_RULE, where the group is a run's name or `text`.
     """
     rule, _, values = queued.name.removeprefix("rule_").partition("_wildcards_")
     group = GROUP.fullmatch(rule)
     if values or not group:
         return [f"{rule} {values}"]
-    run = "" if group[1] in STAGES else group[1]
+    run = "" if group[1] == TEXT else group[1]
     return [f"{rule} {run}" for rule in group[2].split("_")]
 
 
