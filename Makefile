@@ -21,7 +21,7 @@ test: $(BIN)/ready
 test-slurm: $(BIN)/ready
 	@tests/slurm/cluster installed
 	OMP_NUM_THREADS=1 pytest -m slurm -v tests/slurm/test_study.py
-	OMP_NUM_THREADS=1 pytest -m slurm -v -n 2 --dist loadfile tests/slurm \
+	OMP_NUM_THREADS=1 pytest -m slurm -v -n 3 --dist loadfile tests/slurm \
 		--ignore tests/slurm/test_study.py
 
 $(BIN)/ready: requirements.lock pyproject.toml
