@@ -9,6 +9,7 @@ from scaletrace.lineage import records
 from tests.workflow.conftest import findings_by_file
 
 RESULTS = Path("results/tiny")
+TAMPERINGS, AT_ONCE = 300, 6
 
 
 def artifacts():
@@ -44,8 +45,8 @@ def leaves(value, name=""):
 
 
 def tampered_bytes(paths, chance):
-    """Change one random byte in each of three random files; return their names and contents."""
-    chosen = {path: path.read_bytes() for path in chance.sample(paths, 3)}
+    """Change one random byte in each of some random files; return their names and contents."""
+    chosen = {path: path.read_bytes() for path in chance.sample(paths, AT_ONCE)}
     for path, content in chosen.items():
         changed = bytearray(content)
         changed[chance.randrange(len(content))] ^= chance.randrange(1, 256)
@@ -54,10 +55,10 @@ def tampered_bytes(paths, chance):
 
 
 def tampered_lock(text, chance):
-    """Change three random values of dvc.lock in different stages; return where they stand."""
+    """Change random values of dvc.lock in different stages; return where they stand."""
     content = yaml.load(text, yaml.CSafeLoader)
     chosen = {}
-    while len(chosen) < 3:
+    while len(chosen) < AT_ONCE:
         holder, key, name = chance.choice(list(leaves(content)))
         if name not in chosen:
             chosen[name] = holder[key] = mutated(holder[key], chance)
@@ -66,11 +67,11 @@ def tampered_lock(text, chance):
 
 
 def test_every_byte_and_every_value_counts(damaged, recorded_jobs):
-    """300 tamperings, three at a time: each is named, and nothing is when all are undone."""
+    """Each of many tamperings is named, and nothing is when all are undone."""
     chance, lock = random.Random(0), Path("dvc.lock")
     kinds, text = [artifacts(), vouchers(), None], lock.read_bytes()
     assert findings_by_file(recorded_jobs) == {}
-    for trial in range(100):
+    for trial in range(TAMPERINGS // AT_ONCE):
         paths = kinds[trial % 3]
         if paths is None:
             places, undo = tampered_lock(text, chance), {lock: text}
