@@ -34,20 +34,20 @@ def test_beside_an_orphan_of_a_dead_slurmd_nobody_trains(clone, reference):
 
 
 def test_after_a_killed_driver_no_two_jobs_train_one_run(clone, reference):
-    driver = Driver(clone, model())
-    first = driver.trains()
+    driver = Driver(clone, model(LONGER))
+    first = driver.trains(LONGER)
     driver.process.send_signal(signal.SIGKILL)
     driver.process.wait()
     clone.run("snakemake", "--unlock", "--configfile", "config/faults.yaml")
-    again = Driver(clone, model())
+    again = Driver(clone, model(LONGER))
     assert again.finish() == 0, again.said()
-    jobs = slurm_jobs(clone)
+    jobs = slurm_jobs(clone, LONGER)
     assert len(jobs) == 2
     assert jobs[0] == first != jobs[1]
     # The second waited for the first and took what it had made.
-    assert seams(clone) == []
-    assert circumstances(clone)["measured"]["processes"][0]["slurm_job"] == first
-    assert weights(clone) == weights(reference)
+    assert seams(clone, LONGER) == []
+    assert circumstances(clone, LONGER)["measured"]["processes"][0]["slurm_job"] == first
+    assert weights(clone, LONGER) == weights(reference, LONGER)
     assert not queue()
 
 
