@@ -23,7 +23,7 @@ if WORKER:
     # Tests that run side by side kill nodes: each has a cluster of its own.
     os.environ["SCALETRACE_BOX"] = f"/tmp/scaletrace-box-{os.getuid()}-{WORKER}"
     os.environ["SCALETRACE_BOX_PORT"] = str(17827 + 10 * int(WORKER.removeprefix("gw")))
-LONG = "d32-l2-s0-300k"
+LONG = "d32-l2-s0-600k"
 LONGER = "d32-l2-s0-1.2M"
 BRIEF = "d32-l2-s0-8k"
 

@@ -29,7 +29,7 @@ def test_a_job_that_always_fails_is_tried_three_times_and_then_excluded(clone):
     sizes = "\n  ".join(f"d{width}-l1: {{width: {width}, layers: 1, heads: 1}}" for width in widths)
     for old, new in (
         (size, sizes),
-        ("[8_000, 300_000, 1_200_000]", "[8_000]"),
+        ("[8_000, 600_000, 1_200_000]", "[8_000]"),
         ("seeds: [0,", "seeds: [0]  # ["),
         ("[power_d]", "[power_n]"),
     ):
