@@ -1,7 +1,9 @@
 """What the Snakefile asks of the package: the plan of the study, and the words of a job."""
 
+import contextlib
 import functools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,24 +61,27 @@ def study_file(configfiles: list[Path], config: dict[str, Any]) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
+@contextlib.contextmanager
+def _bad_input_ends() -> Iterator[None]:
+    try:
+        yield
+    except BadInput as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2)
+
+
 def open_plan_or_exit(
     configfiles: list[Path], config: dict[str, Any]
 ) -> tuple[Plan, dict[str, str], list[str]]:
     """Return what `open_plan` does; end with the message alone and exit code 2 if it cannot."""
-    try:
+    with _bad_input_ends():
         return open_plan(study_file(configfiles, config))
-    except BadInput as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(2)
 
 
 def estimates_or_exit(plan: Plan, raw_files: list[str]) -> Estimates:
     """Return what jobs are estimated to take; end as above where the site file is wrong."""
-    try:
+    with _bad_input_ends():
         return Estimates(plan, known_pace(plan), raw_files)
-    except BadInput as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(2)
 
 
 def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
