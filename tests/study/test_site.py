@@ -56,7 +56,7 @@ def test_the_site_reaches_the_profile(profile, tmp_path):
 def test_what_the_site_does_not_say_is_not_asked_for(profile):
     found = profile("{}")
     assert set(found["default-resources"]) == {"runtime", "mem_mb", "slots", "slurm_extra"}
-    assert "set-resources" not in found
+    assert found["set-resources"] == {rule: {"slots": 0} for rule in ("tune", "fit", "figures")}
     assert "slurm-partition-config" not in found
 
 

@@ -65,13 +65,22 @@ class Site(Section):
         return dict.fromkeys(rules, "{run}" if alone else "training")
 
     def components(self) -> dict[str, int]:
-        """Return how many packs of a group share a submission; of fits and figures all do."""
-        return {**dict.fromkeys(self.groups().values(), self.together), "analysis": 1000}
+        """Return how many packs of a group share a submission."""
+        return dict.fromkeys(self.groups().values(), self.together)
 
-    def shares(self) -> dict[str, dict[str, int | str]]:
-        """Return what the jobs of each rule of training ask for where GPUs are shared."""
-        asked: dict[str, int | str] = {"gpu": 0, "gres": repr(self.gpu_share)}
-        return dict.fromkeys(("trial", "pretrain", "anneal", "evaluate"), asked)
+    def asked(self) -> dict[str, dict[str, int | str]]:
+        """Return what rules ask for that does not follow from their estimates.
+
+        Local jobs share no submission, so that they run side by side; and where GPUs are shared,
+        training asks for a part of one.
+        """
+        asked: dict[str, dict[str, int | str]] = {
+            rule: {"slots": 0} for rule in ("tune", "fit", "figures")
+        }
+        if self.gpu_share:
+            for rule in ("trial", "pretrain", "anneal", "evaluate"):
+                asked[rule] = {"gpu": 0, "gres": repr(self.gpu_share)}
+        return asked
 
     def status_command(self) -> str:
         """Return `sacct` where the cluster keeps accounts, and `squeue` elsewhere."""
