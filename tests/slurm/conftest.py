@@ -55,14 +55,17 @@ def box():
     """The cluster, which is left as it was found."""
     ran = subprocess.run([CLUSTER, "status"], capture_output=True).returncode == 0
     cluster("up")
-    before = dict(os.environ)
-    for name, value in re.findall(r"(\w+)='([^']*)'", cluster("env")):
-        os.environ[name] = f"{value}:{os.environ['PATH']}" if name == "PATH" else value
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+    with pytest.MonkeyPatch.context() as patch:
+        turn_to_box(patch)
+        yield
     if not ran:
         cluster("down")
+
+
+def turn_to_box(patch):
+    """Let SLURM's commands talk to the box that `cluster` speaks of."""
+    for name, value in re.findall(r"(\w+)='([^']*)'", cluster("env")):
+        patch.setenv(name, value, prepend=os.pathsep if name == "PATH" else None)
 
 
 class Driver:

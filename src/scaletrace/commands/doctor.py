@@ -17,12 +17,10 @@ import uuid
 from typing import Any
 
 from scaletrace.machine import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
-from scaletrace.study.site import Site, read_site, sacct_answers, table
+from scaletrace.study.site import LONGEST_POLL, Site, read_site, sacct_answers, table
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
 MARKS = {True: "✓", False: "✗", None: "-"}
-# Snakemake asks less and less often while nothing ends, at last this far apart, in seconds.
-LONGEST_POLL = 180
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,18 +106,25 @@ def _status_of_jobs(site: Site, age: int) -> Check:
     """Look at what answers how jobs are; `age` is how long SLURM knows finished ones, seconds."""
     name = "status of jobs"
     if site.status_command() == "sacct":
-        remedy = "slurm/site.yaml: status: squeue, for this cluster keeps no accounts"
-        answers = sacct_answers()
-        found = "sacct answers" if answers else "sacct does not answer"
-        return Check(name, answers, found, remedy)
-    # Snakemake turns to sacct, here or not, where three polls are longer than that.
-    needed = max(LONGEST_POLL, 3 * site.poll_seconds)
+        if not sacct_answers():
+            remedy = "slurm/site.yaml: status: squeue, for this cluster keeps no accounts"
+            return Check(name, False, "sacct does not answer", remedy)
+        found = (
+            "sacct answers; after scancel stop snakemake and start it again, for it waits for ever "
+            "for a job that sacct calls cancelled"
+        )
+        return Check(name, None, found)
+    needed = site.known_seconds()
     return Check(
         name,
         age >= needed,
         f"squeue answers; finished jobs are known for {age} s",
         f"snakemake may ask too late: MinJobAge has to be {needed} s or more without accounting"
-        + ("; or poll_seconds smaller in slurm/site.yaml" if needed > LONGEST_POLL else ""),
+        + (
+            "; or poll_seconds smaller in slurm/site.yaml"
+            if site.poll_seconds > LONGEST_POLL / 3
+            else ""
+        ),
     )
 
 

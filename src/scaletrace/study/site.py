@@ -16,6 +16,8 @@ SITE = Path("slurm/site.yaml")
 KEYS = "slurm/site.example.yaml"
 # What a command of SLURM may take before it counts as not answering, in seconds.
 PATIENCE = 10
+# Snakemake asks less and less often while nothing ends, at last this far apart, in seconds.
+LONGEST_POLL = 180
 
 
 class Site(Section):
@@ -35,7 +37,7 @@ class Site(Section):
         120, description="TERM comes this long before a job's time limit, seconds"
     )
     status: Literal["squeue", "sacct"] | None = Field(
-        None, description="what answers how jobs are; without it, the one that does"
+        None, description="what answers how jobs are; without it, squeue if it can and sacct if not"
     )
     flops_per_s: Positive | None = Field(
         None,
@@ -83,8 +85,25 @@ class Site(Section):
         return asked
 
     def status_command(self) -> str:
-        """Return `sacct` where the cluster keeps accounts, and `squeue` elsewhere."""
-        return self.status or ("sacct" if sacct_answers() else "squeue")
+        """Return `squeue`, or `sacct` where SLURM forgets finished jobs before they are asked for.
+
+        Snakemake's plugin takes what sacct calls "CANCELLED by 0" for a job that runs, and waits
+        for it for ever.
+        """
+        from snakemake_executor_plugin_slurm.job_status_query import get_min_job_age
+
+        if self.status:
+            return self.status
+        known = get_min_job_age()
+        forgets = known is not None and known < self.known_seconds()
+        return "sacct" if forgets and sacct_answers() else "squeue"
+
+    def known_seconds(self) -> int:
+        """Return how long SLURM has to know finished jobs, so that squeue can tell of each.
+
+        The plugin itself turns to sacct, here or not, where that is under three polls.
+        """
+        return max(LONGEST_POLL, 3 * self.poll_seconds)
 
 
 def sacct_answers() -> bool:
