@@ -120,11 +120,7 @@ def _status_of_jobs(site: Site, age: int) -> Check:
         age >= needed,
         f"squeue answers; finished jobs are known for {age} s",
         f"snakemake may ask too late: MinJobAge has to be {needed} s or more without accounting"
-        + (
-            "; or poll_seconds smaller in slurm/site.yaml"
-            if site.poll_seconds > LONGEST_POLL / 3
-            else ""
-        ),
+        + ("; or poll_seconds smaller in slurm/site.yaml" if needed > LONGEST_POLL else ""),
     )
 
 
