@@ -31,7 +31,7 @@ rule figures:
         png=report(
             f"{RESULTS}/figures/{{figure}}.png",
             category="Figures",
-            caption="../workflow/report/{figure}.rst",
+            caption="../workflow/report/figures.rst",
         ),
         csv=f"{RESULTS}/figures/{{figure}}.csv",
     log:
