@@ -71,7 +71,10 @@ class Side:
             return None
         content, path = self._contents.get(entry["path"]), entry["path"]
         if content is None:
-            self.notes.append(f"{self.snapshot.name}: {path} is not there: known by its hash only")
+            self.notes.append(
+                f"{self.snapshot.name}: {path} is not there: known by its hash only; "
+                "dvc fetch --all-commits may bring it"
+            )
         elif hashlib.sha256(content).hexdigest() != entry["sha256"]:
             self.notes.append(
                 f"{self.snapshot.name}: {path} is not what its record says, and left aside; "
