@@ -90,6 +90,7 @@ def test_on_another_processor_the_loss_decides(copy, name, value, difference, re
         *(("model", {}), ("model", {"family": "decoder", "heads": 0}), ("seed", "x")),
         *(("learning_rate", "x"), ("batch_tokens", 0), ("to_step", 10**400), ("compute", [])),
     ],
+    ids=lambda value: str(value)[:20],
 )
 def test_hostile_settings_are_one_sentence(copy, name, value):
     path = records.path_of("tiny", "anneal", {"run": RUN})
