@@ -44,6 +44,14 @@ def test_accounts_add_the_failed_attempt_and_slurms_memory():
     assert found.memory_mb == 500
 
 
+def test_what_ran_before_a_job_was_queued_again_is_waste():
+    accounts = {"12": {"ElapsedRaw": "61", "EarlierRaw": "30"}}
+    twice = [{"slurm_job": "12"}, {"slurm_job": "12"}]
+    assert item(accounts, attempts=twice).waste_seconds == 30
+    # Another job of the submission ran then.
+    assert item(accounts, attempts=twice[:1]).waste_seconds == 0
+
+
 def test_hours_are_those_of_the_cores_and_gpus_that_were_held():
     other = item(slurm_job="13", requested={**requested(gpus=2), "cpus": 8})
     found = bill.hours([item(), other])

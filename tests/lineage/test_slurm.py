@@ -80,6 +80,22 @@ def test_steps_fill_in_what_the_job_leaves_open(monkeypatch, tmp_path):
     assert "MaxRSS" not in found["8"]
 
 
+def test_a_job_that_was_queued_again_is_its_last_execution(monkeypatch, tmp_path):
+    program(
+        tmp_path,
+        "sacct",
+        "1|REQUEUED|5|00:00.003||6000M|2880\n"
+        "1.batch|CANCELLED|5|00:00.001|10704K||\n"
+        "1|NODE_FAIL|7|00:00.003||6000M|2880\n"
+        "1|COMPLETED|15|00:00.014||6000M|2880\n"
+        "1.batch|COMPLETED|15|00:00.011|10684K||\n",
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (found,) = slurm.accounted(["1"]).values()
+    assert (found["State"], found["ElapsedRaw"], found["MaxRSS"]) == ("COMPLETED", "15", "10684K")
+    assert found["EarlierRaw"] == "12"
+
+
 @pytest.mark.parametrize(
     ("comment", "jobs"),
     [

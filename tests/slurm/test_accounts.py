@@ -45,15 +45,18 @@ def bill(clone, slurm_job):
     return next(job for job in jobs if job["slurm_job"] == slurm_job)
 
 
-def test_accounts_say_what_a_cancelled_attempt_took(accounts, clone, reference):
+@pytest.mark.parametrize(("disturb", "numbers"), [(("scancel",), 2), (("scontrol", "requeue"), 1)])
+def test_accounts_say_what_an_unfinished_attempt_took(accounts, clone, reference, disturb, numbers):
     assert status_of_jobs(clone)["found"].startswith("squeue answers")
     driver = Driver(clone, model())
-    cancelled = driver.trains()
-    subprocess.run(["scancel", cancelled], check=True)
+    first = driver.trains()
+    subprocess.run([*disturb, first], check=True)
     assert driver.finish() == 0, driver.said()
     assert weights(clone) == weights(reference)
-    _, last = slurm_jobs(clone)
-    assert bill(clone, last)["waste_seconds"] > 0
+    jobs = slurm_jobs(clone)
+    assert len(jobs) == 2
+    assert len(set(jobs)) == numbers
+    assert bill(clone, jobs[1])["waste_seconds"] > 0
 
 
 def test_a_study_can_go_by_sacct(accounts, clone):

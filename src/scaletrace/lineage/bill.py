@@ -51,8 +51,11 @@ def item(job: str, rule: str, record: dict[str, Any], accounts: dict[str, dict[s
     measured = circumstances.get("measured") or {}
     attempts = circumstances.get("attempts", [])
     own = circumstances.get("slurm_job")
-    others = {attempt["slurm_job"] for attempt in attempts} - {own, None}
-    wasted = [float(accounts[job]["ElapsedRaw"]) for job in others if job in accounts]
+    submissions = [attempt["slurm_job"] for attempt in attempts if attempt["slurm_job"] in accounts]
+    wasted = sum(float(accounts[job]["ElapsedRaw"]) for job in set(submissions) - {own})
+    # Queued again under its number, while this job was the one that ran.
+    again = {job for job in submissions if submissions.count(job) > 1}
+    wasted += sum(float(accounts[job].get("EarlierRaw", 0)) for job in again)
     resident = slurm.megabytes(accounts.get(own or "", {}).get("MaxRSS", ""))
     return Item(
         job=job,
@@ -69,7 +72,7 @@ def item(job: str, rule: str, record: dict[str, Any], accounts: dict[str, dict[s
         gpus=asked.get("gpus") or 0,
         asked_minutes=asked.get("minutes"),
         asked_mb=asked.get("memory_mb"),
-        waste_seconds=sum(wasted) if accounts else None,
+        waste_seconds=wasted if accounts else None,
     )
 
 

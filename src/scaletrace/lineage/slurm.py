@@ -99,19 +99,21 @@ def names(queued: Queued) -> list[str]:
 def accounted(jobs: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return what accounting holds of jobs, by id; steps fill in what the job itself leaves open.
 
-    Empty where there is no accounting.
+    Of a job that was queued again under its number it is the last execution, and `EarlierRaw` the
+    seconds of those before. Empty where there is no accounting.
     """
     wanted = sorted(set(jobs))
     if not wanted:
         return {}
-    fields = ",".join(ACCOUNT_FIELDS)
-    said = _ask(
-        "sacct", "--parsable2", "--noheader", "--format", fields, "--jobs", ",".join(wanted)
-    )
+    form = ["--parsable2", "--noheader", "--format", ",".join(ACCOUNT_FIELDS)]
+    said = _ask("sacct", "--duplicates", *form, "--jobs", ",".join(wanted))
     found: dict[str, dict[str, str]] = {}
     for line in said.splitlines():
         row = dict(zip(ACCOUNT_FIELDS, line.split("|"), strict=False))
-        job = row.pop("JobIDRaw").partition(".")[0]
+        job, _, step = row.pop("JobIDRaw").partition(".")
+        if not step and (before := found.pop(job, None)):
+            earlier = int(before.get("EarlierRaw", 0)) + int(before.get("ElapsedRaw", 0))
+            found[job] = {"EarlierRaw": str(earlier)}
         known = found.setdefault(job, {})
         for name, value in row.items():
             largest = name == "MaxRSS" and (megabytes(value) or 0) > (
