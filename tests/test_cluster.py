@@ -11,6 +11,8 @@ short*|6000|4|gpu:2|15:00
 long|64000|16|gpu:a100:4(S:0-1)|2-00:00:00
 long|6000|4|(null)|2-00:00:00
 """
+GPUS = {"max_gpu": 4}
+BOTH = {"short": GPUS, "long": GPUS}
 
 
 @pytest.mark.parametrize(
@@ -39,15 +41,19 @@ def refusal(wanted, there, table):
 @pytest.mark.parametrize(
     ("asked", "table", "said"),
     [
-        ({}, [], None),
-        ({"memory_mb": 7000}, [], "needs 7,000 MB; partition short gives 6,000 MB"),
-        ({"memory_mb": 7000}, ["short", "long"], None),
-        ({"minutes": 60}, [], "needs 60 minutes; partition short gives 15 minutes"),
-        ({"gpus": 5}, ["short", "long"], "needs 5 GPUs; partition long and short gives 4 GPUs"),
+        ({}, {}, None),
+        ({"memory_mb": 7000}, {}, "needs 7,000 MB; partition short gives 6,000 MB"),
+        ({"memory_mb": 7000}, BOTH, None),
+        ({"minutes": 60}, {}, "needs 60 minutes; partition short gives 15 minutes"),
+        ({"gpus": 5}, BOTH, "needs 5 GPUs; partition long and short gives 4 GPUs"),
         # Each amount is there, but not on one node.
-        ({"memory_mb": 7000, "gpus": 0, "minutes": 10}, ["long"], None),
-        ({"cpus": 16, "gpus": 4, "minutes": 60}, ["short"], "needs 16 CPUs"),
-        ({"partition": "short", "minutes": 60}, ["long"], "needs 60 minutes; partition short"),
+        ({"memory_mb": 7000, "gpus": 0, "minutes": 10}, {"long": GPUS}, None),
+        ({"cpus": 16, "gpus": 4, "minutes": 60}, {"short": GPUS}, "needs 16 CPUs"),
+        (
+            {"partition": "short", "minutes": 60},
+            {"long": GPUS},
+            "needs 60 minutes; partition short",
+        ),
     ],
 )
 def test_what_could_never_run_is_refused_with_the_limit(asked, table, said):
@@ -56,22 +62,45 @@ def test_what_could_never_run_is_refused_with_the_limit(asked, table, said):
 
 
 def test_a_cluster_that_does_not_answer_refuses_nothing():
-    assert refusal(need(memory_mb=10**9), [], []) is None
+    assert refusal(need(memory_mb=10**9), [], {}) is None
     assert cluster.room(need(), []) == cluster.Room()
 
 
 @pytest.mark.parametrize(
     ("asked", "table", "times"),
     [
-        ({}, [], (1.5, 6)),
+        ({}, {}, (1.5, 6)),
         # The long partition's large nodes.
-        ({}, ["short", "long"], (288, 64)),
+        ({}, BOTH, (288, 64)),
         # What no node has, or all of a node, has no room.
-        ({"minutes": 15, "memory_mb": 6000}, [], (1, 1)),
-        ({"gpus": 9}, [], (math.inf, math.inf)),
+        ({"minutes": 15, "memory_mb": 6000}, {}, (1, 1)),
+        ({"gpus": 9}, {}, (math.inf, math.inf)),
     ],
 )
 def test_later_attempts_grow_as_far_as_a_node_allows(asked, table, times):
     wanted = need(**asked)
     found = cluster.room(wanted, cluster.reachable(wanted, cluster.parse(SAID), table))
     assert (found.minutes, found.memory) == times
+
+
+def test_a_table_says_less_than_the_nodes_have():
+    there, tight = cluster.parse(SAID), {"long": {"max_runtime": 100, "max_mem_mb": 9000}}
+    wanted = need(minutes=60)
+    found = cluster.room(wanted, cluster.reachable(wanted, there, tight))
+    assert (found.minutes, found.memory) == (100 / 60, 9)
+    # What fits into no partition of the table is sent to the default one, without its GPUs' limit.
+    assert refusal(need(gpus=2), there, tight) is None
+    assert "needs 2,000 minutes" in str(refusal(need(minutes=2000), there, tight))
+
+
+@pytest.mark.parametrize("partition", ["hidden", "a100,hidden"])
+def test_of_partitions_that_sinfo_does_not_show_nothing_is_said(partition):
+    there = cluster.parse(SAID)
+    assert refusal(need(partition, gpus=9), there, {}) is None
+    assert refusal(need(gpus=9), there, {"hidden": GPUS}) is None
+
+
+def test_a_job_may_go_to_any_of_several_partitions():
+    there = cluster.parse(SAID)
+    assert refusal(need("short,long", memory_mb=7000, gpus=2), there, {}) is None
+    assert "long and short" in str(refusal(need("short,long", gpus=5), there, {}))

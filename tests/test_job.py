@@ -9,6 +9,7 @@ import pytest
 from numpy._core._multiarray_umath import __cpu_features__
 
 from scaletrace.job import main as job_main
+from scaletrace.lease import lease
 from scaletrace.lineage import attempts, command, finished, records, underway
 from scaletrace.lineage.fingerprint import fingerprint
 from scaletrace.science.solver import NotConvergedError
@@ -33,22 +34,26 @@ OUTPUTS = {
 }
 
 
-def job(stage, inputs, outputs, settings, code=None, wildcards=None):
+def command_of(stage, inputs, outputs, settings, code=None, wildcards=None):
     files = {"wildcards": wildcards or {}, "inputs": inputs, "outputs": outputs}
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "scaletrace.job", f"{stage}@{code or fingerprint(stage)}"),
-            *("--study", "s", "--threads", "1"),
-            *("--job", json.dumps(files), "--settings", json.dumps(settings)),
-        ],
-        capture_output=True,
-        text=True,
-    )
+    return [
+        *(sys.executable, "-m", "scaletrace.job", f"{stage}@{code or fingerprint(stage)}"),
+        *("--study", "s", "--threads", "1"),
+        *("--job", json.dumps(files), "--settings", json.dumps(settings)),
+    ]
+
+
+def job(*words, **details):
+    return subprocess.run(command_of(*words, **details), capture_output=True, text=True)
+
+
+def corpus_command(**changes):
+    texts = sorted(str(path) for path in Path("text").glob("*.txt"))
+    return command_of("corpus", {"files": texts}, OUTPUTS, SETTINGS | changes)
 
 
 def corpus(**changes):
-    texts = sorted(str(path) for path in Path("text").glob("*.txt"))
-    return job("corpus", {"files": texts}, OUTPUTS, SETTINGS | changes)
+    return subprocess.run(corpus_command(**changes), capture_output=True, text=True)
 
 
 def vocab(**changes):
@@ -147,6 +152,57 @@ def test_code_that_changed_while_the_job_waited_is_refused(folder):
     assert done.returncode == 2
     assert "start snakemake again" in done.stderr
     assert not Path("results").exists()
+
+
+def begun(**changes):
+    """A corpus job in a process of its own that has named its working folder in its note."""
+    process = subprocess.Popen(corpus_command(**changes), stderr=subprocess.PIPE, text=True)
+    note = {}
+    while note.get("pid") != process.pid or not note["folder"]:
+        assert process.poll() is None
+        note = underway.read("s", "corpus", {}) or {}
+    return process, note
+
+
+def said_at_last(process):
+    said = process.communicate()[1]
+    return process.returncode, said
+
+
+@pytest.fixture
+def works(folder):
+    """The working folders of a corpus job before and after it was changed, in use by nobody."""
+    found = []
+    for valid in (0.3, 0.4):
+        assert corpus(valid=valid).returncode == 0
+        found.append(Path("work/s", record_of("corpus")["circumstances"]["work"]))
+    finished.forget("s")
+    return found
+
+
+def test_a_job_that_outlived_its_snakemake_spares_the_result_of_the_changed_one(works):
+    with lease(works[0]):
+        older, _ = begun(valid=0.3)
+        assert corpus(valid=0.2).returncode == 0
+    newest, train = record_of("corpus"), Path(OUTPUTS["train"]).read_bytes()
+    code, said = said_at_last(older)
+    assert (code, "was started anew" in said) == (2, True), said
+    assert record_of("corpus") == newest
+    assert Path(OUTPUTS["train"]).read_bytes() == train
+    assert underway.read("s", "corpus", {}) is None
+
+
+def test_a_job_that_outlived_its_snakemake_gives_way_to_the_changed_one(works):
+    with lease(works[1]):
+        with lease(works[0]):
+            older, _ = begun(valid=0.3)
+            newer, note = begun(valid=0.4)
+        code, said = said_at_last(older)
+        assert (code, "was started anew" in said) == (2, True), said
+        assert underway.read("s", "corpus", {}) == note
+    code, said = said_at_last(newer)
+    assert code == 0, said
+    assert record_of("corpus")["identity"]["settings"]["valid"] == 0.4
 
 
 def test_bad_input_is_one_message_and_leaves_nothing(folder):

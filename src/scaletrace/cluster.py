@@ -5,7 +5,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from scaletrace.study.site import table
@@ -108,18 +108,43 @@ def need(job: Any) -> Need:
     )
 
 
-def reachable(need: Need, there: list[Nodes], partitions: Iterable[str]) -> list[Nodes]:
+def reachable(
+    need: Need, there: list[Nodes], partitions: Mapping[str, Mapping[str, Any]]
+) -> list[Nodes]:
     """Return the nodes that a submission may go to, whether they suffice or not.
+
+    None where it may go to partitions of which sinfo says nothing.
 
     Args:
         need: what it asks for.
         there: the cluster's nodes.
-        partitions: that jobs are distributed over; none to send all to the default one.
+        partitions: that jobs are distributed over, with the table's limits; a job that fits into
+            none of them is sent to the default partition, and without any all are.
     """
-    wanted = [need.partition] if need.partition else list(partitions)
-    return [node for node in there if node.partition in wanted] or [
-        node for node in there if node.default or node.partition in wanted
+    if need.partition:
+        wanted = need.partition.split(",")
+        return [node for node in there if node.partition in wanted]
+    if partitions.keys() - {node.partition for node in there}:
+        return []
+    tabled = [
+        _limited(node, partitions[node.partition]) for node in there if node.partition in partitions
     ]
+    if able(need, tabled):
+        return tabled
+    return tabled + [node for node in there if node.default]
+
+
+def _limited(node: Nodes, limits: Mapping[str, Any]) -> Nodes:
+    """Return a node as a partition table lets jobs use it."""
+    return dataclasses.replace(
+        node,
+        memory_mb=min(node.memory_mb, limits.get("max_mem_mb", math.inf)),
+        cpus=min(
+            node.cpus, *(limits.get(key, math.inf) for key in ("max_threads", "max_cpus_per_task"))
+        ),
+        gpus=min(node.gpus, limits.get("max_gpu", 0)),
+        minutes=min(node.minutes, limits.get("max_runtime", math.inf)),
+    )
 
 
 def able(need: Need, nodes: list[Nodes]) -> list[Nodes]:

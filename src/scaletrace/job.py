@@ -60,6 +60,15 @@ def _require_code(stage: str, family: str | None, expected: str) -> None:
         )
 
 
+def _require_newest(note: underway.Note) -> None:
+    """Keep a job that outlived its snakemake from putting its result over that of a changed one."""
+    if note.superseded():
+        raise BadInput(
+            "the study, code or inputs of this job were changed, and it was started anew, while "
+            "this one went on; nothing of this one was put in place"
+        )
+
+
 def _work_folder(arguments: argparse.Namespace, inputs: list[dict[str, Any]]) -> Path:
     """Name the folder for resumable state after everything that decides the outcome."""
     identity = {
@@ -94,9 +103,10 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
     work = _work_folder(arguments, inputs)
     note.works_in(work)
     with lease(work), attempts.begin(work, start, surroundings) as tried:
+        _require_newest(note)
         found = finished.put_back(work, outputs)
         if found is None:
-            measured = _compute(arguments, family, inputs, outputs, work)
+            measured = _compute(arguments, family, inputs, outputs, work, note)
             found = {
                 **surroundings,
                 "start": start,
@@ -135,6 +145,7 @@ def _compute(
     inputs: list[dict[str, Any]],
     outputs: dict[str, Path],
     work: Path,
+    note: underway.Note,
 ) -> dict[str, Any]:
     """Run the stage, put its outputs in place, and return its measurements."""
     stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
@@ -160,6 +171,7 @@ def _compute(
             {key: value for key, value in entry.items() if key != "record"} for entry in inputs
         ]:
             raise BadInput("an input changed while the job was reading it; run it again")
+        _require_newest(note)
         for name, path in temporary.items():
             outputs[name].parent.mkdir(parents=True, exist_ok=True)
             path.replace(outputs[name])

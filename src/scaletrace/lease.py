@@ -61,6 +61,9 @@ def _take(lease: Path, me: str) -> bool:
         draft.write_text(me, encoding="utf-8")
         os.link(draft, lease)
     except FileExistsError:
+        # A network file system may say so of a link that it has just made.
+        with contextlib.suppress(FileNotFoundError):
+            return lease.read_text(encoding="utf-8") == me
         return False
     finally:
         draft.unlink(missing_ok=True)

@@ -28,7 +28,10 @@ def test_beside_an_orphan_of_a_dead_slurmd_nobody_trains(clone, reference):
     assert driver.finish() == 0, driver.said()
     assert seams(clone, LONGER) == []
     attempts = circumstances(clone, LONGER)["attempts"]
-    assert [attempt["slurm_job"] for attempt in attempts] == [job, job]
+    # SLURM may take the end of the orphan's step for the end of the second's, which has the same
+    # number: a third job then finds what the orphan made.
+    assert [attempt["slurm_job"] for attempt in attempts[:2]] == [job, job]
+    assert len(attempts) < 4
     assert circumstances(clone, LONGER)["measured"]["processes"][0]["pid"] == attempts[0]["pid"]
     assert weights(clone, LONGER) == weights(reference, LONGER)
 
@@ -55,7 +58,8 @@ def test_a_restarted_slurmctld_loses_nothing(clone, reference):
     driver = Driver(clone, model())
     job = driver.trains()
     cluster("stop", "slurmctld")
-    time.sleep(5)
+    # Longer than the plugin goes on asking by itself: five times, nine seconds each.
+    time.sleep(65)
     cluster("start", "slurmctld")
     assert driver.finish() == 0, driver.said()
     assert slurm_jobs(clone) == [job]

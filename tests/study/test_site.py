@@ -8,7 +8,7 @@ import pytest
 import yte
 
 from scaletrace.errors import BadInput
-from scaletrace.study.site import Site, job_prefix, read_site
+from scaletrace.study.site import Site, job_prefix, read_site, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,6 +76,7 @@ def test_packing_is_a_switch(profile):
         ("acount: x", "slurm/site.yaml: acount: unknown key"),
         ("poll_seconds: 0", "poll_seconds: found 0; input should be greater than 0"),
         ("pack: rack", "pack: found 'rack'"),
+        ("gpu_share: 'shard: 1'", "gpu_share: found 'shard: 1'"),
     ],
 )
 def test_a_mistake_is_named_by_file_and_key(tmp_path, monkeypatch, line, said):
@@ -93,6 +94,11 @@ def test_a_mistake_is_named_by_file_and_key(tmp_path, monkeypatch, line, said):
         ("short: {max_runtime: 5}", "table.yaml: partitions: missing"),
         ("partitions: {short: 5}", "partitions.short: found 5"),
         ("partitions: {short: {max_hours: 5}}", "partitions: short: found max_hours; allowed are"),
+        (
+            "partitions: {short: {max_mem_mb: 64G}}",
+            "short: max_mem_mb: found '64G'; allowed are nu",
+        ),
+        ("partitions: {short: {max_runtime: soon}}", "short: max_runtime: found 'soon'; allowed"),
     ],
 )
 def test_a_mistake_in_the_partition_table_is_named(tmp_path, monkeypatch, content, said):
@@ -103,6 +109,12 @@ def test_a_mistake_in_the_partition_table_is_named(tmp_path, monkeypatch, conten
     Path("slurm/site.yaml").write_text("partitions: table.yaml", encoding="utf-8")
     with pytest.raises(BadInput, match=said):
         read_site()
+
+
+def test_a_time_in_the_partition_table_is_in_minutes(tmp_path):
+    path = tmp_path / "table.yaml"
+    path.write_text("partitions: {long: {max_runtime: '2-00:00:00'}}", encoding="utf-8")
+    assert table(path) == {"long": {"max_runtime": 2880}}
 
 
 def test_a_site_file_of_nothing_but_comments_is_the_example(tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         ]
     else:
         places["cluster"] = found = _cluster(site)
-        if all(check.good is not False for check in found):
+        if all(check.good is not False for check in found if check.name != "preemption"):
             name, there = _compute_node(site, arguments.gpu, arguments.wait)
             places[name] = there
     good = all(check.good is not False for found in places.values() for check in found)
@@ -91,13 +91,7 @@ def _cluster(site: Site) -> list[Check]:
         commands,
         Check("slurmctld", True, f"{settings['ClusterName']}, SLURM {settings['SLURM_VERSION']}"),
         _status_of_jobs(site, int(settings["MinJobAge"].split()[0])),
-        Check(
-            "preemption",
-            "CANCEL" not in settings["PreemptMode"],
-            settings["PreemptMode"],
-            "snakemake waits for ever for a job that is preempted and cancelled: use a partition "
-            "whose PreemptMode is REQUEUE or OFF",
-        ),
+        _preemption(site),
         _partitions(site),
     ]
 
@@ -124,9 +118,29 @@ def _status_of_jobs(site: Site, age: int) -> Check:
     )
 
 
+def _wanted(site: Site) -> set[str]:
+    return set(site.partition.split(",")) if site.partition else set(table(site.partitions))
+
+
+def _preemption(site: Site) -> Check:
+    """Look at the partitions that jobs may go to; at all where the site names none."""
+    said = _ask("scontrol", "--oneliner", "show", "partition").stdout.splitlines()
+    shown = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in said]
+    modes = {one["PartitionName"]: one.get("PreemptMode", "OFF") for one in shown}
+    wanted = _wanted(site) & modes.keys() or modes.keys()
+    cancel = sorted(name for name in wanted if "CANCEL" in modes[name])
+    return Check(
+        "preemption",
+        not cancel,
+        f"cancels jobs of {', '.join(cancel)}" if cancel else "cancels no job",
+        "snakemake waits for ever for a job that is preempted and cancelled: use a partition "
+        "whose PreemptMode is REQUEUE or OFF",
+    )
+
+
 def _partitions(site: Site) -> Check:
     there = set(_ask("sinfo", "--noheader", "--format", "%R").stdout.split())
-    wanted = {site.partition} if site.partition else set(table(site.partitions))
+    wanted = _wanted(site)
     unknown, sound = sorted(wanted - there), sorted(wanted or there)
     return Check(
         "partitions",

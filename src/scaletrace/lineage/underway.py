@@ -46,7 +46,9 @@ class Note:
     """The note of the job that this process runs."""
 
     def __init__(self, study: str, rule: str, wildcards: dict[str, str]) -> None:
+        self._job = (study, rule, wildcards)
         self._path = path_of(study, rule, wildcards)
+        self._before = self._recorded()
         self._said: dict[str, Any] = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -64,9 +66,30 @@ class Note:
 
     def fails(self, problem: BaseException) -> None:
         """Say why the job ends without a result; a note that cannot be written is left out."""
+        if self.superseded():
+            return
         ended = {"end": time.time(), "problem": told(problem)}
         with contextlib.suppress(OSError):
             files.write_json(self._path, self._said | ended)
+
+    def superseded(self) -> bool:
+        """Tell whether the job of this name was changed and begun anew since: in another folder.
+
+        So a job finds its successor that has outlived its snakemake.
+        """
+        said = read(*self._job) or {}
+        if said.get("folder") not in (None, self._said["folder"]):
+            return True
+        recorded = self._recorded()
+        return recorded not in (self._before, self._said["folder"])
+
+    def _recorded(self) -> str | None:
+        """Return the working folder of the job's latest result; None without one."""
+        try:
+            record = json.loads(records.path_of(*self._job).read_text(encoding="utf-8"))
+            return str(self._path.parents[2] / record["circumstances"]["work"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def done(self) -> None:
         """Take the note away: the job's record says all from now on."""

@@ -1,5 +1,6 @@
 """The site file: what one cluster needs to know besides the profile, `slurm/site.yaml`."""
 
+import contextlib
 import dataclasses
 import re
 import subprocess
@@ -16,6 +17,19 @@ SITE = Path("slurm/site.yaml")
 KEYS = "slurm/site.example.yaml"
 # What a command of SLURM may take before it counts as not answering, in seconds.
 PATIENCE = 10
+# Limits of a partition table that Snakemake's plugin counts with.
+AMOUNTS = {
+    "max_mem_mb",
+    "max_mem_mb_per_cpu",
+    "max_cpus_per_task",
+    "max_threads",
+    "max_nodes",
+    "max_tasks",
+    "max_tasks_per_node",
+    "max_gpu",
+    "max_cpus_per_gpu",
+    "max_mpi_tasks",
+}
 # Snakemake asks less and less often while nothing ends, at last this far apart, in seconds.
 LONGEST_POLL = 180
 
@@ -53,6 +67,7 @@ class Site(Section):
     )
     gpu_share: str | None = Field(
         None,
+        pattern=r"^[a-z]+(:[\w.-]+)?:[0-9]+$",
         description="what training asks for in place of a GPU: shard:1, mps:25 (sbatch --gres)",
     )
 
@@ -115,6 +130,17 @@ def sacct_answers() -> bool:
         return False
 
 
+def _minutes(partition: str, limit: Any) -> float:
+    from snakemake_executor_plugin_slurm.partitions import PartitionLimits
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    with contextlib.suppress(TypeError, ValueError, WorkflowError):
+        return float(PartitionLimits(max_runtime=limit).max_runtime)
+    raise ValueError(
+        f"{partition}: max_runtime: found {limit!r}; allowed are minutes, or a time: 2-00:00:00"
+    )
+
+
 class Table(Section):
     """A partition table: what each partition gives, in the words of snakemake's SLURM plugin."""
 
@@ -131,16 +157,21 @@ class Table(Section):
                 raise ValueError(
                     f"{name}: found {', '.join(unknown)}; allowed are {', '.join(sorted(known))}"
                 )
+            for key in limits.keys() & AMOUNTS:
+                if isinstance(limits[key], bool) or not isinstance(limits[key], int | float):
+                    raise ValueError(f"{name}: {key}: found {limits[key]!r}; allowed are numbers")
+            if "max_runtime" in limits:
+                limits["max_runtime"] = _minutes(name, limits["max_runtime"])
         return partitions
 
 
-def table(path: Path | None) -> list[str]:
-    """Return the partitions of a partition table; none without a table.
+def table(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Return the partitions of a partition table with their limits; none without a table.
 
     Raises:
         BadInput: a line per mistake, with the file, the key and what is allowed.
     """
-    return list(read(path, Table, keys=KEYS).partitions) if path else []
+    return read(path, Table, keys=KEYS).partitions if path else {}
 
 
 def read_site(path: Path = SITE) -> Site:
