@@ -14,6 +14,7 @@ rule fit:
     resources:
         runtime=analysis_minutes,
         mem_mb=analysis_mb,
+        slots=SIDE_BY_SIDE,
     params:
         stage=stage("fit"),
         job=job,
@@ -41,6 +42,7 @@ rule figures:
     resources:
         runtime=analysis_minutes,
         mem_mb=analysis_mb,
+        slots=SIDE_BY_SIDE,
     params:
         stage=stage("figures"),
         job=job,

@@ -8,6 +8,9 @@ ESTIMATES = estimates_or_exit(PLAN, RAW_FILES)
 # How far the cluster lets a job grow, by its wildcards; known when jobs are about to be submitted.
 ROOM = {}
 
+# Of the one slot that the profile has for each submission: local jobs share none.
+SIDE_BY_SIDE = 0
+
 
 def minutes_times(wildcards, attempt):
     return min(attempt, ROOM.get(frozenset(wildcards.items()), Room()).minutes)

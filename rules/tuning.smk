@@ -45,6 +45,7 @@ rule tune:
     resources:
         runtime=analysis_minutes,
         mem_mb=analysis_mb,
+        slots=SIDE_BY_SIDE,
     params:
         stage=stage("tune"),
         job=job,

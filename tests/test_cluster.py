@@ -61,6 +61,26 @@ def test_what_could_never_run_is_refused_with_the_limit(asked, table, said):
     assert found is None if said is None else found and said in found
 
 
+class Submission:
+    """What Snakemake says of a job, as far as it matters for shared GPUs."""
+
+    wildcards = ("d8-l1",)
+    rule = type("Rule", (), {"name": "anneal"})
+
+    def __init__(self, threads, gres):
+        self.threads = threads
+        self.resources = {"gres": gres}
+
+
+@pytest.mark.parametrize(
+    ("threads", "gres", "said"),
+    [(1, "shard:1", None), (2, "", None), (2, "gpu:2", None), (2, "shard:1", "by 2 processes")],
+)
+def test_processes_of_one_training_do_not_share_one_gpu(threads, gres, said):
+    found = cluster.crowded(Submission(threads, gres))
+    assert (found is None) if said is None else (said in found)
+
+
 def test_a_cluster_that_does_not_answer_refuses_nothing():
     assert refusal(need(memory_mb=10**9), [], {}) is None
     assert cluster.room(need(), []) == cluster.Room()

@@ -169,6 +169,17 @@ def refusal(need: Need, nodes: list[Nodes]) -> str | None:
     return f"{need.name}: needs {together}; no node of {where} gives all of that"
 
 
+def crowded(job: Any) -> str | None:
+    """Return why a job or group cannot do with the part of a GPU that it asks for."""
+    gres = str(job.resources.get("gres", ""))
+    if not gres or gres.startswith("gpu") or job.threads == 1:
+        return None
+    return (
+        f"{need(job).name}: trained by {job.threads} processes, and all of them would share "
+        f"{gres}; take gpu_share out of slurm/site.yaml for this study"
+    )
+
+
 def room(need: Need, nodes: list[Nodes]) -> Room:
     """Return how far the later attempts of a submission may grow, before they would wait for ever.
 
@@ -203,6 +214,7 @@ def require_possible_or_exit(workflow: Any) -> dict[frozenset[tuple[str, str]], 
         lines.append(refusal(asked, within))
         for job in getattr(submission, "jobs", [submission]):
             rooms[frozenset(job.wildcards.items())] = room(asked, within)
+        lines.append(crowded(submission))
     if lines := [line for line in lines if line]:
         print("\n".join(["nothing was submitted, for this would wait for ever:", *lines]))
         sys.exit(1)

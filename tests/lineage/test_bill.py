@@ -21,7 +21,8 @@ def record(**changes):
 
 
 def item(accounts=None, **changes):
-    return bill.item("anneal a", "anneal", record(**changes), accounts or {})
+    (found,) = bill.items([("anneal a", "anneal", record(**changes))], accounts or {})
+    return found
 
 
 def requested(minutes=11.0, memory_mb=1100.0, gpus=0):
@@ -50,6 +51,14 @@ def test_what_ran_before_a_job_was_queued_again_is_waste():
     assert item(accounts, attempts=twice).waste_seconds == 30
     # Another job of the submission ran then.
     assert item(accounts, attempts=twice[:1]).waste_seconds == 0
+
+
+def test_a_submission_that_failed_several_jobs_is_waste_once_beside_what_it_finished():
+    accounts = {"11": {"ElapsedRaw": "660"}, "12": {"ElapsedRaw": "130"}}
+    finished = record(slurm_job="11", attempts=[{"slurm_job": "11"}])
+    jobs = [("anneal a", finished), ("anneal b", record()), ("evaluate b", record())]
+    found = bill.items([(name, name.split()[0], one) for name, one in jobs], accounts)
+    assert [one.waste_seconds for one in found] == [0, 600, 0]
 
 
 def test_hours_are_those_of_the_cores_and_gpus_that_were_held():
@@ -83,8 +92,7 @@ def test_requests_that_fit_need_no_advice():
 def test_advice_for_jobs_that_share_a_submission_sets_none_of_them_alone():
     def shared(minutes):
         asked = {"requested": requested(minutes=minutes, memory_mb=16_000.0)}
-        found = [bill.item(f"{rule} a", rule, record(**asked), {}) for rule in ("x", "y")]
-        return bill.advice(found)
+        return bill.advice(bill.items([(f"{r} a", r, record(**asked)) for r in ("x", "y")], {}))
 
     # Each of them asks for the least that a job asks for.
     (memory,) = shared(23.0)

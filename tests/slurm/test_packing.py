@@ -30,7 +30,7 @@ def test_small_runs_share_an_allocation(clone):
 
 
 def test_small_runs_share_a_gpu(clone):
-    found = trained(clone, "gpu_share: shard:1\n")
+    found = trained(clone, "gpu_share: shard:1\npartition: short\n")
     assert len({job["slurm_job"] for job in found}) == 4
     assert {job_facts(job["slurm_job"])["TresPerNode"] for job in found} == {"gres:shard:1"}
     sharing = [

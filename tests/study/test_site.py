@@ -56,7 +56,7 @@ def test_the_site_reaches_the_profile(profile, tmp_path):
 def test_what_the_site_does_not_say_is_not_asked_for(profile):
     found = profile("{}")
     assert set(found["default-resources"]) == {"runtime", "mem_mb", "slots", "slurm_extra"}
-    assert found["set-resources"] == {rule: {"slots": 0} for rule in ("tune", "fit", "figures")}
+    assert "set-resources" not in found
     assert "slurm-partition-config" not in found
 
 
@@ -77,6 +77,7 @@ def test_packing_is_a_switch(profile):
         ("poll_seconds: 0", "poll_seconds: found 0; input should be greater than 0"),
         ("pack: rack", "pack: found 'rack'"),
         ("gpu_share: 'shard: 1'", "gpu_share: found 'shard: 1'"),
+        ("partitions: t.yaml\ngpu_share: shard:1", "gpu_share: a table .partitions. does not"),
     ],
 )
 def test_a_mistake_is_named_by_file_and_key(tmp_path, monkeypatch, line, said):

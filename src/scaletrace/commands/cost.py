@@ -85,7 +85,8 @@ def _items(study: str) -> list["Item"]:
         if attempt["slurm_job"]
     ]
     accounts = slurm.accounted(known)
-    return [bill.item(_name(path), path.parent.name, record, accounts) for path, record in found]
+    named = ((_name(path), path.parent.name, record) for path, record in found)
+    return bill.items(named, accounts)
 
 
 def _name(path: Path) -> str:

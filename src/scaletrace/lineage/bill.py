@@ -1,6 +1,7 @@
 """What a study cost: what each job asked for, what it used, and where the two lay far apart."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,8 @@ class Item:
     """One job: what SLURM was asked for (None without SLURM), and what it used.
 
     start, seconds: of its last attempt, since 1970 and in all. memory_mb: peak of the job's own
-    processes, MiB. waste_seconds: of attempts that did not finish, where SLURM keeps accounts.
+    processes, MiB. waste_seconds: of submissions in which the job did not finish, beside the jobs
+    that did, where SLURM keeps accounts; each counts with the first job that it failed.
     utilisation: of the matrix peak, in training.
     """
 
@@ -44,18 +46,44 @@ class Item:
     waste_seconds: float | None
 
 
-def item(job: str, rule: str, record: dict[str, Any], accounts: dict[str, dict[str, str]]) -> Item:
-    """Return what one job cost, from its record and SLURM's accounts of its attempts."""
+def items(
+    found: Iterable[tuple[str, str, dict[str, Any]]], accounts: dict[str, dict[str, str]]
+) -> list[Item]:
+    """Return what jobs cost, given with their rules and records, by SLURM's accounts of them."""
+    found = list(found)
+    useful: Counter[str] = Counter()
+    for _, _, record in found:
+        useful[record["circumstances"].get("slurm_job")] += record["circumstances"]["seconds"]
+    counted: set[str] = set()
+    priced = []
+    for job, rule, record in found:
+        own = record["circumstances"].get("slurm_job")
+        tried = [attempt["slurm_job"] for attempt in record["circumstances"].get("attempts", [])]
+        # Its own submission once more, where that was queued again under its number.
+        failed = {job for job in tried if job != own or tried.count(own) > 1}
+        wasted = 0.0
+        for submission in (failed & accounts.keys()) - counted:
+            wasted += float(accounts[submission].get("EarlierRaw", 0))
+            if submission != own:
+                taken = float(accounts[submission]["ElapsedRaw"])
+                wasted += max(0.0, taken - useful[submission])
+        counted |= failed
+        priced.append(_item(job, rule, record, accounts, wasted))
+    return priced
+
+
+def _item(
+    job: str,
+    rule: str,
+    record: dict[str, Any],
+    accounts: dict[str, dict[str, str]],
+    wasted: float,
+) -> Item:
     circumstances = record["circumstances"]
     asked = circumstances.get("requested") or {}
     measured = circumstances.get("measured") or {}
     attempts = circumstances.get("attempts", [])
     own = circumstances.get("slurm_job")
-    submissions = [attempt["slurm_job"] for attempt in attempts if attempt["slurm_job"] in accounts]
-    wasted = sum(float(accounts[job]["ElapsedRaw"]) for job in set(submissions) - {own})
-    # Queued again under its number, while this job was the one that ran.
-    again = {job for job in submissions if submissions.count(job) > 1}
-    wasted += sum(float(accounts[job].get("EarlierRaw", 0)) for job in again)
     resident = slurm.megabytes(accounts.get(own or "", {}).get("MaxRSS", ""))
     return Item(
         job=job,

@@ -6,9 +6,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from scaletrace.study.fields import Count, Positive, Section
 from scaletrace.study.reading import read
@@ -71,6 +71,15 @@ class Site(Section):
         description="what training asks for in place of a GPU: shard:1, mps:25 (sbatch --gres)",
     )
 
+    @model_validator(mode="after")
+    def _sees_shares(self) -> Self:
+        if self.gpu_share and self.partitions and not self.partition:
+            raise ValueError(
+                "gpu_share: a table (partitions) does not tell which partition has shares; "
+                "name one (partition)"
+            )
+        return self
+
     def groups(self) -> dict[str, str]:
         """Return the group of each rule of training: its jobs that are linked share a submission.
 
@@ -85,19 +94,11 @@ class Site(Section):
         """Return how many packs of a group share a submission."""
         return dict.fromkeys(self.groups().values(), self.together)
 
-    def asked(self) -> dict[str, dict[str, int | str]]:
-        """Return what rules ask for that does not follow from their estimates.
-
-        Local jobs share no submission, so that they run side by side; and where GPUs are shared,
-        training asks for a part of one.
-        """
-        asked: dict[str, dict[str, int | str]] = {
-            rule: {"slots": 0} for rule in ("tune", "fit", "figures")
-        }
-        if self.gpu_share:
-            for rule in ("trial", "pretrain", "anneal", "evaluate"):
-                asked[rule] = {"gpu": 0, "gres": repr(self.gpu_share)}
-        return asked
+    def shares(self) -> dict[str, dict[str, int | str]]:
+        """Return what the rules of training ask for where GPUs are shared: part of one."""
+        share = {"gpu": 0, "gres": repr(self.gpu_share)}
+        rules = ("trial", "pretrain", "anneal", "evaluate")
+        return dict.fromkeys(rules, share) if self.gpu_share else {}
 
     def status_command(self) -> str:
         """Return `squeue`, or `sacct` where SLURM forgets finished jobs before they are asked for.
