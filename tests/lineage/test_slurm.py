@@ -31,7 +31,7 @@ def test_without_slurm_there_is_nothing_to_say(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     assert slurm.requested() is None
-    assert slurm.queue() == []
+    assert slurm.queue("demo") == []
     assert slurm.accounted(["4711"]) == {}
 
 
@@ -106,4 +106,34 @@ def test_a_job_that_was_queued_again_is_its_last_execution(monkeypatch, tmp_path
     ],
 )
 def test_a_submission_names_its_jobs(comment, jobs):
-    assert slurm.names(slurm.Queued("1", "RUNNING", "n1", "None", comment)) == jobs
+    assert slurm.names(comment) == jobs
+
+
+def test_jobs_of_other_studies_and_clones_are_not_this_ones(monkeypatch, tmp_path):
+    text = "\n".join(
+        f"{number}|PENDING||Priority|rule_anneal|{name}|{folder}"
+        for number, name, folder in (
+            (1, "demo_0b1c", tmp_path),
+            (2, "demo_2_0b1c", tmp_path),
+            (3, "demo_0b1c", tmp_path.parent),
+        )
+    )
+    program(tmp_path, "squeue", text)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    assert [queued.job for queued in slurm.queue("demo")] == ["1"]
+
+
+def test_the_newest_log_of_each_job(tmp_path):
+    for number, folder in enumerate(("group_d8-s0_anneal_evaluate", "rule_pretrain/d8_0_99"), 7):
+        for age, name in ((20, number), (10, number + 10)):
+            path = tmp_path / folder / f"{name}.log"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            os.utime(path, (1e9 - age, 1e9 - age))
+    found = slurm.last_logs(tmp_path)
+    assert {name: path.stem for name, path in found.items()} == {
+        "anneal d8-s0": "17",
+        "evaluate d8-s0": "17",
+        "pretrain d8_0_99": "18",
+    }

@@ -169,6 +169,42 @@ def test_a_job_that_fails_before_it_can_leave_a_note(copy, capsys):
     assert failure["problem"] == "python: no such file"
 
 
+def test_a_job_that_its_node_could_not_begin(copy, capsys):
+    RECORD.unlink()
+    Path(f"results/tiny/logs/anneal/{RUN}.log").write_text("", "utf-8")
+    said = Path(f"work/slurm/group_{RUN}_anneal_evaluate/71.log")
+    said.parent.mkdir(parents=True)
+    said.write_text("srun: error: task 0 launch failed\n\n", "utf-8")
+    code, found = status(capsys)
+    assert code == 1
+    (failure,) = found["failures"]
+    assert failure["job"] == f"anneal {RUN}"
+    assert failure["problem"] == "srun: error: task 0 launch failed"
+    assert (failure["slurm_job"], failure["slurm_log"]) == ("71", str(said))
+
+
+def test_a_reason_that_a_full_disk_kept_out_of_the_attempts_stands_in_the_note(begin, capsys):
+    process = begin("71")
+    process.terminate()
+    process.wait()
+    (path,) = Path("work/tiny").glob("*/attempts.json")
+    (tried,) = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps([{k: v for k, v in tried.items() if k != "problem"}]), "utf-8")
+    _, found = status(capsys)
+    assert [failure["problem"] for failure in found["failures"]] == ["stopped by signal 15"]
+
+
+def test_a_submission_of_several_runs_has_a_row(copy, capsys, monkeypatch, tmp_path):
+    squeue = tmp_path / "squeue"
+    row = f"9|PENDING||Priority|rule_training_anneal_evaluate_pretrain|tiny_0b1c|{Path.cwd()}"
+    squeue.write_text(f"#!/bin/sh\necho '{row}'\n", encoding="utf-8")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    _, found = status(capsys)
+    (other,) = found["others"]
+    assert (other["run"], other["state"], other["slurm_job"]) == ("several runs", "queued", "9")
+
+
 def test_what_the_study_cost(copy, capsys):
     assert cli.main(["cost", "--study", "tiny", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

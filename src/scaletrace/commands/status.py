@@ -18,6 +18,7 @@ from scaletrace.commands.columns import aligned, duration
 
 if TYPE_CHECKING:
     from scaletrace.lineage.attempts import Failed
+    from scaletrace.lineage.slurm import Queued
     from scaletrace.lineage.status import Standing
     from scaletrace.study.plan import Plan
 
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     status = Status(plan, planned)
     while True:
         standings = status.look()
-        found = _findings(plan, standings)
+        found = _findings(plan, standings, status.packs)
         if arguments.json:
             print(json.dumps(found), flush=True)
         elif arguments.watch and sys.stdout.isatty():
@@ -140,12 +141,25 @@ def _failure(one: "Standing", slurm_logs: dict[str, Path]) -> dict[str, Any]:
     }
 
 
-def _findings(plan: "Plan", standings: dict[str, "Standing"]) -> dict[str, Any]:
-    from scaletrace.lineage.status import slurm_logs
+def _pack(queued: "Queued") -> dict[str, Any]:
+    """Return the row of a submission of several runs; those that have begun have their own too."""
+    state = "running" if queued.state == "RUNNING" else "queued"
+    return _row("several runs", None) | {
+        "state": state,
+        "node": queued.node or None,
+        "slurm_job": queued.job,
+        "reason": queued.reason if queued.reason != "None" else None,
+    }
+
+
+def _findings(
+    plan: "Plan", standings: dict[str, "Standing"], packs: list["Queued"]
+) -> dict[str, Any]:
+    from scaletrace.lineage import slurm
     from scaletrace.study.jobs import LADDER
     from scaletrace.study.site import read_site
 
-    logs, ends = slurm_logs(read_site().logs), {}
+    logs, ends = slurm.logs(read_site().logs), {}
     for name, one in standings.items():
         ends[name] = one.seconds_left + max((ends[need] for need in one.job.needs), default=0.0)
     others = [one for one in standings.values() if one.job.rule not in LADDER]
@@ -166,7 +180,8 @@ def _findings(plan: "Plan", standings: dict[str, "Standing"]) -> dict[str, Any]:
         "core_hours_left": left / 3600,
         "seconds_left": max(left / max(1, running), max(ends.values(), default=0.0)),
         "runs": [_run(plan, name, standings) for name in plan.runs],
-        "others": [_row(o.job.name, o) for o in others if o.state not in ("done", "waiting")],
+        "others": [_row(o.job.name, o) for o in others if o.state not in ("done", "waiting")]
+        + [_pack(queued) for queued in packs],
         "failures": [_failure(one, logs) for one in failed if one.state in ("failed", "queued")],
         "overcome": [_failure(one, logs) for one in failed if one.state in ("running", "done")],
     }

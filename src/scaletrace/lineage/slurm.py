@@ -5,10 +5,11 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 PATIENCE_SECONDS = 20
-QUEUE_FORMAT = "%i|%T|%N|%r|%k"
+QUEUE_FORMAT = "%i|%T|%N|%r|%k|%j|%Z"
 ACCOUNT_FIELDS = ("JobIDRaw", "State", "ElapsedRaw", "TotalCPU", "MaxRSS", "ReqMem", "TimelimitRaw")
 MEMORY_UNITS = {"": 1 / 2**20, "K": 1 / 2**10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
 # The group of slurm/config.yaml that is no run, and the rules that share submissions.
@@ -76,24 +77,50 @@ def requested() -> dict[str, Any] | None:
     }
 
 
-def queue() -> list[Queued]:
-    """Return this user's jobs in the queue."""
+def queue(prefix: str) -> list[Queued]:
+    """Return this user's jobs in the queue that were submitted here, under names PREFIX_…."""
     said = _ask("squeue", "--me", "--array", "--noheader", "--format", QUEUE_FORMAT)
-    rows = [line.split("|", 4) for line in said.splitlines()]
-    return [Queued(*row) for row in rows if len(row) == 5]
+    rows = [line.split("|", 6) for line in said.splitlines()]
+    return [
+        Queued(*row[:5])
+        for row in rows
+        if len(row) == 7 and row[5].rpartition("_")[0] == prefix and _is_here(row[6])
+    ]
 
 
-def names(queued: Queued) -> list[str]:
+def _is_here(folder: str) -> bool:
+    return Path(folder).resolve() == Path.cwd().resolve()
+
+
+def names(comment: str) -> list[str]:
     """Return the jobs that a submission stands for, each as its rule and the rest of its name.
 
     A group's comment is rule_GROUP_RULE_RULE, where the group is a run's name or `text`.
     """
-    rule, _, values = queued.name.removeprefix("rule_").partition("_wildcards_")
+    rule, _, values = comment.removeprefix("rule_").partition("_wildcards_")
     group = GROUP.fullmatch(rule)
     if values or not group:
         return [f"{rule} {values}"]
     run = "" if group[1] == TEXT else group[1]
     return [f"{rule} {run}" for rule in group[2].split("_")]
+
+
+def logs(folder: Path) -> dict[str, Path]:
+    """Return the files with what SLURM printed for submissions, under a folder of such, by id.
+
+    The plugin deletes that of a submission that succeeded.
+    """
+    return {path.stem: path for path in folder.rglob("*.log")}
+
+
+def last_logs(folder: Path) -> dict[str, Path]:
+    """Return the newest of those files by job, named as in `names`."""
+    found: dict[str, Path] = {}
+    for path in sorted(logs(folder).values(), key=lambda path: path.stat().st_mtime):
+        place, *values = path.relative_to(folder).parent.parts
+        comment = "_wildcards_".join((place.replace("group_", "rule_", 1), *values))
+        found.update(dict.fromkeys(names(comment), path))
+    return found
 
 
 def accounted(jobs: Iterable[str]) -> dict[str, dict[str, str]]:

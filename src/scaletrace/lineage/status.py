@@ -20,6 +20,7 @@ from scaletrace.lineage.attempts import Failed
 from scaletrace.lineage.standing import Done
 from scaletrace.study.jobs import Job
 from scaletrace.study.plan import Plan
+from scaletrace.study.site import prefix_of, read_site
 
 State = Literal["done", "running", "queued", "waiting", "failed"]
 TAIL_BYTES = 8192
@@ -49,19 +50,28 @@ class Standing:
 
 
 class Status:
-    """Where the jobs of a study stand, looked at as often as somebody asks."""
+    """Where the jobs of a study stand, looked at as often as somebody asks.
+
+    packs: submissions in SLURM's queue that stand for several runs, and do not say for which.
+    """
 
     def __init__(self, plan: Plan, jobs: list[Job]) -> None:
         self.study = plan.study.study
         self.jobs = jobs
+        self.packs: list[slurm.Queued] = []
+        self._logs = read_site().logs
+        self._said: dict[str, Path] = {}
         self._done = Done(plan)
 
     def look(self) -> dict[str, Standing]:
         """Return where every job stands now, by name."""
         self._done.look(self.jobs)
-        queue = slurm.queue()
-        by_name = {name: queued for queued in queue for name in slurm.names(queued)}
+        queue = slurm.queue(prefix_of(self.study))
+        by_name = {name: queued for queued in queue for name in slurm.names(queued.name)}
         by_id = {queued.job: queued for queued in queue}
+        known = {_queue_name(job) for job in self.jobs}
+        self.packs = [one for one in queue if not known & set(slurm.names(one.name))]
+        self._said = slurm.last_logs(self._logs)
         return {job.name: self._look(job, by_name, by_id) for job in self.jobs}
 
     def _look(
@@ -70,13 +80,14 @@ class Status:
         circumstances = self._done.circumstances.get(job.name)
         if circumstances is not None:
             return _done(job, circumstances)
-        queued = by_name.get(f"{job.rule} {'_'.join(job.wildcards.values())}")
+        queued = by_name.get(_queue_name(job))
         note = underway.read(self.study, job.rule, job.wildcards)
         if note is None:
             return self._without_note(job, queued)
         folder = Path(note["folder"]) if note.get("folder") else None
         holder = folder and lease.holder(folder)
-        tried = attempts.read(folder)
+        # A full disk may have kept the reason out of one of the two.
+        tried = [note | one if _same(one, note) else one for one in attempts.read(folder)]
         if not any(_same(one, note) for one in tried):
             # It waits for the lease, or failed before it could take it.
             tried.append(note)
@@ -113,12 +124,24 @@ class Status:
         """Tell a job that nobody has begun from one that failed before it could leave a note."""
         waiting = Standing(job, "waiting", seconds_left=job.seconds)
         record = records.path_of(self.study, job.rule, job.wildcards)
-        # Snakemake leaves an empty log for each job of a group of which one failed.
-        said = _tail(job.log).strip().splitlines() if job.log.exists() else []
-        if queued or record.exists() or not said:
+        if queued or record.exists():
             return _queued_again(waiting, queued)
-        failed = Failed(1, None, None, said[-1])
-        return dataclasses.replace(waiting, state="failed", attempts=1, failed=(failed,))
+        # Snakemake leaves an empty log for each job of a group of which one failed, and for one
+        # that its node could not even begin, of which SLURM's log tells.
+        said, submission = _tail(job.log).strip(), None
+        log = self._said.get(_queue_name(job))
+        if log and not said and all(need in self._done.circumstances for need in job.needs):
+            said, submission = _tail(log).strip(), log.stem
+        if not said:
+            return waiting
+        failed = Failed(1, None, submission, said.splitlines()[-1])
+        return dataclasses.replace(
+            waiting, state="failed", slurm_job=submission, attempts=1, failed=(failed,)
+        )
+
+
+def _queue_name(job: Job) -> str:
+    return f"{job.rule} {'_'.join(job.wildcards.values())}"
 
 
 def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
@@ -175,8 +198,3 @@ def _progress(log: Path) -> tuple[ProgressLine | None, float]:
     """Return the newest progress in a log and its age in seconds."""
     found = last_progress(_tail(log))
     return found, max(0.0, time.time() - log.stat().st_mtime) if found else 0.0
-
-
-def slurm_logs(folder: Path) -> dict[str, Path]:
-    """Return the files with what SLURM printed for jobs, under a folder of such, by job."""
-    return {path.stem: path for path in folder.rglob("*.log")}

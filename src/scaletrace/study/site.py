@@ -193,7 +193,10 @@ def job_prefix(argv: list[str] | None = None) -> str:
     for place, word in enumerate(argv):
         name, _, value = word.partition("=")
         if name in ("--configfile", "--configfiles"):
-            stem = Path(value or "".join(argv[place + 1 : place + 2])).stem
-            # All that the plugin takes.
-            return re.sub(r"[^A-Za-z0-9_-]", "-", stem)[:50]
-    return "demo"
+            return prefix_of(Path(value or "".join(argv[place + 1 : place + 2])).stem)
+    return prefix_of("demo")
+
+
+def prefix_of(study: str) -> str:
+    """Return what the names of a study's SLURM jobs begin with: all of it that the plugin takes."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", study)[:50]
