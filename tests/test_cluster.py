@@ -81,7 +81,7 @@ def test_processes_of_one_training_do_not_share_one_gpu(threads, gres, said):
     assert (found is None) if said is None else (said in found)
 
 
-def test_a_cluster_that_does_not_answer_refuses_nothing():
+def test_without_known_nodes_nothing_is_refused():
     assert refusal(need(memory_mb=10**9), [], {}) is None
     assert cluster.room(need(), []) == cluster.Room()
 

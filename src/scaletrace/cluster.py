@@ -77,15 +77,15 @@ def parse(said: str) -> list[Nodes]:
 
 
 def nodes() -> list[Nodes]:
-    """Return the cluster's nodes; none where it does not answer."""
+    """Return the cluster's nodes.
+
+    Raises:
+        OSError, subprocess.SubprocessError: there is no SLURM, or it does not answer.
+    """
     command = ["sinfo", "--exact", "--noheader", "--format", "%P|%m|%c|%G|%l"]
-    try:
-        asked = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return parse(asked.stdout)
+    return parse(
+        subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    )
 
 
 def need(job: Any) -> Need:
@@ -195,6 +195,8 @@ def room(need: Need, nodes: list[Nodes]) -> Room:
 def require_possible_or_exit(workflow: Any) -> dict[frozenset[tuple[str, str]], Room]:
     """End with one line per submission that no node of the cluster could ever run.
 
+    So too where no cluster answers: snakemake would wait for one for ever.
+
     Args:
         workflow: Snakemake's, about to start; nothing is asked where jobs run on this machine.
 
@@ -204,7 +206,12 @@ def require_possible_or_exit(workflow: Any) -> dict[frozenset[tuple[str, str]], 
     if not workflow.non_local_exec:
         return {}
     partitions = table(getattr(workflow.executor_settings, "partition_config", None))
-    there = nodes()
+    try:
+        there = nodes()
+    except (OSError, subprocess.SubprocessError) as problem:
+        said = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()[-1]
+        print(f"nothing was submitted, for SLURM does not answer: {said}; see scaletrace doctor")
+        sys.exit(1)
     dag = workflow.dag
     waiting = [job for job in dag.needrun_jobs() if not job.is_local]
     lines, rooms = [], {}

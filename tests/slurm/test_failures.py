@@ -13,6 +13,7 @@ from tests.slurm.conftest import (
     BRIEF,
     Driver,
     circumstances,
+    cluster,
     here,
     job_facts,
     model,
@@ -127,6 +128,16 @@ def test_a_full_or_read_only_folder_is_one_sentence(
     undisturbed = prepared.copied(tmp_path / "undisturbed")
     here(undisturbed, model(BRIEF))
     assert weights(clone, BRIEF) == weights(undisturbed, BRIEF)
+
+
+def test_a_cluster_that_does_not_answer_is_a_message(clone):
+    cluster("stop", "slurmctld")
+    try:
+        driver = Driver(clone, model(BRIEF))
+        assert driver.finish() == 1
+    finally:
+        cluster("start", "slurmctld")
+    assert "nothing was submitted, for SLURM does not answer" in driver.said()
 
 
 def test_twenty_runs_on_four_gpus_use_each_by_one_job_at_a_time(clone):

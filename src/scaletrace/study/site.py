@@ -106,11 +106,9 @@ class Site(Section):
         Snakemake's plugin takes what sacct calls "CANCELLED by 0" for a job that runs, and waits
         for it for ever.
         """
-        from snakemake_executor_plugin_slurm.job_status_query import get_min_job_age
-
+        known = _min_job_age()
         if self.status:
             return self.status
-        known = get_min_job_age()
         forgets = known is not None and known < self.known_seconds()
         return "sacct" if forgets and sacct_answers() else "squeue"
 
@@ -120,6 +118,19 @@ class Site(Section):
         The plugin itself turns to sacct, here or not, where that is under three polls.
         """
         return max(LONGEST_POLL, 3 * self.poll_seconds)
+
+
+def _min_job_age() -> int | None:
+    """Return how long SLURM knows finished jobs, and let Snakemake's plugin in this process know.
+
+    The plugin would ask again before each look at its jobs, and turn to sacct whenever slurmctld
+    is away; where there are no accounts, it would then forget its jobs and wait for ever.
+    """
+    import snakemake_executor_plugin_slurm as plugin
+
+    known = plugin.get_min_job_age()
+    plugin.get_min_job_age = lambda: known
+    return known
 
 
 def sacct_answers() -> bool:
