@@ -198,19 +198,20 @@ def require_possible_or_exit(workflow: Any) -> dict[frozenset[tuple[str, str]], 
     So too where no cluster answers: snakemake would wait for one for ever.
 
     Args:
-        workflow: Snakemake's, about to start; nothing is asked where jobs run on this machine.
+        workflow: Snakemake's, about to start; nothing is asked where its jobs do not go to SLURM.
 
     Returns:
         How far the later attempts of the submissions may grow, by the wildcards of their jobs.
     """
-    if not workflow.non_local_exec:
+    if workflow.executor_plugin.name != "slurm":
         return {}
     partitions = table(getattr(workflow.executor_settings, "partition_config", None))
     try:
         there = nodes()
     except (OSError, subprocess.SubprocessError) as problem:
-        said = (getattr(problem, "stderr", None) or str(problem)).strip().splitlines()[-1]
-        print(f"nothing was submitted, for SLURM does not answer: {said}; see scaletrace doctor")
+        said = problem.stderr if isinstance(problem, subprocess.CalledProcessError) else ""
+        last = (said.strip() or str(problem)).splitlines()[-1]
+        print(f"nothing was submitted, for SLURM does not answer: {last}; see scaletrace doctor")
         sys.exit(1)
     dag = workflow.dag
     waiting = [job for job in dag.needrun_jobs() if not job.is_local]

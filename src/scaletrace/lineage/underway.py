@@ -75,7 +75,7 @@ class Note:
     def superseded(self) -> bool:
         """Tell whether the job of this name was changed and begun anew since: in another folder.
 
-        So a job finds its successor that has outlived its snakemake.
+        Thus one that outlived its snakemake learns of its successor.
         """
         said = read(*self._job) or {}
         if said.get("folder") not in (None, self._said["folder"]):
