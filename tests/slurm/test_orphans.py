@@ -44,7 +44,9 @@ def test_after_a_killed_driver_no_two_jobs_train_one_run(clone, reference):
     clone.run("snakemake", "--unlock", "--configfile", "config/faults.yaml")
     again = Driver(clone, model(LONGER))
     assert again.finish() == 0, again.said()
-    jobs = slurm_jobs(clone, LONGER)
+    # SLURM may run a job again under its number, which then finds the result: it loses sight of one
+    # where the machine is busy.
+    jobs = list(dict.fromkeys(slurm_jobs(clone, LONGER)))
     assert len(jobs) == 2
     assert jobs[0] == first != jobs[1]
     # The second waited for the first and took what it had made.
@@ -62,6 +64,7 @@ def test_a_restarted_slurmctld_loses_nothing(clone, reference):
     time.sleep(65)
     cluster("start", "slurmctld")
     assert driver.finish() == 0, driver.said()
-    assert slurm_jobs(clone) == [job]
+    assert set(slurm_jobs(clone)) == {job}
+    assert seams(clone) == []
     assert LONG in driver.said()
     assert weights(clone) == weights(reference)
