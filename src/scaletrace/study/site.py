@@ -17,19 +17,6 @@ SITE = Path("slurm/site.yaml")
 KEYS = "slurm/site.example.yaml"
 # What a command of SLURM may take before it counts as not answering, in seconds.
 PATIENCE = 10
-# Limits of a partition table that Snakemake's plugin counts with.
-AMOUNTS = {
-    "max_mem_mb",
-    "max_mem_mb_per_cpu",
-    "max_cpus_per_task",
-    "max_threads",
-    "max_nodes",
-    "max_tasks",
-    "max_tasks_per_node",
-    "max_gpu",
-    "max_cpus_per_gpu",
-    "max_mpi_tasks",
-}
 # Snakemake asks less and less often while nothing ends, at last this far apart, in seconds.
 LONGEST_POLL = 180
 
@@ -163,17 +150,18 @@ class Table(Section):
     def _known(cls, partitions: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         from snakemake_executor_plugin_slurm.partitions import PartitionLimits
 
-        known = {field.name for field in dataclasses.fields(PartitionLimits)} | {"cluster"}
+        kinds = {field.name: field.type for field in dataclasses.fields(PartitionLimits)}
+        known = {*kinds, "cluster"}
         for name, limits in partitions.items():
             if unknown := sorted(limits.keys() - known):
                 raise ValueError(
                     f"{name}: found {', '.join(unknown)}; allowed are {', '.join(sorted(known))}"
                 )
-            for key in limits.keys() & AMOUNTS:
-                if isinstance(limits[key], bool) or not isinstance(limits[key], int | float):
-                    raise ValueError(f"{name}: {key}: found {limits[key]!r}; allowed are numbers")
-            if "max_runtime" in limits:
-                limits["max_runtime"] = _minutes(name, limits["max_runtime"])
+            for key, limit in limits.items():
+                if key == "max_runtime":
+                    limits[key] = _minutes(name, limit)
+                elif kinds.get(key) in (int, float) and type(limit) not in (int, float):
+                    raise ValueError(f"{name}: {key}: found {limit!r}; allowed are numbers")
         return partitions
 
 
