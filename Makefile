@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-slurm lock schema
+.PHONY: demo test test-long test-slurm lock schema
 
 demo: $(BIN)/ready
 	@python -m scaletrace.demo
@@ -16,6 +16,10 @@ test: $(BIN)/ready
 	basedpyright
 	snakemake --lint --configfile config/tiny.yaml
 	OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal
+
+# What is too long for every day: all hostile inputs, and a record killed and starved of space.
+test-long: $(BIN)/ready
+	OMP_NUM_THREADS=1 pytest -m long -n 2 --dist worksteal
 
 # The profile and its faults on a real SLURM, in clusters of their own that end with the tests.
 test-slurm: $(BIN)/ready

@@ -45,7 +45,7 @@ def read_together(paths: list[Path]) -> None:
 
 
 def audit(paths: list[Path]) -> None:
-    found = hashes_of(map(str, paths))
+    found = hashes_of({str(path): path.stat().st_size for path in paths})
     assert all(isinstance(hashes, dict) for hashes in found.values())
 
 

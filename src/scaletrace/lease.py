@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from scaletrace.study import untrusted
+
 HEARTBEAT = 10.0
 # A holder on another host whose heart has not beaten for this long is taken for dead: longer than
 # network file systems go on showing an old time.
@@ -74,7 +76,7 @@ def _remove_if_dead(lease: Path) -> str | None:
     """Remove the lease of a dead holder; return the name of a living one."""
     try:
         text = lease.read_text(encoding="utf-8")
-        holder = _read(text)
+        holder = _read(text.encode())
         if not _is_dead(lease, holder):
             return f"process {holder.get('pid')} on {holder.get('host')}"
         # Of several that see the same dead holder only one can rename its lease away.
@@ -90,21 +92,35 @@ def _remove_if_dead(lease: Path) -> str | None:
     return None
 
 
-def _read(text: str) -> dict[str, Any]:
+def is_process(said: Any) -> bool:
+    """Tell whether a file's data names a process: working folders may be of anybody's making."""
+    return (
+        isinstance(said, dict)
+        and isinstance(said.get("host"), str)
+        and isinstance(said.get("pid"), int)
+        and 0 < said["pid"] < 1 << 31
+        and isinstance(said.get("slurm_job"), str | None)
+        and all(isinstance(said.get(name), int | float | None) for name in ("start", "started"))
+        and all(isinstance(said.get(name), str | None) for name in ("node", "folder", "problem"))
+    )
+
+
+def _read(content: bytes) -> dict[str, Any]:
     """Return the holder; of a lease torn by a crash of its host nobody, who can only be silent."""
     try:
-        return json.loads(text)
+        found = untrusted.from_json(content)
     except ValueError:
         return {}
+    return found if is_process(found) and found.get("started") is not None else {}
 
 
 def holder(folder: Path) -> dict[str, Any] | None:
     """Return who works in `folder`: host, pid, started and slurm_job; None where nobody lives."""
     path = folder / "lease.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return None if _is_dead(path, found) else found
-    except (FileNotFoundError, ValueError):
+        found = _read(untrusted.read_bytes(path))
+        return None if not found or _is_dead(path, found) else found
+    except OSError:
         return None
 
 

@@ -1,6 +1,7 @@
 """Clones of the repository in which the tiny study really runs."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,8 @@ from scaletrace.lineage import audit, graph
 ROOT = Path(__file__).parents[2]
 TINY = "config/tiny.yaml"
 # What studies recorded here: git has their small files alone, so a clone begins without them.
-RECORDED = re.compile(r"(results|provenance)/\w|dvc\.(yaml|lock)$")
+RECORDED = re.compile(r"(results|provenance)/\w")
+PIPELINE, LOCK = "provenance/dvc/tiny/dvc.yaml", "provenance/dvc/tiny/dvc.lock"
 
 
 class Clone:
@@ -55,11 +57,14 @@ class Clone:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
 
+    def environment(self):
+        """What a command needs to run on the clone's own sources."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return os.environ | {"PYTHONPATH": str(self.folder / "src"), "PATH": path}
+
     def run(self, *command, check=True):
-        environment = os.environ | {"PYTHONPATH": str(self.folder / "src")}
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True
         )
         if check and done.returncode:
             raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -161,6 +166,21 @@ def damaged(recorded_once, tmp_path, monkeypatch):
     copy = recorded_once.copied(tmp_path / "clone")
     monkeypatch.chdir(copy.folder)
     return copy
+
+
+def job_command(identity, **settings):
+    """The command that computes a recorded job of the tiny study anew, with other settings."""
+    job = {
+        "wildcards": identity["wildcards"],
+        "inputs": {entry["name"]: [entry["path"]] for entry in identity["inputs"]},
+        "outputs": {entry["name"]: entry["path"] for entry in identity["outputs"]},
+    }
+    return [
+        *(sys.executable, "-m", "scaletrace.job"),
+        f"{identity['rule']}@{identity['code']['fingerprint']}",
+        *("--study", "tiny", "--threads", "1", "--job", json.dumps(job)),
+        *("--settings", json.dumps(identity["settings"] | settings)),
+    ]
 
 
 def findings_by_file(jobs, *paths, **options):

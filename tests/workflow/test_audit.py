@@ -12,7 +12,7 @@ import yaml
 from scaletrace import cli
 from scaletrace.errors import BadInput
 from scaletrace.lineage import audit, records
-from tests.workflow.conftest import TINY, findings_by_file
+from tests.workflow.conftest import LOCK, PIPELINE, TINY, findings_by_file
 
 RESULTS = Path("results/tiny")
 FIGURES = RESULTS / "figures"
@@ -110,21 +110,21 @@ def test_a_deleted_intermediate_is_named_with_what_rests_on_it(clone, jobs):
 
 @pytest.mark.parametrize("side", ["deps", "outs"])
 def test_a_forged_lock_is_named_by_field(clone, jobs, side):
-    path = Path("dvc.lock")
+    path = Path(LOCK)
     lock = yaml.safe_load(path.read_text())
     entry = lock["stages"]["tiny-anneal-d8-l1-s0-32k"][side][-1]
     entry["md5"] = "0" * 32
     path.write_text(yaml.safe_dump(lock))
     ((finding,),) = findings_by_file(jobs).values()
-    assert finding.file == "dvc.lock"
+    assert finding.file == LOCK
     assert finding.field == f"stages.tiny-anneal-d8-l1-s0-32k.{side}.{entry['path']}.md5"
     assert finding.found == "0" * 32
 
 
 def test_a_command_slipped_into_dvc_yaml_is_named(clone, jobs):
-    text = Path("dvc.yaml").read_text()
-    Path("dvc.yaml").write_text(text.replace("exit 1", "rm -rf results", 1))
-    assert any("cmd" in f.field for f in findings_by_file(jobs)["dvc.yaml"])
+    text = Path(PIPELINE).read_text()
+    Path(PIPELINE).write_text(text.replace("exit 1", "rm -rf results", 1))
+    assert any("cmd" in f.field for f in findings_by_file(jobs)[PIPELINE])
 
 
 def test_metrics_that_are_not_the_fits_are_named(clone, jobs):
@@ -152,7 +152,7 @@ def test_an_edited_record_with_a_forged_id_no_longer_fits_its_neighbours(clone, 
     assert any(finding.field.endswith(": record") for finding in by_file[str(evaluation)])
     assert any(finding.field == "id (in the root)" for finding in by_file[str(path)])
     assert "settings.learning_rate" in {finding.field for finding in by_file[TINY]}
-    assert "dvc.lock" in by_file
+    assert LOCK in by_file
 
 
 def test_edited_circumstances_break_the_seal(clone, jobs):
@@ -344,7 +344,7 @@ def test_without_checkpoints_it_says_what_was_not_read(clone, jobs, capsys):
 
 
 def test_a_study_that_is_not_recorded_is_audited_as_such(clone, jobs):
-    for name in ("dvc.yaml", "dvc.lock", "provenance/roots/tiny.json"):
+    for name in (PIPELINE, LOCK, "provenance/roots/tiny.json"):
         Path(name).unlink()
     report = audit.audit("tiny", jobs=jobs)
     assert report.findings == []
@@ -359,7 +359,7 @@ GARBAGE = [b"", b"\x00\xff", b"[" * 50_000, b'{"a": NaN}']
 @pytest.mark.parametrize("content", GARBAGE, ids=range(len(GARBAGE)))
 def test_garbage_in_any_file_is_a_finding(clone, jobs, content):
     names = [
-        *("dvc.yaml", "dvc.lock", "provenance/roots/tiny.json"),
+        *(PIPELINE, LOCK, "provenance/roots/tiny.json"),
         str(records.path_of("tiny", "corpus", {})),
         *("results/tiny/observations.csv", "results/tiny/evals/d8-l1-s0-32k.json"),
         f"results/tiny/fits/{graph_fits(jobs)[0]}.json",

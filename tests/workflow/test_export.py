@@ -112,9 +112,11 @@ def test_the_crate_is_whole(made):
     assert "https://w3id.org/ro/wfrun/provenance/0.5" in profiles
 
 
-def test_a_second_export_has_the_same_bytes(copy, made, tmp_path):
+def test_a_second_export_has_the_same_bytes_and_sweeps_what_a_killed_one_left(copy, made, tmp_path):
+    (tmp_path / ".again.zip.k1ll3d00").write_bytes(b"PK half")
     export("tiny", tmp_path / "again.zip", large=False)
     assert (tmp_path / "again.zip").read_bytes() == (made / "light.zip").read_bytes()
+    assert [path.name for path in tmp_path.glob(".*")] == []
 
 
 def test_names_stay_inside_and_restore_reads_it(made):

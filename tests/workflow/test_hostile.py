@@ -12,7 +12,7 @@ import yaml
 
 from scaletrace import cli
 from scaletrace.lineage import archive, graph, records, root
-from tests.workflow.conftest import TINY, Clone
+from tests.workflow.conftest import LOCK, PIPELINE, TINY, Clone
 
 FIGURES = [f"results/tiny/figures/loss_vs_params.{kind}" for kind in ("pdf", "svg", "png", "csv")]
 FIT = "results/tiny/fits/power_n-32k.json"
@@ -25,7 +25,7 @@ READERS = {
     "provenance/roots/*.json": [EXPORT, CHECK, ("restore", *STUDY)],
     "provenance/env/*.json": [DIFF],
     "provenance/metrics/tiny/*.json": [CHECK],
-    "dvc.*": [CHECK, ("restore", *STUDY)],
+    "provenance/dvc/tiny/*": [CHECK, ("restore", *STUDY)],
     "results/tiny/fits/*.json": [("predict", FIT, "--n", "1e6"), DIFF],
     "results/tiny/figures/loss_vs_params.*": [*(("trace", f) for f in FIGURES), DIFF],
     "results/tiny/observations.csv": [("trace", FIGURES[0], "--point", "D=32000"), DIFF],
@@ -131,9 +131,7 @@ def restored(members, modes=None):
 
 
 def nothing_in_place():
-    return not any(
-        Path(name).exists() for name in ("dvc.yaml", "dvc.lock", "provenance/roots/tiny.json")
-    )
+    return not any(Path(name).exists() for name in (PIPELINE, LOCK, "provenance/roots/tiny.json"))
 
 
 def rooted(members):
@@ -161,7 +159,7 @@ def test_a_link_is_refused(exported, capsys):
     assert nothing_in_place()
 
 
-@pytest.mark.parametrize("name", ["dvc.lock", "provenance/roots/tiny.json"])
+@pytest.mark.parametrize("name", [LOCK, "provenance/roots/tiny.json"])
 def test_what_swells_to_more_than_it_may_is_refused(exported, capsys, name):
     assert restored({**exported, name: bytes(archive.LARGEST_TEXT + 1)}) == 2
     assert f"at most {archive.LARGEST_TEXT} are read" in capsys.readouterr().err
@@ -177,7 +175,7 @@ def test_more_than_the_disk_holds_is_refused(exported, capsys, monkeypatch):
 
 def test_mutated_members_are_sentences_and_leave_nothing_unverified(exported, capsys):
     chance = random.Random(1)
-    texts = [name for name in exported if name.startswith("provenance") or name == "dvc.lock"]
+    texts = [name for name in exported if name.startswith("provenance")]
     for _ in range(12):
         name = chance.choice(texts)
         members = {**exported, name: changed(name, exported[name], chance)}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from benchmarks.synthetic_study import write_results
 from scaletrace.errors import BadInput
 from scaletrace.lineage import pipeline, records, root, store
 from scaletrace.lineage.record import moved, record
-from tests.workflow.conftest import TINY
+from tests.workflow.conftest import LOCK, PIPELINE, TINY, findings_by_file
 
 STUDY = ("--study", "tiny")
 MODEL = "results/tiny/runs/d8-l1-s0-32k/model.safetensors"
@@ -24,7 +25,7 @@ def recorded(recorded_once, tmp_path_factory):
 
 
 def tree(clone):
-    names = ("dvc.yaml", "dvc.lock", *clone.git("ls-files", "provenance").split())
+    names = clone.git("ls-files", "dvc.yaml", "provenance").split()
     return {name: (clone.folder / name).read_bytes() for name in names}
 
 
@@ -37,7 +38,7 @@ def flip(path):
 
 def test_dvc_holds_every_artifact_and_is_clean(recorded):
     assert "up to date" in recorded.run("dvc", "status").stdout
-    lock = yaml.safe_load((recorded.folder / "dvc.lock").read_text())
+    lock = yaml.safe_load((recorded.folder / LOCK).read_text())
     held = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
     results = recorded.folder / "results/tiny"
     files = {
@@ -63,7 +64,7 @@ def test_recording_again_changes_no_byte(recorded):
 
 def test_the_records_are_in_git(recorded):
     staged = recorded.git("ls-files").splitlines()
-    assert {"dvc.yaml", "dvc.lock", "provenance/roots/tiny.json"} <= set(staged)
+    assert {PIPELINE, LOCK, "provenance/roots/tiny.json"} <= set(staged)
     assert sum(name.startswith("provenance/jobs/tiny/anneal/") for name in staged) == 10
 
 
@@ -122,7 +123,7 @@ def test_dvc_shows_metrics_plots_and_the_graph(recorded):
     assert "results_tiny_figures_loss_vs_params.svg" in text
     assert "tiny: training loss" in text
     graph = recorded.run("dvc", "dag", "--dot").stdout
-    assert '"tiny-observe" -> "tiny-fit-power_n-32k"' in graph
+    assert f'"{PIPELINE}:tiny-observe" -> "{PIPELINE}:tiny-fit-power_n-32k"' in graph
 
 
 def test_check_says_that_nothing_has_moved_and_changes_nothing(damaged):
@@ -167,26 +168,99 @@ def write_config(study, without):
     return path
 
 
-def test_studies_side_by_side(damaged):
+def as_earlier_release(folder, study):
+    """Put a study's pipeline where earlier releases had it: among others' in the root's."""
+    for name in ("dvc.yaml", "dvc.lock"):
+        own = folder / "provenance/dvc" / study / name
+        text = own.read_text().replace("    wdir: ../../..\n", "").replace("../../../", "")
+        content, shared = yaml.safe_load(text), folder / name
+        held: dict[str, Any] = {"schema": "2.0"}
+        if shared.exists():
+            held = yaml.safe_load(shared.read_text())
+        for section, added in content.items():
+            if section == "stages":
+                held[section] = (held.get(section) or {}) | added
+            elif section != "schema":
+                held[section] = [*held.get(section, []), *added]
+        held = {k: v for k, v in held.items() if name == "dvc.lock" or k != "schema"}
+        shared.write_text(yaml.safe_dump(held, sort_keys=False))
+        own.unlink()
+
+
+@pytest.fixture
+def beside(damaged):
+    """The recorded clone with a second study in it."""
     other = write_config("tiny-2", without=["d24", "d32", "d48"])
     write_results(other, "tiny-2")
-    before = yaml.safe_load((damaged.folder / "dvc.lock").read_text())["stages"]
-    jobs = record(other)
-    lock = yaml.safe_load((damaged.folder / "dvc.lock").read_text())["stages"]
-    assert {name: lock[name] for name in before} == before
-    assert jobs == len(lock) - len(before) == len(root.read("tiny-2")["records"])
+    assert record(other) == len(root.read("tiny-2")["records"])
+    return other
+
+
+def test_studies_side_by_side(damaged, beside):
+    before = tree(damaged)
+    assert record(Path(TINY))
+    assert tree(damaged) == before
     assert "up to date" in damaged.run("dvc", "status").stdout
-    assert moved(Path(TINY)) == []
+    assert moved(Path(TINY)) == moved(beside) == []
+    locks = (Path("provenance/dvc", study, "dvc.lock") for study in ("tiny", "tiny-2"))
+    stages = [yaml.safe_load(lock.read_text())["stages"].keys() for lock in locks]
+    assert all(stages)
+    assert not stages[0] & stages[1]
 
 
 def test_what_is_no_longer_in_the_study_is_pruned(damaged):
     paths = [path for path in root.read("tiny")["records"] if "d48-l2" not in path]
     jobs = [{**records.read(Path(path)), "path": path} for path in paths]
-    text, stages = pipeline.compiled(jobs, "tiny", Path(TINY), set())
-    assert yaml.safe_load(text)["stages"].keys() == stages
+    stages = pipeline.compiled(jobs, "tiny", Path(TINY), set())["stages"]
     assert len(stages) == len(jobs)
     assert not [name for name in stages if "d48-l2" in name]
-    before = store.locked()
-    store.prune(stages)
-    assert store.locked() == {name: before[name] for name in before if name in stages}
+    before = store.locked(Path(LOCK))
+    held = {name: set() for name in stages}
+    after = store.commit(Path(PIPELINE), stages, before, held)
+    assert after == {name: before[name] for name in before if name in stages}
     assert len(before) == len(stages) + 5
+
+
+def test_a_study_of_an_earlier_release_is_read_and_moved_out(damaged, recorded_jobs, beside):
+    after = tree(damaged)
+    for study in ("tiny", "tiny-2"):
+        as_earlier_release(damaged.folder, study)
+    assert "up to date" in damaged.run("dvc", "status").stdout
+    assert findings_by_file(recorded_jobs) == {}
+    assert moved(Path(TINY)) == [
+        "dvc.yaml: as earlier releases recorded; scaletrace record moves it"
+    ]
+    record(Path(TINY))
+    assert findings_by_file(recorded_jobs) == {}
+    assert {name for name in store.locked(Path("dvc.lock")) if "tiny-2" not in name} == set()
+    assert len(store.locked(Path("dvc.lock"))) == len(root.read("tiny-2")["records"])
+    record(beside)
+    assert store.locked(Path("dvc.lock")) == {}
+    now = tree(damaged)
+    assert {name: now[name] for name in after if name != "dvc.yaml"} == {
+        name: content for name, content in after.items() if name != "dvc.yaml"
+    }
+
+
+def test_a_shared_lock_that_was_cut_is_refused_and_left(damaged, beside):
+    for study in ("tiny", "tiny-2"):
+        as_earlier_release(damaged.folder, study)
+    lock = Path("dvc.lock")
+    lines = lock.read_text().splitlines(True)
+    borders = [at for at, line in enumerate(lines) if line.startswith("  tiny")]
+    lock.write_text("".join(lines[: borders[len(borders) // 2]]))
+    cut = lock.read_bytes()
+    with pytest.raises(BadInput, match=r"dvc.lock: has no entries of \d+ recorded stages"):
+        record(Path(TINY))
+    assert lock.read_bytes() == cut
+    assert not Path(LOCK).exists()
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.7])
+def test_a_studys_own_lock_that_was_cut_is_made_again(damaged, part):
+    before = tree(damaged)
+    content = Path(LOCK).read_bytes()
+    Path(LOCK).write_bytes(content[: int(part * len(content))])
+    assert moved(Path(TINY))
+    record(Path(TINY))
+    assert tree(damaged) == before

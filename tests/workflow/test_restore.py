@@ -12,7 +12,7 @@ from scaletrace.lineage import archive
 from scaletrace.lineage.records import identifier
 from scaletrace.lineage.restore import restore
 from scaletrace.study.files import to_json
-from tests.workflow.conftest import Clone
+from tests.workflow.conftest import LOCK, Clone
 
 SIZES, RUNS = 5, 10
 MODEL = "results/tiny/runs/d8-l1-s0-32k/model.safetensors"
@@ -58,7 +58,7 @@ def edited(restored):
 def zipped(origin, path, change=None):
     """Zip what an export holds; `change` maps a name to other content, or None to leave it out."""
     with zipfile.ZipFile(path, "w") as written:
-        for top in ("results", "provenance", "config", "dvc.yaml", "dvc.lock"):
+        for top in ("results", "provenance", "config"):
             for file in sorted([origin.folder / top, *(origin.folder / top).rglob("*")]):
                 name = str(file.relative_to(origin.folder))
                 if file.is_file():
@@ -71,7 +71,7 @@ def zipped(origin, path, change=None):
 
 def forget_records(clone):
     """Make it a clone from before the study was recorded."""
-    clone.git("rm", "-r", "--quiet", "dvc.yaml", "dvc.lock", "provenance")
+    clone.git("rm", "-r", "--quiet", "provenance")
 
 
 def results(clone):
@@ -172,7 +172,7 @@ def test_an_export_brings_its_own_records(origin, fresh, tmp_path):
     assert not report.findings
     assert not report.waiting
     assert fresh.jobs_to_do() == {}
-    assert (fresh.folder / "dvc.lock").read_bytes() == (origin.folder / "dvc.lock").read_bytes()
+    assert (fresh.folder / LOCK).read_bytes() == (origin.folder / LOCK).read_bytes()
 
 
 def test_a_damaged_export_puts_nothing_of_its_records_in_place(origin, fresh, tmp_path):
@@ -215,13 +215,13 @@ def test_an_edited_record_is_named(origin, fresh):
 
 
 def test_a_forged_lock_is_named(origin, fresh):
-    path = fresh.folder / "dvc.lock"
+    path = fresh.folder / LOCK
     lock = yaml.safe_load(path.read_text())
     out = next(o for s in lock["stages"].values() for o in s["outs"] if o["path"] == MODEL)
     path.write_text(path.read_text().replace(out["md5"], "f" * 32))
     report = restore("tiny", origin.folder)
     assert {(f.where, f.what) for f in report.findings} == {
-        (MODEL, f"dvc.lock has md5 {'f' * 32}, its record {out['md5']}")
+        (MODEL, f"{LOCK} has md5 {'f' * 32}, its record {out['md5']}")
     }
 
 

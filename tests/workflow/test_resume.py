@@ -1,14 +1,13 @@
 """A training job that is killed and started again, through the job wrapper."""
 
-import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 
 from scaletrace.lineage import records
+from tests.workflow.conftest import job_command
 
 RECORD = "provenance/jobs/tiny/pretrain/seed=0,size=d8-l1,tokens=24960.json"
 
@@ -21,17 +20,7 @@ def test_the_record_names_every_process_that_contributed_steps(finished, tmp_pat
         shutil.copy(finished.folder / entry["path"], target)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(finished.folder / "src"))
-    job = {
-        "wildcards": identity["wildcards"],
-        "inputs": {entry["name"]: [entry["path"]] for entry in identity["inputs"]},
-        "outputs": {entry["name"]: entry["path"] for entry in identity["outputs"]},
-    }
-    command = [
-        *(sys.executable, "-m", "scaletrace.job"),
-        f"pretrain@{identity['code']['fingerprint']}",
-        *("--study", "tiny", "--threads", "1", "--job", json.dumps(job)),
-        *("--settings", json.dumps(identity["settings"] | {"save_seconds": 0})),
-    ]
+    command = job_command(identity, save_seconds=0)
 
     def start(slurm_job):
         environment = os.environ | {"SLURM_JOB_ID": slurm_job}

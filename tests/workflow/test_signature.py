@@ -44,7 +44,7 @@ class TestSignature:
         held.pop("root")
         held["rules"]["fit"] += " "
         held["root"] = root._hash(held)
-        root.write(held)
+        records.files.write_json(root.path_of("tiny"), held)
         (finding,) = audit.audit("tiny", jobs=recorded_jobs).findings
         assert finding.field == "signature"
 
@@ -110,7 +110,7 @@ class TestSignature:
         held = root.read("tiny")
         held.pop("root")
         held["rules"]["fit"] += " "
-        root.write({**held, "root": root._hash(held)})
+        records.files.write_json(root.path_of("tiny"), {**held, "root": root._hash(held)})
         assert "scaletrace sign signs this one" in str(signature.stale("tiny"))
 
     def test_a_missing_signature_is_found_where_one_is_asked_for(

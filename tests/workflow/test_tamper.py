@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from scaletrace.lineage import records
-from tests.workflow.conftest import findings_by_file
+from tests.workflow.conftest import LOCK, findings_by_file
 
 RESULTS = Path("results/tiny")
 TAMPERINGS, AT_ONCE = 300, 6
@@ -62,13 +62,13 @@ def tampered_lock(text, chance):
         holder, key, name = chance.choice(list(leaves(content)))
         if name not in chosen:
             chosen[name] = holder[key] = mutated(holder[key], chance)
-    Path("dvc.lock").write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
+    Path(LOCK).write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     return chosen
 
 
 def test_every_byte_and_every_value_counts(damaged, recorded_jobs):
     """Each of many tamperings is named, and nothing is when all are undone."""
-    chance, lock = random.Random(0), Path("dvc.lock")
+    chance, lock = random.Random(0), Path(LOCK)
     kinds, text = [artifacts(), vouchers(), None], lock.read_bytes()
     assert findings_by_file(recorded_jobs) == {}
     for trial in range(TAMPERINGS // AT_ONCE):
@@ -84,5 +84,5 @@ def test_every_byte_and_every_value_counts(damaged, recorded_jobs):
                 path.write_bytes(content)
         assert {str(path) for path in undo} <= by_file.keys(), trial
         for place in places:
-            assert any(f"{f.field}.".startswith(f"{place}.") for f in by_file["dvc.lock"]), place
+            assert any(f"{f.field}.".startswith(f"{place}.") for f in by_file[LOCK]), place
     assert findings_by_file(recorded_jobs) == {}

@@ -78,11 +78,13 @@ def _items(study: str) -> list["Item"]:
             "run it first, or name a study that has run"
         )
     found = [(path, records.read(path)) for path in paths]
+    for path, record in found:
+        records.require_circumstances(record, path)
     known = [
         str(attempt["slurm_job"])
         for _, record in found
         for attempt in record["circumstances"].get("attempts", [])
-        if attempt["slurm_job"]
+        if attempt.get("slurm_job")
     ]
     accounts = slurm.accounted(known)
     named = ((_name(path), path.parent.name, record) for path, record in found)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.study import untrusted
 
 FAR = 10.0  # beyond this factor outside the measured range a warning says so
 
@@ -223,7 +224,7 @@ def _tell(answer: dict[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        fit = json.loads(path.read_text(encoding="utf-8"))
+        fit = untrusted.read_json(path)
         for key in ("law", "params", "intervals", "draws", "settings", "diagnostics", "data"):
             fit[key]
     except OSError as error:

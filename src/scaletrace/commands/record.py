@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record the study and say what comes next, or say what has moved since."""
-    from scaletrace.lineage import signature
+    from scaletrace.lineage import pipeline, signature
     from scaletrace.lineage.record import moved, record
 
     study_file = Path("config") / f"{arguments.study}.yaml"
@@ -25,8 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(wrong or [f"{arguments.study}: as recorded"]))
         return 1 if wrong else 0
     jobs = record(study_file)
-    print(f"{arguments.study}: {jobs} jobs recorded in dvc.yaml, dvc.lock and provenance/")
+    print(f"{arguments.study}: {jobs} jobs recorded in provenance/")
     if problem := signature.stale(arguments.study):
         print(problem)
+    if pipeline.is_kept_apart(arguments.study):
+        print(f".dvcignore keeps {arguments.study} from plain DVC: dvc push leaves its files here")
     print("next: git commit, dvc push")
     return 0

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.study import untrusted
 
 KEY = "scaletrace"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PDF_KEYWORDS = re.compile(rb"/Keywords\s*\(((?:[^\\()]|\\.)*)\)", re.DOTALL)
-SVG_DESCRIPTION = re.compile(r"<dc:description>(.*?)</dc:description>", re.DOTALL)
+SVG_DESCRIPTION = "<dc:description>", "</dc:description>"
 
 
 def identity_text(study: str, figure: str, csv_sha256: str, sources: dict[str, str]) -> str:
@@ -49,7 +50,7 @@ def read_identity(path: Path) -> dict[str, Any]:
     if suffix != ".csv" and suffix not in readers:
         raise BadInput(f"{path}: not a figure; a figure ends in .pdf, .svg, .png or .csv")
     try:
-        content = path.read_bytes()
+        content = untrusted.read_bytes(path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     if suffix == ".csv":
@@ -101,8 +102,12 @@ def _texts_in_pdf(content: bytes) -> Iterator[str]:
 
 def _texts_in_svg(content: bytes) -> Iterator[str]:
     """Yield every Dublin Core description. The text is searched, not parsed: no XML is trusted."""
-    for match in SVG_DESCRIPTION.finditer(content.decode("utf-8", errors="replace")):
-        yield unescape(match[1])
+    begin, end = SVG_DESCRIPTION
+    # Not by a regular expression, which would look for the end anew from every beginning.
+    for part in content.decode("utf-8", errors="replace").split(end)[:-1]:
+        _, found, text = part.partition(begin)
+        if found:
+            yield unescape(text)
 
 
 def _identity_of_csv(path: Path, content: bytes) -> dict[str, Any]:

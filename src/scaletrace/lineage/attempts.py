@@ -5,15 +5,15 @@ They stand in the job's working folder, and at last in its record.
 
 import contextlib
 import dataclasses
-import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scaletrace.lease import is_process
 from scaletrace.lineage import underway
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 FILE = "attempts.json"
 SILENT = "ended without a word: killed, out of memory, or its node died"
@@ -32,9 +32,10 @@ class Failed:
 def read(folder: Path | None) -> list[dict[str, Any]]:
     """Return the processes that a working folder has seen, oldest first."""
     try:
-        return json.loads((folder / FILE).read_text(encoding="utf-8")) if folder else []
+        found = untrusted.read_json(folder / FILE) if folder else []
     except (OSError, ValueError):
         return []
+    return found if isinstance(found, list) and all(map(is_process, found)) else []
 
 
 @contextlib.contextmanager

@@ -58,7 +58,9 @@ def items(
     priced = []
     for job, rule, record in found:
         own = record["circumstances"].get("slurm_job")
-        tried = [attempt["slurm_job"] for attempt in record["circumstances"].get("attempts", [])]
+        tried = [
+            attempt.get("slurm_job") for attempt in record["circumstances"].get("attempts", [])
+        ]
         # Its own submission once more, where that was queued again under its number.
         failed = {job for job in tried if job != own or tried.count(own) > 1}
         wasted = 0.0

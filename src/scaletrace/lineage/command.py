@@ -9,7 +9,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 # Linux takes 131,072 bytes in one word of a command, and the shell gets a job's in one.
 LONGEST_ARGUMENT = 50_000
@@ -48,11 +48,11 @@ def argument(study: str, value: Any) -> str:
     return found
 
 
-def value(found: str) -> Any:
-    """Return the value of a word of a job's command."""
+def value(found: str, folder: Path = Path()) -> Any:
+    """Return the value of a word of a job's command that was written in a folder."""
     if found.startswith("@"):
-        found = Path(found[1:]).read_text(encoding="utf-8")
-    return json.loads(found)
+        return untrusted.read_json(folder / found[1:])
+    return untrusted.from_json(found.encode())
 
 
 def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
@@ -71,8 +71,12 @@ def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
     )
 
 
-def parse(line: str) -> Job | None:
+def parse(line: str, folder: Path = Path()) -> Job | None:
     """Return the job whose command stands in a line that Snakemake printed, if one does.
+
+    Args:
+        line: the line.
+        folder: where Snakemake was started.
 
     Raises:
         BadInput: the command is not as the rules write it.
@@ -84,8 +88,9 @@ def parse(line: str) -> Job | None:
         stage, *words = shlex.split(rest)
         options = dict(zip(words[::2], words[1::2], strict=False))
         rule, _, fingerprint = stage.partition("@")
-        files_by_name, settings = value(options["--job"]), value(options["--settings"])
+        files_by_name = value(options["--job"], folder)
+        settings = value(options["--settings"], folder)
         record = records.path_of(options["--study"], rule, files_by_name["wildcards"])
         return Job(rule, fingerprint, settings=settings, record=record, **files_by_name)
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"rules: a job's command cannot be read ({error}): {line[:200]}") from None

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import crate, pipeline, records, root, signature, store
+from scaletrace.lineage import crate, links, pipeline, records, root, signature
 from scaletrace.lineage.ancestry import Ancestry, Job
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -27,6 +27,8 @@ def export(study: str, out: Path, *, large: bool) -> dict[str, dict[str, Any]]:
     Raises:
         BadInput: the study is not recorded, or a file is not what its record says.
     """
+    links.require_none()
+    files.sweep(out)
     held, ancestry = root.read(study), Ancestry(study)
     jobs = [job for job in ancestry.jobs if str(job.path) in held["records"]]
     _require_sound(jobs, held)
@@ -37,12 +39,12 @@ def export(study: str, out: Path, *, large: bool) -> dict[str, dict[str, Any]]:
         files.replacing(out) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        for path, sha256 in sorted(expected.items()):
-            contents[path] = _add(archive, path)
-            if sha256 not in (None, contents[path]["sha256"]):
+        for path, said in sorted(expected.items()):
+            contents[path] = _add(archive, path, max(said.get("size", 0), untrusted.LARGEST_TEXT))
+            if said.get("sha256") not in (None, contents[path]["sha256"]):
                 raise BadInput(
-                    f"{path}: sha256: found {contents[path]['sha256']}, its record has {sha256}; "
-                    f"scaletrace audit --study {study} tells what else differs"
+                    f"{path}: sha256: found {contents[path]['sha256']}, its record has "
+                    f"{said['sha256']}; scaletrace audit --study {study} tells what else differs"
                 )
         text = files.to_json(crate.metadata(ancestry, jobs, contents, config))
         archive.writestr(_entry(crate.NAME), text.encode())
@@ -58,24 +60,27 @@ def _require_sound(jobs: list[Job], held: dict[str, Any]) -> None:
         raise BadInput(f"{min(missing)}: no readable job record, but the study's root names it")
 
 
-def _expected(study: str, jobs: list[Job], config: str, large: bool) -> dict[str, str | None]:
-    """Return what goes into the zip, and the sha256 that a record gives it."""
+def _expected(study: str, jobs: list[Job], config: str, large: bool) -> dict[str, dict[str, Any]]:
+    """Return what goes into the zip, and the sha256 and size that a record gives it."""
     names = [*CODE, config, *map(str, sorted(Path("rules").glob("*.smk")))]
-    names += [str(path) for path in (pipeline.DVC_YAML, store.DVC_LOCK, root.path_of(study))]
+    place = pipeline.place(study)
+    names += [str(path) for path in (place.yaml, place.lock, root.path_of(study))]
     names += [str(job.path) for job in jobs]
     metrics = records.PROVENANCE / "metrics" / study
     optional = [signature.path_of(study), *sorted(metrics.glob("*.json"))]
     names += [str(path) for path in optional if path.is_file()]
-    found: dict[str, str | None] = dict.fromkeys(names)
+    found: dict[str, dict[str, Any]] = {name: {} for name in names}
     for job in jobs:
         digest = str(job.record["circumstances"].get("environment"))
-        found[str(records.PROVENANCE / "env" / f"{digest}.json")] = digest
+        found[str(records.PROVENANCE / "env" / f"{digest}.json")] = {"sha256": digest}
         for entry in job.identity["outputs"]:
             if large or not entry["path"].endswith(records.LARGE):
-                found[entry["path"]] = entry["sha256"]
+                found[entry["path"]] = entry
     for path in found:
         if not records.inside(path):
             raise BadInput(f"{path[:200]!r} leads out of the repository; nothing was exported")
+        if Path(path).is_symlink() and not path.startswith(f"{records.RESULTS}/"):
+            raise BadInput(f"{path}: a link; only files of this repository are packed")
         if not Path(path).is_file():
             raise BadInput(f"{path}: missing; scaletrace restore brings it back")
     return found
@@ -101,10 +106,13 @@ class _Hashing:
         return self.stream.write(block)
 
 
-def _add(archive: zipfile.ZipFile, path: str) -> dict[str, Any]:
+def _add(archive: zipfile.ZipFile, path: str, largest: int) -> dict[str, Any]:
     """Copy a file into the zip; return the hash and size of the very bytes that were copied."""
     entry = _entry(path)
-    with Path(path).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+    with (
+        untrusted.opened(Path(path), largest) as (source, _),
+        archive.open(entry, "w", force_zip64=True) as target,
+    ):
         hashing = _Hashing(target)
         shutil.copyfileobj(source, hashing, files.CHUNK)
     return {"sha256": hashing.sha256.hexdigest(), "size": hashing.size}

@@ -6,14 +6,13 @@ what was computed here, and computes nothing twice.
 """
 
 import contextlib
-import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from scaletrace.lineage import attempts
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 FOLDER = "finished"
 STAYING = (FOLDER, "lease.json", attempts.FILE)
@@ -51,7 +50,7 @@ def put_back(work: Path, names: dict[str, Path]) -> dict[str, Any] | None:
     """
     folder = work / FOLDER
     try:
-        kept = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        kept = untrusted.read_json(folder / "job.json")
         hashes = {
             entry["name"]: {name: entry[name] for name in ("sha256", "md5", "size")}
             for entry in kept["outputs"]

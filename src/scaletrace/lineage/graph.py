@@ -1,16 +1,25 @@
 """The workflow's graph as Snakemake sees it, joined with the job records."""
 
+import contextlib
 import csv
 import dataclasses
 import io
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records
 from scaletrace.lineage.command import Job, parse
+from scaletrace.study.config import load
+from scaletrace.study.corpora import levels_above
+
+# What Snakemake and the rules write beside the results.
+WRITTEN = {".snakemake", "work"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,24 +32,53 @@ class Output:
     plan: str
 
 
-def _snakemake(study_file: Path, *options: str) -> str:
-    words = [sys.executable, "-m", "snakemake", "--configfile", str(study_file), *options]
-    done = subprocess.run(words, capture_output=True, text=True)
+def _snakemake(study_file: Path, *options: str, folder: Path = Path()) -> str:
+    # Safe paths: a module of the standard library's name in the folder is not run in its place.
+    words = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(study_file), *options]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=environment)
     if done.returncode:
         raise BadInput(done.stderr.strip() or done.stdout.strip())
     return done.stdout
 
 
+def _show(entries: Path, folder: Path, but: Collection[str]) -> None:
+    """Show in a folder what lies in another, by links."""
+    folder.mkdir()
+    for entry in entries.iterdir():
+        if entry.name not in but:
+            (folder / entry.name).symlink_to(entry)
+
+
+@contextlib.contextmanager
+def _view(levels: int) -> Iterator[Path]:
+    """Yield a folder that shows the repository, and in which Snakemake may leave what it likes.
+
+    Args:
+        levels: how many folders above the repository are shown as well.
+    """
+    here = Path.cwd()
+    above = [here, *here.parents][: levels + 1]
+    with tempfile.TemporaryDirectory(prefix="scaletrace-") as scratch:
+        folder = Path(scratch, "view")
+        for place, below in zip(reversed(above), [*reversed(above[:-1]), None], strict=True):
+            _show(place, folder, WRITTEN if below is None else {below.name})
+            folder = folder if below is None else folder / below.name
+        yield folder
+
+
 def jobs(study_file: Path) -> dict[Path, Job]:
     """Return every job of a study's graph by its record's path, as it would run now.
 
-    Timings are no such job: they are printed from the records.
+    Nothing is written here. Timings are no such job: they are printed from the records.
 
     Raises:
-        BadInput: Snakemake cannot read the workflow.
+        BadInput: the study file is unsound, or Snakemake cannot read the workflow.
     """
-    said = _snakemake(study_file, "--dry-run", "--forceall", "--printshellcmds")
-    found = (parse(line) for line in said.splitlines())
+    with _view(levels_above(load(study_file))) as folder:
+        options = ("--dry-run", "--forceall", "--printshellcmds")
+        said = _snakemake(study_file, *options, folder=folder)
+        found = [parse(line, folder) for line in said.splitlines()]
     return {job.record: job for job in found if job}
 
 

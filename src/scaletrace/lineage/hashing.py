@@ -1,21 +1,26 @@
 """Hashing many files: each in one read for sha256 and md5, several at a time."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 
-def hashes_of(names: Iterable[str]) -> dict[str, dict[str, Any] | str]:
-    """Return sha256, md5 and size of each file by its name; where it has none, why, in words."""
-    names = list(dict.fromkeys(names))
+def hashes_of(sizes: Mapping[str, int]) -> dict[str, dict[str, Any] | str]:
+    """Return sha256, md5 and size of each file by its name; where it has none, why, in words.
+
+    Args:
+        sizes: name -> bytes that the file should have; one that is far larger is not read.
+    """
+    names = list(sizes)
     # The largest first, so that no core is left with it at the end.
     order = sorted(names, key=_size, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = dict(zip(order, pool.map(_hashes, order), strict=True))
+        found = pool.map(_hashes, order, [sizes[name] for name in order])
+        found = dict(zip(order, found, strict=True))
     return {name: found[name] for name in names}
 
 
@@ -26,9 +31,13 @@ def _size(name: str) -> int:
         return 0
 
 
-def _hashes(name: str) -> dict[str, Any] | str:
+def _hashes(name: str, expected: int) -> dict[str, Any] | str:
     path = Path(name)
     try:
-        return files.hashes(path) if path.is_file() else "missing"
+        if not path.is_file():
+            return "missing"
+        if (size := path.stat().st_size) > max(expected, untrusted.LARGEST_TEXT):
+            return f"{size} bytes instead of {expected}"
+        return files.hashes(path)
     except OSError as error:
         return f"cannot be read ({error.strerror})"

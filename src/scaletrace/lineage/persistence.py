@@ -13,6 +13,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage.command import Job, value, word
+from scaletrace.study import untrusted
 
 FOLDER = Path(".snakemake/metadata")
 FORMAT = 6
@@ -29,7 +30,7 @@ def _file(output: str) -> Path:
 
 def _recall(output: str) -> dict[str, Any]:
     try:
-        return json.loads(_file(output).read_text(encoding="utf-8"))
+        return untrusted.read_json(_file(output))
     except (OSError, ValueError):
         raise BadInput(
             f"{output}: snakemake remembers nothing of it in .snakemake/metadata; delete it and "

@@ -1,5 +1,6 @@
-"""dvc.yaml: the workflow's jobs as DVC stages, with metrics and plots for people."""
+"""A study as a DVC pipeline of its own: its jobs as stages, with metrics and plots for people."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,57 @@ import yaml
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records, store
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
-DVC_YAML = Path("dvc.yaml")
+FOLDER = records.PROVENANCE / "dvc"
 HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
+# From a study's own pipeline to the repository, where every path begins.
+UP = "../../.."
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the pipeline of a study lies; `shared`: among others', as earlier releases wrote it."""
+
+    yaml: Path
+    shared: bool = False
+
+    @property
+    def lock(self) -> Path:
+        """The lock beside it."""
+        return self.yaml.with_suffix(".lock")
+
+
+def own(study: str) -> Place:
+    """Return where `scaletrace record` writes the pipeline of a study."""
+    return Place(FOLDER / study / "dvc.yaml")
+
+
+def place(study: str) -> Place:
+    """Return where the pipeline of a study lies, which earlier releases put into the root's.
+
+    Raises:
+        BadInput: the root's cannot be read.
+    """
+    mine = own(study)
+    if not mine.yaml.exists() and not mine.lock.exists() and _shared_stages(study):
+        return SHARED
+    return mine
+
+
+SHARED = Place(Path("dvc.yaml"), shared=True)
+
+
+def is_kept_apart(study: str) -> bool:
+    """Tell whether .dvcignore keeps a study from plain DVC, as one whose files nobody pushed."""
+    lines = Path(".dvcignore").read_text(encoding="utf-8") if Path(".dvcignore").is_file() else ""
+    return f"/{FOLDER}/{study}" in lines.splitlines()
+
+
+def _shared_stages(study: str) -> set[str]:
+    """Return the names of a study's stages in the root's pipeline."""
+    found = store.stages(store.read_yaml(SHARED.yaml), SHARED.yaml)
+    return {name for name, stage in found.items() if owner(stage) == study}
 
 
 def stage_name(identity: dict[str, Any], study: str) -> str:
@@ -25,11 +73,14 @@ def command(study_file: Path) -> str:
     return f"echo 'not run by dvc: use snakemake --configfile {study_file}' >&2; exit 1"
 
 
-def stage(job: dict[str, Any], study: str, study_file: Path, in_git: set[str]) -> dict[str, Any]:
+def stage(
+    job: dict[str, Any], study: str, study_file: Path, in_git: set[str], place: Place
+) -> dict[str, Any]:
     """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
     identity = job["identity"]
     return {
         "cmd": command(study_file),
+        **({} if place.shared else {"wdir": UP}),
         "deps": sorted([job["path"], *{entry["path"] for entry in identity["inputs"]}]),
         "outs": [
             {path: {"persist": True, **({"cache": False} if path in in_git else {})}}
@@ -51,12 +102,17 @@ def _outputs(jobs: list[dict[str, Any]], rules: set[str], suffix: str) -> list[s
 
 def _plots(jobs: list[dict[str, Any]], study: str) -> list[Any]:
     """Return the figures as they are, and the loss curves of all runs as one plot."""
-    curves = _outputs(jobs, {"pretrain", "anneal"}, "curve.csv")
+    curves = _from_own(_outputs(jobs, {"pretrain", "anneal"}, "curve.csv"))
     training = {"x": dict.fromkeys(curves, "tokens"), "y": dict.fromkeys(curves, "loss")}
     return [
-        *_outputs(jobs, {"figures"}, ".svg"),
+        *_from_own(_outputs(jobs, {"figures"}, ".svg")),
         {f"{study} training": {**training, "title": f"{study}: training loss (nats per token)"}},
     ]
+
+
+def _from_own(paths: list[str]) -> list[str]:
+    """Return paths as a study's own pipeline names its metrics and plots: from where it lies."""
+    return [f"{UP}/{path}" for path in paths]
 
 
 def owner(stage: dict[str, Any]) -> str | None:
@@ -74,7 +130,7 @@ def metrics_files(jobs: list[dict[str, Any]], study: str) -> dict[Path, Path]:
 
 def _parameters(path: Path) -> dict[str, Any]:
     try:
-        found = records.plain(path.read_bytes(), path)["params"]
+        found = untrusted.read_json(path)["params"]
         files.to_json(found)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: not a fit with its params ({error})") from None
@@ -92,30 +148,14 @@ def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]
     return {shown: _parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
 
 
-def _metrics(jobs: list[dict[str, Any]], study: str) -> list[Any]:
-    return [*map(str, fitted(jobs, study)), *_outputs(jobs, {"evaluate"}, ".json")]
-
-
-def _others(content: dict[str, Any], section: str, study: str) -> list[Any]:
-    """Return the metrics or plots of dvc.yaml that are not this study's."""
-    entries = content.get(section) or []
-    if not isinstance(entries, list) or not all(e and isinstance(e, str | dict) for e in entries):
-        raise BadInput(f"{DVC_YAML}: {section}: not a list of files, or of mappings")
-    folders = (f"results/{study}/", f"{records.PROVENANCE}/metrics/{study}/")
-    names = [entry if isinstance(entry, str) else str(next(iter(entry))) for entry in entries]
-    return [
-        entry
-        for entry, name in zip(entries, names, strict=True)
-        if not name.startswith(folders) and name != f"{study} training"
-    ]
+def _metrics(jobs: list[dict[str, Any]], study: str) -> list[str]:
+    return _from_own([*map(str, fitted(jobs, study)), *_outputs(jobs, {"evaluate"}, ".json")])
 
 
 def compiled(
     jobs: list[dict[str, Any]], study: str, study_file: Path, in_git: set[str]
-) -> tuple[str, set[str]]:
-    """Return the text of dvc.yaml with this study's part made anew, and the names of all stages.
-
-    What belongs to other studies, or was added by hand, stays.
+) -> dict[str, Any]:
+    """Return a study's own pipeline.
 
     Args:
         jobs: the study's job records, each with its `path`.
@@ -124,24 +164,69 @@ def compiled(
         in_git: outputs that git holds, and DVC only hashes.
 
     Raises:
-        BadInput: two jobs would have one name.
+        BadInput: two jobs would have one name, or a fit cannot be read.
     """
-    content = store.read_yaml(DVC_YAML) if DVC_YAML.exists() else {}
-    stages = {
-        name: stage
-        for name, stage in store.stages(content, DVC_YAML).items()
-        if owner(stage) != study
-    }
+    stages: dict[str, Any] = {}
     for job in jobs:
         name = stage_name(job["identity"], study)
         if name in stages:
-            raise BadInput(f"dvc.yaml: stages.{name}: {job['path']} would need the same name")
-        stages[name] = stage(job, study, study_file, in_git)
-    content["stages"] = dict(sorted(stages.items()))
-    for section, mine in (
-        ("metrics", _metrics(jobs, study)),
-        ("plots", _plots(jobs, study)),
-    ):
-        content[section] = sorted([*_others(content, section, study), *mine], key=str)
-    text = HEADER + yaml.dump(content, Dumper=store.DUMPER, sort_keys=False, width=100)
-    return text, set(stages)
+            raise BadInput(f"{FOLDER}: stages.{name}: {job['path']} would need the same name")
+        stages[name] = stage(job, study, study_file, in_git, own(study))
+    return {
+        "stages": dict(sorted(stages.items())),
+        "metrics": _metrics(jobs, study),
+        "plots": _plots(jobs, study),
+    }
+
+
+def text(content: dict[str, Any]) -> str:
+    """Return the text of a pipeline."""
+    return HEADER + yaml.dump(content, Dumper=store.DUMPER, sort_keys=False, width=100)
+
+
+def lock_text(stages: dict[str, Any]) -> str:
+    """Return the text of a lock with these entries."""
+    return _dumped({"schema": "2.0", "stages": stages})
+
+
+def _dumped(lock: dict[str, Any]) -> str:
+    return yaml.dump(lock, Dumper=store.DUMPER, sort_keys=False)
+
+
+def moved_out(study: str) -> dict[Path, str]:
+    """Return the root's pipeline and lock without a study that an earlier release put there.
+
+    Returns:
+        Their new texts by path; nothing where the study is not in them.
+
+    Raises:
+        BadInput: they cannot be read, or the lock has lost entries of studies, as when somebody's
+            write was cut short.
+    """
+    mine = _shared_stages(study)
+    if not mine:
+        return {}
+    content, lock = store.read_yaml(SHARED.yaml), store.read_yaml(SHARED.lock)
+    if lost := sorted(lost_entries(SHARED)):
+        raise BadInput(
+            f"{SHARED.lock}: has no entries of {len(lost)} recorded stages ({lost[0]}): a write "
+            f"was cut short; git checkout {SHARED.lock} brings back what was committed"
+        )
+    folders = (f"results/{study}/", f"{records.PROVENANCE}/metrics/{study}/", f"{study} training")
+
+    def others(entry: Any) -> bool:
+        return not str(next(iter(entry)) if isinstance(entry, dict) else entry).startswith(folders)
+
+    for section in ("metrics", "plots"):
+        if isinstance(content.get(section), list):
+            content[section] = list(filter(others, content[section]))
+    for held in (content, lock):
+        held["stages"] = {name: s for name, s in held["stages"].items() if name not in mine}
+    return {SHARED.lock: _dumped(lock), SHARED.yaml: text(content)}
+
+
+def lost_entries(place: Place) -> set[str]:
+    """Return the recorded stages of a pipeline that its lock says nothing of."""
+    found = store.stages(store.read_yaml(place.yaml), place.yaml)
+    recorded = {name for name, stage in found.items() if owner(stage) is not None}
+    return recorded - store.locked(place.lock).keys()

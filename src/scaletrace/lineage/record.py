@@ -6,7 +6,17 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lease import lease
-from scaletrace.lineage import drift, graph, persistence, pipeline, records, root, store
+from scaletrace.lineage import (
+    drift,
+    graph,
+    links,
+    persistence,
+    pipeline,
+    records,
+    root,
+    store,
+    transaction,
+)
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.study import files
@@ -28,7 +38,8 @@ def _in_git(study: str) -> set[str]:
 def changed_files(jobs: list[dict[str, Any]]) -> list[str]:
     """Return the outputs that are not what their records say."""
     wrong = []
-    hashed = hashes_of(entry["path"] for job in jobs for entry in job["identity"]["outputs"])
+    outputs = (entry for job in jobs for entry in job["identity"]["outputs"])
+    hashed = hashes_of({entry["path"]: entry["size"] for entry in outputs})
     for job in jobs:
         for entry in job["identity"]["outputs"]:
             path, found = entry["path"], hashed[entry["path"]]
@@ -63,9 +74,19 @@ def _laundered(jobs: list[dict[str, Any]]) -> list[str]:
     return list(found)
 
 
-def disagreements(jobs: list[dict[str, Any]], study: str, study_file: Path) -> dict[str, list[str]]:
-    """Compare every md5 in dvc.lock with the job records'; return what differs, by stage."""
-    locked, wrong = store.locked(), {}
+def disagreements(
+    jobs: list[dict[str, Any]], study: str, study_file: Path, locked: dict[str, Any], where: Path
+) -> dict[str, list[str]]:
+    """Compare every md5 in dvc.lock with the job records'; return what differs, by stage.
+
+    Args:
+        jobs: the study's job records, each with its `path`.
+        study: its name.
+        study_file: its configuration.
+        locked: the lock's entries by stage.
+        where: the lock, for messages.
+    """
+    wrong: dict[str, list[str]] = {}
     for job in jobs:
         identity = job["identity"]
         name = pipeline.stage_name(identity, study)
@@ -73,7 +94,7 @@ def disagreements(jobs: list[dict[str, Any]], study: str, study_file: Path) -> d
         record = {"path": job["path"], "md5": files.hashes(Path(job["path"]))["md5"]}
         lines = []
         if stage.get("cmd") != pipeline.command(study_file):
-            lines.append(f"dvc.lock: stages.{name}: cmd: not the command of dvc.yaml")
+            lines.append(f"{where}: stages.{name}: cmd: not the command of dvc.yaml")
         for kind, entries in (
             ("deps", [record, *identity["inputs"]]),
             ("outs", identity["outputs"]),
@@ -81,7 +102,7 @@ def disagreements(jobs: list[dict[str, Any]], study: str, study_file: Path) -> d
             found = {entry["path"]: entry.get("md5") for entry in stage.get(kind, [])}
             expected = {entry["path"]: entry["md5"] for entry in entries}
             lines += [
-                f"{path}: md5: dvc.lock has {found.get(path)}, the record {job['path']} has "
+                f"{path}: md5: {where} has {found.get(path)}, the record {job['path']} has "
                 f"{expected.get(path)}"
                 for path in sorted(found.keys() | expected.keys())
                 if found.get(path) != expected.get(path)
@@ -112,8 +133,40 @@ def _root(
     return root.build(study, study_file, jobs, rules)
 
 
+def _known(lock: Path) -> dict[str, Any]:
+    """Return the entries of a study's lock; none of one that somebody cut, which is made anew."""
+    try:
+        return store.locked(lock)
+    except BadInput:
+        return {}
+
+
+def _lock(
+    jobs: list[dict[str, Any]], study: str, study_file: Path, in_git: set[str], stages: Any
+) -> dict[str, Any]:
+    """Let DVC store a study's files; return the entries of its lock, as the records say.
+
+    Raises:
+        BadInput: DVC finds other hashes than the records have.
+    """
+    lock = pipeline.place(study).lock
+    known = _known(lock)
+    wrong = disagreements(jobs, study, study_file, known, lock)
+    locked = store.commit(
+        pipeline.own(study).yaml,
+        stages,
+        {name: entry for name, entry in known.items() if name not in wrong},
+        {pipeline.stage_name(job["identity"], study): _cached(job, in_git) for job in jobs},
+    )
+    if wrong := _all(disagreements(jobs, study, study_file, locked, lock)):
+        raise BadInput("\n".join(wrong))
+    return locked
+
+
 def record(study_file: Path) -> int:
-    """Compile dvc.yaml from the study's graph, fill dvc.lock, and add the records to git.
+    """Compile a study's DVC pipeline from its graph, fill its lock, add the records to git.
+
+    Another study's files are never touched, and these change together or not at all.
 
     Returns:
         The number of recorded jobs. Recording twice changes no byte.
@@ -121,6 +174,7 @@ def record(study_file: Path) -> int:
     Raises:
         BadInput: the study is unfinished, or files, records and DVC do not agree.
     """
+    links.require_none()
     study = load(study_file).study
     with lease(Path("work") / "record"):
         found = graph.outputs(study_file)
@@ -134,27 +188,24 @@ def record(study_file: Path) -> int:
         jobs = graph.recorded_jobs(study, found)
         if wrong := [*changed_files(jobs), *_laundered(jobs)]:
             raise BadInput("\n".join(wrong))
-        in_git = _in_git(study)
-        text, stages = pipeline.compiled(jobs, study, study_file, in_git)
-        files.write_text(pipeline.DVC_YAML, text)
-        fitted = pipeline.fitted(jobs, study)
-        for path, parameters in fitted.items():
-            files.write_json(path, parameters)
-        store.prune(stages)
-        store.commit(
-            set(disagreements(jobs, study, study_file)),
-            {pipeline.stage_name(job["identity"], study): _cached(job, in_git) for job in jobs},
-        )
-        if wrong := _all(disagreements(jobs, study, study_file)):
-            raise BadInput("\n".join(wrong))
-        root.write(_root(study, study_file, jobs, found))
+        in_git, place = _in_git(study), pipeline.own(study)
+        content = pipeline.compiled(jobs, study, study_file, in_git)
+        earlier = pipeline.moved_out(study)
+        locked = _lock(jobs, study, study_file, in_git, content["stages"])
+        texts = {
+            **earlier,
+            place.lock: pipeline.lock_text(locked),
+            place.yaml: pipeline.text(content),
+            **{path: files.to_json(fit) for path, fit in pipeline.fitted(jobs, study).items()},
+            root.path_of(study): files.to_json(_root(study, study_file, jobs, found)),
+        }
         environments = {job["circumstances"]["environment"] for job in jobs}
-        _git(
-            *("add", "--force", "--", str(pipeline.DVC_YAML), str(store.DVC_LOCK)),
-            *(str(root.path_of(study)), str(study_file), *map(str, fitted)),
-            *(job["path"] for job in jobs),
-            *(str(records.PROVENANCE / "env" / f"{digest}.json") for digest in environments),
-        )
+        with transaction.together(texts):
+            _git(
+                *("add", "--force", "--", *map(str, texts), str(study_file)),
+                *(job["path"] for job in jobs),
+                *(str(records.PROVENANCE / "env" / f"{digest}.json") for digest in environments),
+            )
     return len(jobs)
 
 
@@ -166,6 +217,7 @@ def moved(study_file: Path) -> list[str]:
     Raises:
         BadInput: the study cannot be read, or a record is damaged.
     """
+    links.require_none()
     study = load(study_file).study
     if not root.path_of(study).exists():
         return [f"{study}: never recorded"]
@@ -179,17 +231,23 @@ def moved(study_file: Path) -> list[str]:
         f"{path}: not recorded yet"
         for path in sorted({job["path"] for job in jobs} - recorded["records"].keys())
     ]
+    place = pipeline.place(study)
+    if place.shared:
+        wrong.append(f"{place.yaml}: as earlier releases recorded; scaletrace record moves it")
     try:
-        text, stages = pipeline.compiled(jobs, study, study_file, _in_git(study))
+        content = pipeline.compiled(jobs, study, study_file, _in_git(study))
+        fitted = pipeline.fitted(jobs, study)
     except BadInput as problem:
         return [*wrong, str(problem)]
-    if not pipeline.DVC_YAML.exists() or pipeline.DVC_YAML.read_bytes() != text.encode():
-        wrong.append("dvc.yaml: not what the workflow compiles to")
-    wrong += [
-        f"{path}: not what the fit says"
-        for path, parameters in pipeline.fitted(jobs, study).items()
-        if not path.exists() or path.read_bytes() != files.to_json(parameters).encode()
-    ]
-    if stale := sorted(store.locked().keys() - stages):
-        wrong.append(f"dvc.lock: holds {', '.join(stale)}, which the workflow has not")
-    return [*wrong, *_all(disagreements(jobs, study, study_file))]
+    if not place.shared:
+        wrong += _other(place.yaml, pipeline.text(content), "not what the workflow compiles to")
+    for path, parameters in fitted.items():
+        wrong += _other(path, files.to_json(parameters), "not what the fit says")
+    locked = store.locked(place.lock)
+    if not place.shared and (stale := sorted(locked.keys() - content["stages"])):
+        wrong.append(f"{place.lock}: holds {', '.join(stale)}, which the workflow has not")
+    return [*wrong, *_all(disagreements(jobs, study, study_file, locked, place.lock))]
+
+
+def _other(path: Path, text: str, said: str) -> list[str]:
+    return [] if path.exists() and path.read_bytes() == text.encode() else [f"{path}: {said}"]

@@ -13,15 +13,39 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 PROVENANCE = Path("provenance")
 RESULTS = Path("results")
 # What is too large for git, and what a light copy of a study leaves out.
 LARGE = (".safetensors", ".bin", ".jsonl")
-DEEPEST = 20
 # Instruction sets by which numerical libraries choose their kernels, and thereby their rounding.
 KERNEL_FEATURES = re.compile(r"avx\w*|fma|amx\w*|asimd\w*|sve\w*|bf16|i8mm")
+# What circumstances hold, by section.
+NUMBER, WORD, MAPPING = int | float | None, str | None, dict | None
+CIRCUMSTANCES = {
+    "": {
+        **dict.fromkeys(("end", "cpu_seconds", "peak_memory_mb", "threads"), NUMBER),
+        **dict.fromkeys(("start", "seconds"), int | float),
+        **dict.fromkeys(("host", "node", "cpu", "cpu_features", "gpu", "gpus"), WORD),
+        **dict.fromkeys(("slurm_job", "environment", "work"), WORD),
+        **dict.fromkeys(("git", "matrix", "measured", "requested"), MAPPING),
+    },
+    "measured": dict.fromkeys(
+        (
+            "seconds",
+            "tokens",
+            "tokens_per_s",
+            "flops_per_s",
+            "peak_memory_mb",
+            "peak_gpu_memory_mb",
+        ),
+        NUMBER,
+    ),
+    "matrix": {"flops_per_s": NUMBER},
+    "requested": dict.fromkeys(("cpus", "gpus", "minutes", "memory_mb"), NUMBER),
+    "attempts": {"start": NUMBER, **dict.fromkeys(("host", "node", "slurm_job", "problem"), WORD)},
+}
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
 
@@ -62,18 +86,6 @@ def _is_hash(value: Any, digits: int) -> bool:
     return isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{digits}}}", value) is not None
 
 
-def _require_shallow(value: Any) -> None:
-    """Raise ValueError for data nested so deep that a function calling itself would fail on it."""
-    waiting = [(value, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise ValueError(f"nested deeper than {DEEPEST} levels")
-        if isinstance(value, dict | list):
-            below = value.values() if isinstance(value, dict) else value
-            waiting += [(item, depth + 1) for item in below]
-
-
 def _require_form(record: Any) -> None:
     """Raise ValueError where a record is not of the form that jobs write: it may be hostile."""
     identity = record["identity"]
@@ -91,6 +103,9 @@ def _require_form(record: Any) -> None:
     ):
         if not isinstance(value, kinds):
             raise ValueError(f"found {str(value)[:80]!r} where a {kinds.__name__} belongs")
+    compute = identity["settings"].get("compute", {})
+    if not isinstance(compute, dict) or not 0 < compute.get("processes", 1) < 1 << 20:
+        raise ValueError(f"settings.compute: found {str(compute)[:80]!r}")
     words = {**identity["wildcards"], "rule": identity["rule"], **identity["code"]["modules"]}
     if not all(isinstance(word, str) for word in words.values()):
         raise ValueError("wildcards and modules are text")
@@ -114,7 +129,7 @@ def parse(path: Path) -> dict[str, Any]:
         BadInput: the file is no job record.
     """
     try:
-        content = path.read_bytes()
+        content = untrusted.read_bytes(path)
     except OSError as error:
         raise BadInput(f"{path}: no readable job record ({error})") from None
     return from_bytes(content, path)
@@ -127,11 +142,9 @@ def plain(content: bytes, where: object) -> Any:
         BadInput: it is no JSON, or nested too deep; `where` names it.
     """
     try:
-        value = json.loads(content.decode("utf-8"))
-        _require_shallow(value)
-    except (ValueError, RecursionError) as error:
+        return untrusted.from_json(content)
+    except ValueError as error:
         raise BadInput(f"{where}: no readable JSON ({error})") from None
-    return value
 
 
 def from_bytes(content: bytes, path: Path) -> dict[str, Any]:
@@ -141,8 +154,7 @@ def from_bytes(content: bytes, path: Path) -> dict[str, Any]:
         BadInput: it is no job record; `path` names it.
     """
     try:
-        record = json.loads(content.decode("utf-8"))
-        _require_shallow(record)
+        record = untrusted.from_json(content)
         _require_form(record)
         # What cannot be written again, such as not a number, was not written by a job.
         json.dumps(record, allow_nan=False)
@@ -164,6 +176,25 @@ def read(path: Path) -> dict[str, Any]:
     return record
 
 
+def require_circumstances(record: dict[str, Any], path: Path) -> None:
+    """Require circumstances that can be added up and compared: no hash of theirs vouches for them.
+
+    Raises:
+        BadInput: a value is of another kind than jobs write.
+    """
+    said = record["circumstances"]
+    tried = said.get("attempts", [])
+    if not isinstance(tried, list) or not all(isinstance(one, dict) for one in tried):
+        raise BadInput(f"{path}: circumstances.attempts: found {str(tried)[:80]!r}")
+    for section, kinds in CIRCUMSTANCES.items():
+        parts = tried if section == "attempts" else [said.get(section) or {} if section else said]
+        for name, kind in kinds.items():
+            for part in parts:
+                if not isinstance(part.get(name), kind):
+                    where = ".".join(filter(None, ("circumstances", section, name)))
+                    raise BadInput(f"{path}: {where}: found {str(part.get(name))[:80]!r}")
+
+
 def _pointer(study: str, artifact: str) -> Path:
     """Return the file that names the record of an artifact; a cache, rebuilt where missing."""
     name = hashlib.sha256(artifact.encode()).hexdigest()
@@ -173,7 +204,7 @@ def _pointer(study: str, artifact: str) -> Path:
 def _find(study: str, artifact: str) -> Path | None:
     pointer = _pointer(study, artifact)
     if pointer.is_file():
-        return Path(pointer.read_text(encoding="utf-8"))
+        return Path(untrusted.read_text(pointer))
     for path in sorted((PROVENANCE / "jobs" / study).glob("*/*.json")):
         if any(entry["path"] == artifact for entry in read(path)["identity"]["outputs"]):
             return path

@@ -1,17 +1,15 @@
 """`scaletrace reproduce`: train one run or trunk segment again and compare it with the record."""
 
-import csv
 import dataclasses
 import importlib
-import json
 import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import fingerprint, records, underway
-from scaletrace.study import files
+from scaletrace.lineage import fingerprint, links, records, underway
+from scaletrace.study import files, untrusted
 from scaletrace.study.fields import NAME
 
 # What decides a float besides the processor; everything else installed does not train.
@@ -63,7 +61,8 @@ def _require_code(path: Path, record: dict[str, Any]) -> None:
         return
     then, now = identity["code"]["modules"], fingerprint.modules(identity["rule"], family)
     names = sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n))
-    commit = (record["circumstances"].get("git") or {}).get("commit")
+    git = record["circumstances"].get("git")
+    commit = git.get("commit") if isinstance(git, dict) else None
     raise BadInput(
         f"{path}: code: {', '.join(names)} changed since; git checkout {commit} to repeat what was "
         "done then"
@@ -80,9 +79,11 @@ def _verified(path: Path, entry: dict[str, Any]) -> Path:
 
 
 def _last_loss(curve: Path) -> float | None:
-    with curve.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return float(rows[-1]["loss"]) if rows else None
+    try:
+        rows = untrusted.read_rows(curve)
+        return float(rows[-1]["loss"]) if rows else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{curve}: no loss curve ({error!r})") from None
 
 
 def _libraries(environment: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _same_machine(record: dict[str, Any]) -> tuple[bool, str]:
 
     def environment(digest: Any) -> dict[str, Any]:
         path = records.PROVENANCE / "env" / f"{digest}.json"
-        return _libraries(json.loads(path.read_text(encoding="utf-8")))
+        return _libraries(untrusted.read_json(path))
 
     here = records.surroundings()
     try:
@@ -122,6 +123,7 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
     Raises:
         BadInput: no such record, its inputs are not here, or the code is another.
     """
+    links.require_none()
     path = _record_path(name, study)
     record = records.read(path)
     identity = record["identity"]

@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import graphlib
 import io
 import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -14,6 +16,7 @@ from scaletrace.errors import BadInput
 from scaletrace.lineage import (
     drift,
     graph,
+    links,
     persistence,
     pipeline,
     records,
@@ -95,9 +98,8 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
             brought.append(archive.copy_text(str(records.PROVENANCE / "env" / f"{digest}.json")))
             for path in pipeline.metrics_files([record], study):
                 brought.append(archive.copy_text(str(path)))
-        if not pipeline.DVC_YAML.exists() and not store.DVC_LOCK.exists():
-            for path in (pipeline.DVC_YAML, store.DVC_LOCK):
-                brought.append(archive.copy_text(str(path)))
+        for path in (pipeline.own(study).yaml, pipeline.own(study).lock):
+            brought.append(archive.copy_text(str(path)))
     except BaseException:
         _remove(brought)
         raise
@@ -120,6 +122,7 @@ def _sound_records(study: str, content: dict[str, Any], findings: _Findings) -> 
             if name in wrong:
                 raise BadInput(wrong[name])
             record = records.read(path)
+            records.require_circumstances(record, path)
             identity = record["identity"]
             if record["id"] != entry["id"]:
                 raise BadInput(f"id: the root has {entry['id']}, found {record['id']}")
@@ -139,21 +142,26 @@ def _compare_raw(sound: dict[Path, Any], findings: _Findings) -> set[Path]:
     Returns:
         The records of the jobs that would read something else now.
     """
-    moved = set()
-    for path, record in sound.items():
-        for entry in record["identity"]["inputs"]:
-            if entry["record"] is None:
-                file = Path(entry["path"])
-                if not file.is_file():
-                    findings.add(path, entry["path"], "missing; no job makes it")
-                elif files.hashes(file)["sha256"] != entry["sha256"]:
-                    findings.add(path, entry["path"], "not the text that was read then")
-                    moved.add(path)
+    raw = [
+        (path, entry)
+        for path, record in sound.items()
+        for entry in record["identity"]["inputs"]
+        if entry["record"] is None
+    ]
+    hashed, moved = hashes_of({entry["path"]: entry["size"] for _, entry in raw}), set()
+    for path, entry in raw:
+        found = hashed[entry["path"]]
+        if found == "missing":
+            findings.add(path, entry["path"], "missing; no job makes it")
+        elif isinstance(found, str) or found["sha256"] != entry["sha256"]:
+            findings.add(path, entry["path"], "not the text that was read then")
+            moved.add(path)
     return moved
 
 
 def _compare_lock(study: str, sound: dict[Path, Any], findings: _Findings) -> None:
-    if not (locked := store.locked()):
+    lock = pipeline.place(study).lock
+    if not (locked := store.locked(lock)):
         return
     for path, record in sound.items():
         stage = locked.get(pipeline.stage_name(record["identity"], study), {})
@@ -161,16 +169,21 @@ def _compare_lock(study: str, sound: dict[Path, Any], findings: _Findings) -> No
             md5 = {entry["path"]: entry["md5"] for entry in stage.get("outs", [])}
             for entry in record["identity"]["outputs"]:
                 if md5.get(entry["path"]) != entry["md5"]:
-                    what = f"dvc.lock has md5 {md5.get(entry['path'])}, its record {entry['md5']}"
+                    what = f"{lock} has md5 {md5.get(entry['path'])}, its record {entry['md5']}"
                     findings.add(path, entry["path"], what)
             continue
-        findings.add(path, str(store.DVC_LOCK), f"stage of {path} not readable")
+        findings.add(path, str(lock), f"stage of {path} not readable")
 
 
-def _hashes(names: Iterable[str]) -> dict[str, str | None]:
-    """Return the sha256 of each file; None where there is none."""
-    found = hashes_of(names).items()
-    return {name: None if isinstance(h, str) else h["sha256"] for name, h in found}
+Wanted = dict[str, tuple[Path, dict[str, Any]]]
+
+
+def _hashes(wanted: Wanted) -> dict[str, str | None]:
+    """Return the sha256 of each file, or why it has none in words; None where there is none."""
+    found = hashes_of({name: entry["size"] for name, (_, entry) in wanted.items()}).items()
+    return {
+        n: None if h == "missing" else h if isinstance(h, str) else h["sha256"] for n, h in found
+    }
 
 
 def _copy_verified(archive: Archive, entry: dict[str, Any]) -> str | None:
@@ -193,9 +206,7 @@ def _copy_verified(archive: Archive, entry: dict[str, Any]) -> str | None:
     return None
 
 
-def _put_back(
-    wanted: dict[str, tuple[Path, dict[str, Any]]], archive: Archive | None, findings: _Findings
-) -> int:
+def _put_back(wanted: Wanted, archive: Archive | None, findings: _Findings) -> int:
     """Put every file in its place that is not there, and verify it."""
     absent = [name for name, found in _hashes(wanted).items() if found is None]
     if archive is not None:
@@ -203,8 +214,8 @@ def _put_back(
             if problem := _copy_verified(archive, wanted[name][1]):
                 findings.add(wanted[name][0], name, problem)
         return len(absent)
-    reason = store.pull(absent) if absent else None
-    for name, found in _hashes(absent).items():
+    reason = store.pull({name: wanted[name][1] for name in absent}) if absent else None
+    for name, found in _hashes({name: wanted[name] for name in absent}).items():
         path, entry = wanted[name]
         if found is None:
             findings.add(path, name, f"missing; {reason or 'neither git nor DVC has it whole'}")
@@ -229,6 +240,37 @@ def _print_timings(study: str, sound: dict[Path, Any], rules: dict[str, str]) ->
     persistence.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
 
 
+def _set_time(path: Path, when: float) -> None:
+    """Set a file's time, or that of the link by which DVC shows it; never of what it leads to."""
+    try:
+        os.utime(path, (when, when), follow_symlinks=False)
+    except PermissionError:
+        # A colleague's: a copy is one's own.
+        with files.replacing(path) as temporary:
+            shutil.copyfile(path, temporary)
+        os.utime(path, (when, when))
+
+
+def _depths(sound: dict[Path, Any]) -> dict[Path, int]:
+    """Return how many jobs each job lies below the text, itself included, along the longest way.
+
+    Raises:
+        BadInput: jobs read what was made from their own outputs.
+    """
+    makers = {e["path"]: p for p, record in sound.items() for e in record["identity"]["outputs"]}
+    above = {
+        path: {makers[e["path"]] for e in record["identity"]["inputs"] if e["path"] in makers}
+        for path, record in sound.items()
+    }
+    depths: dict[Path, int] = {}
+    try:
+        for path in graphlib.TopologicalSorter(above).static_order():
+            depths[path] = 1 + max((depths[maker] for maker in above[path]), default=0)
+    except graphlib.CycleError as error:
+        raise BadInput(f"{error.args[1][0]}: rests on its own outputs") from None
+    return depths
+
+
 def settle(
     study: str, sound: dict[Path, Any], rules: dict[str, str], untrue: Collection[Path] = ()
 ) -> None:
@@ -242,29 +284,19 @@ def settle(
         rules: the shell command of each rule when the study was recorded.
         untrue: records whose files here are not those that they name: Snakemake has to make them.
     """
-    makers = {e["path"]: p for p, record in sound.items() for e in record["identity"]["outputs"]}
-    depths: dict[Path, int] = {}
-
-    def depth(path: Path) -> int:
-        if path not in depths:
-            depths[path] = 0
-            above = {
-                makers[e["path"]] for e in sound[path]["identity"]["inputs"] if e["path"] in makers
-            }
-            depths[path] = 1 + max(map(depth, above), default=0)
-        return depths[path]
-
-    raw = {e["path"] for record in sound.values() for e in record["identity"]["inputs"]}
-    times = [Path(name).stat().st_mtime for name in raw - makers.keys() if Path(name).exists()]
+    depths = _depths(sound)
+    # Also of what links lead to: a file may be younger than its link, and Snakemake looks at both.
+    read = {e["path"] for record in sound.values() for e in record["identity"]["inputs"]}
+    times = [Path(name).stat().st_mtime for name in read if Path(name).exists()]
     start = max([time.time(), *times])
     for path, record in sound.items():
         code = UNTRUE if path in untrue else rules[record["identity"]["rule"]]
         persistence.remember_record(record, study, code)
         records.point(study, path, record["identity"])
-        when = start + STEP * depth(path)
+        when = start + STEP * depths[path]
         for entry in record["identity"]["outputs"]:
             if Path(entry["path"]).exists():
-                os.utime(entry["path"], (when, when))
+                _set_time(Path(entry["path"]), when)
     _print_timings(study, sound, rules)
 
 
@@ -286,6 +318,9 @@ def restore(
     Raises:
         BadInput: there is no such study here, or the source cannot be used.
     """
+    links.require_none()
+    if source is None:
+        store.require_own_folders()
     archive = Archive(source) if source else None
     brought = _bring_records(study, archive) if archive else []
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 
 def path_of(study: str) -> Path:
@@ -46,13 +46,6 @@ def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write(root: dict[str, Any]) -> None:
-    """Write the root of a study in its place, unless it is there already."""
-    path, text = path_of(root["study"]), files.to_json(root)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        files.write_text(path, text)
-
-
 def read(study: str) -> dict[str, Any]:
     """Return the root of a study.
 
@@ -61,7 +54,7 @@ def read(study: str) -> dict[str, Any]:
     """
     path = path_of(study)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = untrusted.read_text(path)
         root = json.loads(text)
         stated = root.pop("root")
         _require_form(root)
@@ -78,13 +71,15 @@ def read(study: str) -> dict[str, Any]:
 def _require_form(root: dict[str, Any]) -> None:
     """Raise ValueError where a root is not of the form that `build` gives: it may be hostile."""
     hashes = [root["study_file"]["sha256"]]
-    names = [root["study_file"]["path"], *root["records"]]
+    names = [*root["records"]]
     for entry in root["records"].values():
         hashes += [entry["id"], entry["sha256"]]
     if not all(isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) for value in hashes):
         raise ValueError("a hash is not one")
     if not all(records.inside(name) for name in names):
         raise ValueError("a path leads out of the repository")
+    if root["study_file"]["path"] != f"config/{root['study']}.yaml":
+        raise ValueError(f"study_file: found {str(root['study_file']['path'])[:80]!r}")
     if not all(isinstance(code, str) for code in root["rules"].values()):
         raise ValueError("a rule is not a command")
 

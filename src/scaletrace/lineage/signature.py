@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import root
-from scaletrace.study import files
+from scaletrace.lineage import links, root
+from scaletrace.study import files, untrusted
 
 # What the signature is for, so that one made for mail or git is not taken for one of a study.
 NAMESPACE = "scaletrace"
@@ -44,10 +44,11 @@ def sign(study: str, key: Path) -> Path:
     Raises:
         BadInput: the study has no sound root, or the key does not sign.
     """
+    links.require_none()
     root.read(study)
     if not key.is_file():
         raise BadInput(f"--key: found {key}, which is no file; name an SSH key")
-    message = root.path_of(study).read_bytes()
+    message = untrusted.read_bytes(root.path_of(study))
     # By way of its output: beside a file it would ask before it replaces a signature.
     signed = _keygen("sign", "-f", str(key), "-n", NAMESPACE, message=message)
     files.write_text(path_of(study), f"{signed}\n")
@@ -65,7 +66,7 @@ def verify(study: str, signers: Path | None) -> str:
     Raises:
         BadInput: the signature is not one of these bytes by an allowed signer.
     """
-    message, signature = root.path_of(study).read_bytes(), str(path_of(study))
+    message, signature = untrusted.read_bytes(root.path_of(study)), str(path_of(study))
     if signers is None:
         said = _keygen("check-novalidate", "-n", NAMESPACE, "-s", signature, message=message)
         return f"{said}; whose key that is, --signers can tell"

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records
+from scaletrace.study import untrusted
 
 SOURCES = PurePosixPath("src")
 
@@ -15,25 +16,34 @@ def module_paths(module: str) -> tuple[str, str]:
     return str(base / "__init__.py"), f"{base}.py"
 
 
-def objects(names: list[str], repository: Path = Path()) -> dict[str, bytes | None]:
-    """Return the contents of objects of a git repository by name; None for those that it lacks."""
+def _cat_file(batch: str, names: list[str], repository: Path) -> bytes:
+    """Return what git says of objects; nothing where it cannot be asked."""
     try:
-        done = subprocess.run(
-            ["git", "cat-file", "--batch"],
+        return subprocess.run(
+            ["git", "cat-file", batch],
             input="".join(f"{name}\n" for name in names).encode(),
             capture_output=True,
             check=True,
             cwd=repository,
-        )
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
-        return {}
-    found: dict[str, bytes | None] = {}
-    rest, at = done.stdout, 0
-    for name in names:
+        return b""
+
+
+def objects(names: list[str], repository: Path = Path()) -> dict[str, bytes | None]:
+    """Return the contents of small objects of a git repository by name; None for those it lacks."""
+    sizes = _cat_file("--batch-check=%(objectsize)", names, repository).splitlines()
+    found: dict[str, bytes | None] = dict.fromkeys(names if sizes else ())
+    small = [
+        name
+        for name, size in zip(names, sizes, strict=False)
+        if size.isdigit() and int(size) <= untrusted.LARGEST_TEXT
+    ]
+    rest, at = _cat_file("--batch", small, repository), 0
+    for name in small if rest else ():
         end = rest.index(b"\n", at)
         header, at = rest[at:end].split(b" "), end + 1
-        if header[-1] == b"missing" or len(header) != 3:
-            found[name] = None
+        if len(header) != 3:
             continue
         size = int(header[2])
         found[name] = rest[at : at + size]
@@ -105,7 +115,7 @@ class Snapshot:
     def _content(self, name: str) -> bytes | None:
         path = self.folder / name
         try:
-            return path.read_bytes() if records.inside(name) and path.is_file() else None
+            return untrusted.read_bytes(path) if records.inside(name) and path.is_file() else None
         except OSError:
             return None
 

@@ -5,17 +5,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from scaletrace.errors import BadInput
 from scaletrace.lineage import fingerprint, records
 from scaletrace.study.jobs import Job
 from scaletrace.study.plan import Plan
 
 
 def glance(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | None:
-    """Return a record as it stands, neither verified nor complete in form; None without one."""
+    """Return a record as it stands, not verified; None without a sound one."""
+    path = records.path_of(study, rule, wildcards)
     try:
-        return json.loads(records.path_of(study, rule, wildcards).read_bytes())
-    except (OSError, ValueError):
+        record = records.parse(path)
+        records.require_circumstances(record, path)
+    except BadInput:
         return None
+    return record
 
 
 class Done:

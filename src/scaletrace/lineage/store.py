@@ -1,7 +1,11 @@
-"""DVC through its Python interface: fill dvc.lock in one write, read it, fetch what it names."""
+"""DVC through its Python interface: hash and store what a pipeline names, and fetch it again."""
 
 import contextlib
+import copy
+import itertools
+import json
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +13,13 @@ from typing import Any
 import yaml
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
-from scaletrace.study import files
+from scaletrace.lineage import links
+from scaletrace.study import untrusted
+from scaletrace.study.reading import require_plain
 
-DVC_LOCK = Path("dvc.lock")
+LOCAL = ".dvc/config.local"
+# What DVC's configuration may say of where it writes.
+FOLDERS = (("cache", "dir"), ("core", "site_cache_dir"), ("state", "dir"), ("index", "dir"))
 # Ten times as fast as the Python one, where the library was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -28,29 +35,19 @@ def _repository(**core: Any) -> Iterator[Any]:
     try:
         with Repo(config={"core": core}) as repo:
             yield repo
-    except DvcException as error:
+    except (DvcException, sqlite3.Error) as error:
         raise BadInput(f"dvc: {error}") from None
-
-
-def _require_plain(text: str) -> None:
-    """Raise ValueError for what would crash the parser in C, or swell in memory."""
-    depth = 0
-    for event in yaml.parse(text, LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > records.DEEPEST or isinstance(event, yaml.AliasEvent):
-            raise ValueError("nested deeper than DVC writes, or with aliases")
 
 
 def from_yaml(content: bytes, where: object) -> dict[str, Any]:
     """Return the mapping that a YAML file holds, which may be hostile.
 
     Raises:
-        BadInput: it is no mapping, is nested too deep or has aliases; `where` names it.
+        BadInput: it is no mapping, is nested too deep or swells; `where` names it.
     """
     try:
         text = content.decode("utf-8")
-        _require_plain(text)
+        require_plain(text, LOADER)
         found = yaml.load(text, LOADER)
         if not isinstance(found, dict):
             raise ValueError("no mapping")
@@ -61,13 +58,15 @@ def from_yaml(content: bytes, where: object) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping that a YAML file holds; an empty one for an empty file.
+    """Return the mapping that a YAML file holds; an empty one for an empty file or none.
 
     Raises:
         BadInput: the file cannot be read, see `from_yaml`.
     """
     try:
-        content = path.read_bytes()
+        content = untrusted.read_bytes(path)
+    except FileNotFoundError:
+        return {}
     except OSError as error:
         raise BadInput(f"{path}: not readable ({error.strerror})") from None
     return from_yaml(content, path) if content.strip() else {}
@@ -88,15 +87,13 @@ def stages(content: dict[str, Any], where: object) -> dict[str, dict[str, Any]]:
     return found
 
 
-def locked() -> dict[str, Any]:
-    """Return the stages of dvc.lock by name.
+def locked(path: Path) -> dict[str, Any]:
+    """Return the stages of a lock by name; none where there is no lock.
 
     Raises:
         BadInput: the file cannot be read, or a stage is not as DVC writes it.
     """
-    if not DVC_LOCK.exists():
-        return {}
-    found = stages(read_yaml(DVC_LOCK), DVC_LOCK)
+    found = stages(read_yaml(path), path)
     for name, stage in found.items():
         for side in ("deps", "outs"):
             entries = stage.get(side, [])
@@ -104,46 +101,63 @@ def locked() -> dict[str, Any]:
                 isinstance(entry, dict) and isinstance(entry.get("path"), str) for entry in entries
             ):
                 raise BadInput(
-                    f"{DVC_LOCK}: stages.{name}.{side}: not a list of files as DVC writes it; "
-                    f"git checkout {DVC_LOCK} brings back what was committed"
+                    f"{path}: stages.{name}.{side}: not a list of files as DVC writes it; "
+                    f"git checkout {path} brings back what was committed"
                 )
     return found
 
 
-def prune(stages: set[str]) -> None:
-    """Drop from dvc.lock what dvc.yaml no longer has; DVC itself keeps it for ever."""
-    before = locked()
-    kept = {name: stage for name, stage in before.items() if name in stages}
-    if kept.keys() != before.keys():
-        content = {"schema": "2.0", "stages": kept}
-        files.write_text(DVC_LOCK, yaml.dump(content, Dumper=DUMPER, sort_keys=False))
+def _loaded(repo: Any, pipeline: Path, stages: dict[str, Any], locked: dict[str, Any]) -> list[Any]:
+    """Return stages as DVC's objects, whether their file is written or not.
+
+    Not from DVC's index, which would read every pipeline of the repository, whoever wrote it.
+    """
+    from dvc.dvcfile import ProjectFile
+    from dvc.stage.loader import StageLoader
+
+    file = ProjectFile(repo, str(pipeline.absolute()), verify=False)
+    return [
+        StageLoader.load_stage(file, name, copy.deepcopy(stage), locked.get(name))
+        for name, stage in stages.items()
+    ]
 
 
-def commit(stale: set[str], held: dict[str, set[str]]) -> None:
-    """Let DVC hash, store and lock stages in one write; outputs keep their times.
+def commit(
+    pipeline: Path, stages: dict[str, Any], locked: dict[str, Any], held: dict[str, set[str]]
+) -> dict[str, Any]:
+    """Let DVC hash and store what stages name; outputs keep their times, and no file is written.
 
     Args:
-        stale: names of stages that are not in dvc.lock as they should be.
+        pipeline: where the stages stand, or will.
+        stages: by name, as in dvc.yaml.
+        locked: entries of dvc.lock that are as they should be.
         held: the md5s that DVC's cache must hold, by stage.
+
+    Returns:
+        The entries of dvc.lock.
 
     Raises:
         BadInput: DVC says what is wrong.
     """
+    from dvc.stage.serialize import to_lockfile
+
     # With git, DVC would read git's whole index once for every output; that those in git are not
     # DVC's, and the others are ignored by git, holds already.
     with _repository(no_scm=True) as repo, repo.lock:
-        cache = repo.cache.local
-        absent = {n for n, md5s in held.items() if not all(map(cache.exists, md5s))}
-        names = stale | absent
-        if not names:
-            return
-        stages = [stage for stage in repo.index.stages if getattr(stage, "name", None) in names]
-        for stage in stages:
+        exists = repo.cache.local.exists
+        stale = {
+            n: s for n, s in stages.items() if n not in locked or not all(map(exists, held[n]))
+        }
+        found = {name: entry for name, entry in locked.items() if name in stages}
+        for stage in _loaded(repo, pipeline, stale, locked):
             stage.save()
-            # Linking anew would give outputs new times, in no order.
-            stage.commit(relink=False)
-        if stages:
-            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+            for out in stage.outs:
+                # Not the stage's own way, which writes down who reads and writes what: cut by a
+                # kill, that file keeps every later command from running. Nor are outputs linked
+                # anew, which would give them new times, in no order.
+                out.commit(relink=False)
+            found |= to_lockfile(stage)
+    return json.loads(json.dumps(dict(sorted(found.items()))))
 
 
 def cached(md5s: set[str]) -> dict[str, bytes]:
@@ -152,12 +166,43 @@ def cached(md5s: set[str]) -> dict[str, bytes]:
     with contextlib.suppress(BadInput), _repository() as repo:
         for md5 in md5s:
             with contextlib.suppress(OSError):
-                found[md5] = Path(repo.cache.local.oid_to_path(md5)).read_bytes()
+                found[md5] = untrusted.read_bytes(Path(repo.cache.local.oid_to_path(md5)))
     return found
 
 
-def pull(names: list[str]) -> str | None:
+def require_own_folders() -> None:
+    """Refuse a configuration, brought by a clone, that has DVC write to folders elsewhere.
+
+    Raises:
+        BadInput: it does, and nobody has said here that these are the folders to use.
+    """
+    from dvc.config import Config
+    from dvc.exceptions import DvcException
+
+    try:
+        config: Any = Config.from_cwd(validate=False)
+        levels = {level: config.load_one(level) for level in ("system", "global", "local", "repo")}
+    except DvcException as error:
+        raise BadInput(f".dvc/config: {error}") from None
+    named = [("repo", ".dvc/config")] + [("local", LOCAL)] * links.is_tracked(LOCAL)
+    brought = [(where, levels.pop(level)) for level, where in named]
+    for (section, key), (where, config) in itertools.product(FOLDERS, brought):
+        folder = (config.get(section) or {}).get(key)
+        if folder is None or folder in [(c.get(section) or {}).get(key) for c in levels.values()]:
+            continue
+        if not Path(".dvc", folder).resolve().is_relative_to(Path.cwd()):
+            raise BadInput(
+                f"{where}: {section}.{key}: found {folder[:200]!r}, which leads out of this "
+                "clone, and DVC would write there; if you want that: "
+                f"dvc config --local {section}.{key} {folder[:200]}"
+            )
+
+
+def pull(wanted: dict[str, dict[str, Any]]) -> str | None:
     """Fetch files from DVC's remote where its cache has them not, and put them in place.
+
+    Args:
+        wanted: md5 and size of each file by its path.
 
     Returns:
         Why some may be missing, or None. Nothing is verified here.
@@ -166,13 +211,17 @@ def pull(names: list[str]) -> str | None:
     from dvc.exceptions import DvcException
 
     reason = None
+    stage = {"cmd": "restore", "outs": list(wanted)}
+    entries = [
+        {"path": path, "hash": "md5", "md5": entry["md5"], "size": entry["size"]}
+        for path, entry in wanted.items()
+    ]
     with _repository() as repo, repo.lock:
-        wanted = {str(Path(name).absolute()) for name in names}
-        # Not `repo.pull(names)`, which reads dvc.yaml and dvc.lock once for every name.
-        outs = [out for out in repo.index.outs if out.fs_path in wanted and out.use_cache]
+        (loaded,) = _loaded(
+            repo, Path("dvc.yaml"), {"restore": stage}, {"restore": {"outs": entries}}
+        )
         cache = repo.cache.local
-        hashes = {out.hash_info for out in outs if out.hash_info.value}
-        absent = {found for found in hashes if not cache.exists(found.value)}
+        absent = {out.hash_info for out in loaded.outs if not cache.exists(out.hash_info.value)}
         try:
             if absent:
                 repo.cloud.pull(absent)
@@ -180,7 +229,21 @@ def pull(names: list[str]) -> str | None:
             reason = "no DVC remote is set up: dvc remote add --default NAME FOLDER"
         except DvcException as error:
             reason = f"dvc: {error}"
-        for out in outs:
-            if out.hash_info.value and cache.exists(out.hash_info.value):
+        for out in loaded.outs:
+            if cache.exists(out.hash_info.value):
                 out.checkout()
+                _give_times(Path(out.fs_path), Path(cache.oid_to_path(out.hash_info.value)))
     return reason
+
+
+def _give_times(file: Path, cached: Path) -> None:
+    """Make a hard link to the cache a symbolic one: it takes no space, and has times of its own.
+
+    Snakemake compares times, and those of a hard link are the cache's, which other files, studies
+    and people share.
+    """
+    if not file.is_symlink() and file.exists() and file.samefile(cached):
+        link = file.with_name(f".{file.name}.link")
+        link.unlink(missing_ok=True)
+        link.symlink_to(cached.absolute())
+        link.replace(file)

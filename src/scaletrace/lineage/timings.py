@@ -55,6 +55,7 @@ def table(study: str) -> pd.DataFrame:
         if path.parent.name in {"fit", "figures"}:
             continue
         record = records.read(path)
+        records.require_circumstances(record, path)
         circumstances = record["circumstances"]
         found = {
             **circumstances,

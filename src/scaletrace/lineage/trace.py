@@ -1,9 +1,7 @@
 """`scaletrace trace`: from a figure, or a part of one, back to the raw text."""
 
-import csv
 import dataclasses
 import datetime
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.lineage import attempts, records
+from scaletrace.lineage import attempts, links, records
 from scaletrace.lineage.ancestry import Ancestry, Job
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 COLUMNS = {"series", "source", "run"}  # of a figure's CSV, by which its rows are chosen
 # Numbers are read off an axis or a label: three digits of them are meant.
@@ -49,6 +47,7 @@ def trace(figure: Path, series: str | None = None, point: dict[str, float] | Non
     Raises:
         BadInput: no figure, no record of it here, or no such series or point.
     """
+    links.require_none()
     identity = read_identity(figure)
     ancestry = Ancestry(identity["study"])
     root = _maker(figure, identity, ancestry)
@@ -96,8 +95,10 @@ def _rows(path: Path, identity: dict[str, Any]) -> list[dict[str, str]]:
             f"{path}: found sha256 {found}; the figure was drawn from {identity['csv_sha256']}, "
             "and only that table says what its series and points are"
         )
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    try:
+        rows = untrusted.read_rows(path)
+    except ValueError as error:
+        raise BadInput(f"{path}: no table ({error})") from None
     if missing := COLUMNS.difference(*rows[:1]):
         raise BadInput(f"{path}: has no column {min(missing)}, so no part of it can be chosen")
     return rows
@@ -136,12 +137,11 @@ def _at(rows: list[dict[str, str]], root: Job, point: dict[str, float]) -> list[
             if entry["name"] == "observations" and records.inside(entry["path"])
         )
         columns = {"N": f"n_{root.identity['settings']['conventions']['n']}", "D": "n_tokens"}
-        with Path(table).open(encoding="utf-8", newline="") as stream:
-            at = {
-                row["run"]: {axis: float(row[columns[axis]]) for axis in point}
-                for row in csv.DictReader(stream)
-            }
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        at = {
+            row["run"]: {axis: float(row[columns[axis]]) for axis in point}
+            for row in untrusted.read_rows(Path(table))
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{table}: --point needs the observations ({error})") from None
     plotted = {row["run"] for row in rows}
     runs = {
@@ -159,7 +159,7 @@ def _at(rows: list[dict[str, str]], root: Job, point: dict[str, float]) -> list[
 def _runs_of_fit(path: Path) -> set[str]:
     """Return the runs that a fit was fitted to."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = untrusted.read_json(path)
         return {str(row["run"]) for row in content["residuals"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"{path}: does not say which runs it is fitted to ({error!r})") from None

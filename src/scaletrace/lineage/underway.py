@@ -4,15 +4,15 @@ It lies under `work/`, outside every fingerprint and record, and is gone when th
 """
 
 import contextlib
-import json
 import os
 import socket
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+from scaletrace.lease import is_process
 from scaletrace.lineage import records
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 
 def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:
@@ -28,9 +28,15 @@ def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | N
     end and problem.
     """
     try:
-        return json.loads(path_of(study, rule, wildcards).read_text(encoding="utf-8"))
+        note = untrusted.read_json(path_of(study, rule, wildcards))
     except (OSError, ValueError):
         return None
+    if not is_process(note) or note.get("start") is None:
+        return None
+    # Anybody may have written it, and what it names is looked into.
+    folder = note.get("folder")
+    inside = folder is None or PurePath(folder).parts[:-1] == ("work", study)
+    return note | {"slurm_job": note.get("slurm_job")} if inside else None
 
 
 def told(problem: BaseException) -> str:
@@ -86,7 +92,7 @@ class Note:
     def _recorded(self) -> str | None:
         """Return the working folder of the job's latest result; None without one."""
         try:
-            record = json.loads(records.path_of(*self._job).read_text(encoding="utf-8"))
+            record = untrusted.read_json(records.path_of(*self._job))
             return str(self._path.parents[2] / record["circumstances"]["work"])
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -1,11 +1,16 @@
 """Where a study's raw text lies on this machine: installed packages or the user's files."""
 
-import glob
+import zipfile
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from scaletrace.errors import BadInput
+from scaletrace.science.documents import SPLITS
+from scaletrace.study import globs
 from scaletrace.study.config import Bpe, Docstrings, Files, Study, WikiText2
+
+# With rare words as <unk>, and as they were written; of a folder that has both the first is read.
+WIKITEXT_VARIANTS = ("tokens", "raw")
 
 
 def package_versions(study: Study) -> dict[str, str]:
@@ -33,23 +38,20 @@ def raw_files(study: Study) -> list[str]:
     """Return the files that the study's raw text is read from, sorted; none for docstrings.
 
     Raises:
-        BadInput: a path or glob matches nothing, or the text cannot give the vocabulary.
+        BadInput: a path or glob matches nothing, a local WikiText-2 is not whole, or the text
+            cannot give the vocabulary.
     """
     corpus = study.corpus
     if isinstance(corpus, WikiText2) and corpus.path is not None:
-        if not Path(corpus.path).exists():
-            raise BadInput(
-                f"corpus.path: found {corpus.path!r}, which does not exist; name a "
-                "wikitext-2-v1.zip, a folder with its splits, or leave it out to download"
-            )
-        folder = Path(corpus.path)
-        return sorted(str(p) for p in folder.iterdir()) if folder.is_dir() else [corpus.path]
+        return _wikitext(corpus.path)
     if not isinstance(corpus, Files):
         return []
     found: set[str] = set()
     for place, pattern in enumerate(corpus.paths):
-        # Not Path.glob, which refuses absolute patterns.
-        matches = [p for p in glob.glob(pattern, recursive=True) if Path(p).is_file()]  # noqa: PTH207
+        try:
+            matches = globs.matching(pattern)
+        except BadInput as problem:
+            raise BadInput(f"corpus.paths[{place}]: {problem}") from None
         if not matches:
             raise BadInput(
                 f"corpus.paths[{place}]: found {pattern!r}, which matches no file; "
@@ -64,3 +66,37 @@ def raw_files(study: Study) -> list[str]:
             f"give at most {257 + size}"
         )
     return sorted(found)
+
+
+def levels_above(study: Study) -> int:
+    """Return how many folders above the one where snakemake is started the text may lie."""
+    corpus = study.corpus
+    paths = corpus.paths if isinstance(corpus, Files) else []
+    if isinstance(corpus, WikiText2) and corpus.path is not None:
+        paths = [corpus.path]
+    return max((PurePath(path).parts.count("..") for path in paths), default=0)
+
+
+def _wikitext(given: str) -> list[str]:
+    """Return the zip itself, or the three files of one variant that a folder holds, sorted."""
+    path = Path(given)
+    if not path.exists():
+        raise BadInput(
+            f"corpus.path: found {given!r}, which does not exist; name a "
+            "wikitext-2-v1.zip, a folder with its splits, or leave it out to download"
+        )
+    if not path.is_dir():
+        if not (path.is_file() and zipfile.is_zipfile(path)):
+            raise BadInput(
+                f"corpus.path: found {given!r}, which is not a whole zip; name a "
+                "wikitext-2-v1.zip, or the folder that its splits lie in"
+            )
+        return [str(path)]
+    variants = [[path / f"wiki.{split}.{end}" for split in SPLITS] for end in WIKITEXT_VARIANTS]
+    files = max(variants, key=lambda files: sum(file.is_file() for file in files))
+    if lacking := [file.name for file in files if not file.is_file()]:
+        raise BadInput(
+            f"corpus.path: found {given!r}, a folder without {', '.join(lacking)}; needed are "
+            "wiki.train, wiki.valid and wiki.test, all three as .tokens or all three as .raw"
+        )
+    return sorted(map(str, files))

@@ -1,6 +1,9 @@
 """Files that are whole or absent, and their content hashes."""
 
 import contextlib
+import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -9,26 +12,55 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scaletrace.study import untrusted
+
 CHUNK = 1 << 20
+# What `mkstemp` puts behind the beginning of a name.
+RANDOM = "?" * 8
+
+
+@contextlib.contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """Yield an empty draft beside a file, locked while its writer lives, and gone afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    draft = Path(name)
+    try:
+        # Some network file systems have no locks; a draft is then left alone by `sweep`.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield draft
+    finally:
+        os.close(handle)
+        draft.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Delete the drafts of a file that killed processes left beside it."""
+    for name in path.parent.glob(f".{glob.escape(path.name)}.{RANDOM}"):
+        with contextlib.suppress(OSError), name.open("r+b") as draft:
+            fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            name.unlink()
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with drafted(path) as temporary:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        finish(temporary)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def finish(draft: Path) -> None:
+    """Bring a draft to the disk, with the permissions that the user's files have."""
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
+    umask = os.umask(0)
+    os.umask(umask)
+    # What is linked into place may be a colleague's, and has its permissions.
+    with contextlib.suppress(PermissionError):
+        draft.chmod(0o666 & ~umask)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,11 +80,17 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def hashes(path: Path) -> dict[str, str | int]:
-    """Return sha256, md5 (DVC's) and size in bytes of a file, in one read."""
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    with path.open("rb") as stream:
-        while block := stream.read(CHUNK):
+    """Return sha256, md5 (DVC's) and size in bytes of a file, in one read.
+
+    Raises:
+        OSError: it cannot be read, is no ordinary file, or grows meanwhile.
+    """
+    sha256, md5, read = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with untrusted.opened(path) as (stream, size):
+        while block := stream.read(min(CHUNK, size - read)):
             sha256.update(block)
             md5.update(block)
-            size += len(block)
-    return {"sha256": sha256.hexdigest(), "md5": md5.hexdigest(), "size": size}
+            read += len(block)
+        if size and stream.read(1):
+            raise OSError(errno.EBUSY, "grew while it was read", str(path))
+    return {"sha256": sha256.hexdigest(), "md5": md5.hexdigest(), "size": read}

@@ -9,7 +9,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from scaletrace.errors import BadInput
+from scaletrace.study import untrusted
 
+# Of a file that a person writes (bytes).
+LARGEST = 1 << 20
+# Values that the aliases of a YAML file may stand for, written out.
+MOST_VALUES = 1_000_000
+# A number of more digits, or a time of more parts, takes its parser minutes.
+LONGEST_WORD = 4_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -26,6 +33,44 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def require_plain(text: str, loader: Any) -> None:
+    """Raise ValueError for YAML that would swell in memory or keep its parser busy for ever.
+
+    Aliases may stand in it, as long as what they say is short when it is written out.
+
+    Raises:
+        ValueError: it is too deep or too large, or a word is too long.
+        yaml.YAMLError: it is no YAML.
+    """
+    anchors: dict[str, int] = {}
+    # How many values each open collection holds so far, and its anchor.
+    holders: list[tuple[int, str | None]] = [(0, None)]
+    written_out = 0
+    for event in yaml.parse(text, loader):
+        values = 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            holders.append((1, event.anchor))
+            if len(holders) - 1 > untrusted.DEEPEST:
+                raise ValueError(f"nested deeper than {untrusted.DEEPEST} levels")
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            values, anchor = holders.pop()
+            anchors |= {anchor: values} if anchor else {}
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in anchors:
+                raise ValueError(f"*{str(event.anchor)[:80]} stands for what it is a part of")
+            values = anchors[event.anchor]
+            written_out += values
+            if written_out > MOST_VALUES:
+                raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values")
+        elif isinstance(event, yaml.ScalarEvent):
+            anchors |= {event.anchor: 1} if event.anchor else {}
+            if event.style is None and len(event.value) > LONGEST_WORD:
+                raise ValueError(f"a word of {len(event.value)} letters without quotes")
+        held, anchor = holders[-1]
+        holders[-1] = held + values, anchor
 
 
 def _shown(value: Any) -> str:
@@ -79,17 +124,18 @@ def read(path: Path, model: type[Model], keys: str) -> Model:
             and what is allowed.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = untrusted.read_text(path, LARGEST)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; it is described in {keys}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read as UTF-8 text ({error})") from None
     try:
+        require_plain(text, _Loader)
         content = yaml.load(text, _Loader)
         # A file of nothing but comments.
         content = {} if content is None else content
-    except (yaml.YAMLError, ValueError) as error:
-        raise BadInput(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: no valid YAML: {' '.join(str(error).split())[:400]}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{path}: found {_shown(content)}; the file is a mapping of keys")
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.lineage import graph, records, root, signature
+from scaletrace.lineage import graph, links, records, root, signature
 from scaletrace.lineage.ancestry import Ancestry, Job
 from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
 from scaletrace.lineage.audit.finding import Finding, Scope, counted
@@ -90,6 +90,7 @@ def audit(
     Raises:
         BadInput: there are no records of the study, or a path is not in them.
     """
+    links.require_none()
     ancestry = Ancestry(study)
     if not ancestry.jobs and not ancestry.unreadable:
         raise BadInput(f"{study}: no job records in {records.PROVENANCE}/jobs/{study}")

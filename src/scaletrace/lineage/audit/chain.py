@@ -7,7 +7,7 @@ from pathlib import Path
 from scaletrace.lineage import fingerprint, records
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 HASHES = ("sha256", "md5", "size")
 
@@ -42,7 +42,7 @@ def _itself(scope: Scope, job: Job) -> Iterator[Finding]:
         "fingerprint"
     ]:
         yield scope.finding(name, "code.fingerprint", actual, identity["code"]["fingerprint"])
-    if job.path.read_bytes() != files.to_json(record).encode(errors="replace"):
+    if untrusted.read_bytes(job.path) != files.to_json(record).encode(errors="replace"):
         yield scope.finding(name, "form", "the bytes that jobs write", "other bytes, same meaning")
 
 
@@ -71,5 +71,5 @@ def _environments(scope: Scope) -> Iterator[Finding]:
         names = tuple(sorted(job.name for job in jobs))
         if not records.inside(str(path)) or not path.is_file():
             yield Finding(str(path), "file", f"the environment of {len(jobs)} jobs", "none", names)
-        elif (found := hashlib.sha256(path.read_bytes()).hexdigest()) != digest:
+        elif (found := hashlib.sha256(untrusted.read_bytes(path)).hexdigest()) != digest:
             yield Finding(str(path), "sha256", str(digest), found, names)

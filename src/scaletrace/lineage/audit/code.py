@@ -85,5 +85,6 @@ def _touches(line: str, path: str) -> bool:
 def _meaning(source: bytes) -> str:
     try:
         return fingerprint.meaning(source.decode("utf-8"))
-    except (ValueError, SyntaxError, RecursionError) as error:
+    # What is nested deep enough ends in the second or third of these.
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         return f"no Python ({error})"

@@ -1,7 +1,5 @@
 """Do the identities inside the figures agree with the records, and the tables with each other?"""
 
-import csv
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.study import untrusted
 
 OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": "n_tokens"}
 DRAWN = {"ok", "excluded"}
@@ -68,9 +67,8 @@ def _identities(scope: Scope, job: Job) -> Iterator[Finding]:
 def _table(path: str | None) -> list[dict[str, str]] | None:
     """Return the rows of a table; None where it is not here or no table, which hashes tell."""
     try:
-        with Path(path or "").open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, strict=True))
-    except (OSError, ValueError, csv.Error):
+        rows = untrusted.read_rows(Path(path or ""))
+    except (OSError, ValueError):
         return None
     return rows if all(None not in row and None not in row.values() for row in rows) else None
 
@@ -127,7 +125,7 @@ def _residuals(scope: Scope, job: Job) -> Iterator[Finding]:
 def _residuals_of(fit: str) -> dict[str, float]:
     """Return a fit's residuals by run; none where it is not here or no fit, which hashes tell."""
     try:
-        content = json.loads(Path(fit).read_text(encoding="utf-8"))
+        content = untrusted.read_json(Path(fit))
         return {str(row["run"]): float(row["log_residual"]) for row in content["residuals"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
@@ -152,7 +150,7 @@ def _evaluations(scope: Scope, job: Job) -> Iterator[Finding]:
         maker = scope.ancestry.makers.get(entry["path"])
         if entry["name"] == "evals" and maker is not None and maker.run is not None:
             try:
-                content = json.loads(Path(entry["path"]).read_text(encoding="utf-8"))
+                content = untrusted.read_json(Path(entry["path"]))
             except (OSError, ValueError, RecursionError):
                 continue
             if isinstance(content, dict):

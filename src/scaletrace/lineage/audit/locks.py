@@ -1,6 +1,5 @@
 """Do dvc.yaml, dvc.lock, the metrics and the study root say what the job records say?"""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from scaletrace.lineage import pipeline, records, root, signature, store
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import leaves
-from scaletrace.study import files
+from scaletrace.study import files, untrusted
 
 ABSENT = "nothing"
 
@@ -18,23 +17,23 @@ ABSENT = "nothing"
 def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
     """Compare each stage with the record that it was compiled from, value by value."""
     try:
-        stages = store.stages(_read(pipeline.DVC_YAML), pipeline.DVC_YAML)
-        lock = _read(store.DVC_LOCK)
-        locked = store.stages(lock, store.DVC_LOCK)
+        place = pipeline.place(scope.study)
+        stages = store.stages(store.read_yaml(place.yaml), place.yaml)
+        lock = store.read_yaml(place.lock)
+        locked = store.stages(lock, place.lock)
         held = root.read(scope.study) if root.path_of(scope.study).exists() else None
     except BadInput as problem:
         file, _, message = str(problem).partition(": ")
         yield Finding(file, "", "a file as `scaletrace record` writes it", message)
         return
-    mine = {name for name, stage in stages.items() if pipeline.owner(stage) == scope.study}
-    if not mine and held is None:
+    if not stages and held is None:
         scope.notes.append(
             "finished but not recorded: only the job records vouch for the files, and nothing "
-            "vouches for their circumstances; scaletrace record adds dvc.lock and a root"
+            "vouches for their circumstances; scaletrace record adds a lock and a root"
         )
         return
     if (schema := lock.get("schema")) != "2.0":
-        yield Finding(str(store.DVC_LOCK), "schema", "2.0", str(schema))
+        yield Finding(str(place.lock), "schema", "2.0", str(schema))
     if held is None:
         yield Finding(str(root.path_of(scope.study)), "file", "the root of the study", "missing")
     rerun = yield from _root(scope, held)
@@ -43,18 +42,16 @@ def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
         name = pipeline.stage_name(job.identity, scope.study)
         names.add(name)
         stage = stages.get(name)
-        expected = _compiled(job, scope.study, study_file, stage)
-        yield from _compare(scope, job, pipeline.DVC_YAML, name, expected, stage)
+        expected = _compiled(job, scope.study, study_file, stage, place)
+        yield from _compare(scope, job, place.yaml, name, expected, stage)
         expected = _locked(job, expected, locked.get(name), rerun)
         found = _by_path(locked.get(name))
-        yield from _compare(scope, job, store.DVC_LOCK, name, expected, found)
+        yield from _compare(scope, job, place.lock, name, expected, found)
         yield from _metrics(scope, job)
+    # In a pipeline that studies share, others' stages are theirs.
+    mine = {n for n, s in stages.items() if not place.shared or pipeline.owner(s) == scope.study}
     for name in sorted((mine | (locked.keys() - stages.keys())) - names) if scope.whole else ():
-        yield Finding(str(store.DVC_LOCK), f"stages.{name}", "a job record", ABSENT)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return store.read_yaml(path) if path.exists() else {}
+        yield Finding(str(place.lock), f"stages.{name}", "a job record", ABSENT)
 
 
 def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
@@ -102,7 +99,9 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
     return rerun
 
 
-def _compiled(job: Job, study: str, study_file: Path, stage: Any) -> dict[str, Any]:
+def _compiled(
+    job: Job, study: str, study_file: Path, stage: Any, place: pipeline.Place
+) -> dict[str, Any]:
     """Return the stage that a record compiles to; which files git holds is left to the stage."""
     in_git = set()
     outs = stage.get("outs") if isinstance(stage, dict) else None
@@ -113,7 +112,8 @@ def _compiled(job: Job, study: str, study_file: Path, stage: Any) -> dict[str, A
                 for path, flags in out.items()
                 if isinstance(flags, dict) and flags.get("cache") is False
             }
-    return pipeline.stage({**job.record, "path": str(job.path)}, study, study_file, in_git)
+    record = {**job.record, "path": str(job.path)}
+    return pipeline.stage(record, study, study_file, in_git, place)
 
 
 def _locked(job: Job, stage: dict[str, Any], found: Any, rerun: set[Path]) -> dict[str, Any]:
@@ -173,8 +173,8 @@ def _metrics(scope: Scope, job: Job) -> Iterator[Finding]:
     fit = Path(job.identity["outputs"][0]["path"])
     path = records.PROVENANCE / "metrics" / scope.study / fit.name
     try:
-        expected = json.loads(fit.read_text(encoding="utf-8"))["params"]
-        found = json.loads(path.read_text(encoding="utf-8"))
+        expected = untrusted.read_json(fit)["params"]
+        found = untrusted.read_json(path)
         then, now = leaves(expected, "params"), leaves(found, "params")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")

@@ -112,7 +112,7 @@ class Side:
                 text = content.decode("utf-8")
                 if fingerprint.meaning(text) == digest:
                     return fingerprint.parts(text)
-            except (ValueError, SyntaxError, RecursionError):
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
         return None
 
