@@ -206,36 +206,51 @@ def server(archive):
 
 
 WIKITEXT_2 = {"source": "wikitext-2", "path": None}
+LOCAL = WIKITEXT_2 | {"path": "of the user's"}
 
 
 class TestWikiText2:
     def test_official_splits_by_article(self, tmp_path, wikitext, archive):
-        made = run(tmp_path / "zip", WIKITEXT_2, archive=[archive])
+        made = run(tmp_path / "zip", LOCAL, files=[archive])
         check_manifest(tmp_path / "zip", made)
         assert [len(made[split]) for split in SPLITS] == [600, 60, 60]
         for split in SPLITS:
             whole = (wikitext / f"wiki.{split}.tokens").read_text("utf-8")
             assert "".join(document["text"] for document in made[split]) == whole
-        run(tmp_path / "folder", WIKITEXT_2, archive=[wikitext])
+        run(tmp_path / "folder", LOCAL, files=sorted(wikitext.iterdir()))
         assert_same_files(tmp_path / "zip", tmp_path / "folder")
+
+    def test_the_raw_variant_has_names_of_its_own(self, tmp_path, wikitext):
+        files = [tmp_path / f"{tokens.stem}.raw" for tokens in wikitext.iterdir()]
+        for file in files:
+            file.write_bytes((wikitext / f"{file.stem}.tokens").read_bytes())
+        made = run(tmp_path / "out", LOCAL, files=files)
+        check_manifest(tmp_path / "out", made)
+        for split in SPLITS:
+            assert made[split][0]["source"].startswith(f"wiki.{split}.raw:")
+        assert made["manifest"]["files"] == {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files
+        }
+
+    def test_what_is_said_to_lie_here_is_not_downloaded(self, tmp_path, server, monkeypatch):
+        monkeypatch.setattr(corpus, "WIKITEXT_MIRRORS", (f"{server}/whole",))
+        with pytest.raises(KeyError, match="files"):
+            run(tmp_path / "out", LOCAL)
+        assert list((tmp_path / "out").iterdir()) == []
 
     def test_the_official_checksum_is_the_one_asked_for(self, tmp_path, archive, monkeypatch):
         monkeypatch.undo()
         out = tmp_path / "out"
         with pytest.raises(BadInput, match=r"v1\.zip: .* 542ccefacc6c27f945fb54453812b3cd"):
-            run(out, WIKITEXT_2, archive=[archive])
+            run(out, LOCAL, files=[archive])
         assert list(out.iterdir()) == []
 
-    def test_a_file_that_is_missing_or_short_is_named(self, tmp_path, wikitext):
-        folder, out = tmp_path / "folder", tmp_path / "out"
-        folder.mkdir()
-        for name in ("wiki.train.tokens", "wiki.test.tokens"):
-            (folder / name).write_bytes((wikitext / name).read_bytes())
-        with pytest.raises(BadInput, match=r"wiki\.valid\.tokens is not there"):
-            run(out, WIKITEXT_2, archive=[folder])
-        (folder / "wiki.valid.tokens").write_text(" \n = Short = \n \n")
-        with pytest.raises(BadInput, match=r"valid\.tokens: 3 lines; WikiText-2 has 3760"):
-            run(out, WIKITEXT_2, archive=[folder])
+    def test_a_file_that_is_short_is_named_with_its_folder(self, tmp_path, wikitext):
+        short, out = tmp_path / "wiki.valid.tokens", tmp_path / "out"
+        short.write_text(" \n = Short = \n \n")
+        others = [wikitext / f"wiki.{split}.tokens" for split in ("train", "test")]
+        with pytest.raises(BadInput, match=rf"{short}: 3 lines; WikiText-2 has 3760"):
+            run(out, LOCAL, files=[*others, short])
         assert list(out.iterdir()) == []
 
     def test_mirrors_are_tried_in_turn(self, tmp_path, archive, server, monkeypatch, capsys):
@@ -244,7 +259,7 @@ class TestWikiText2:
         run(tmp_path / "download", WIKITEXT_2)
         printed = capsys.readouterr().out
         assert [printed.count(mirror) for mirror in mirrors] == [1, 1, 1, 1]
-        run(tmp_path / "local", WIKITEXT_2, archive=[archive])
+        run(tmp_path / "local", LOCAL, files=[archive])
         assert_same_files(tmp_path / "download", tmp_path / "local")
 
     def test_failed_downloads_leave_nothing_and_say_why(

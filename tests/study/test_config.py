@@ -15,6 +15,7 @@ from scaletrace.workflow import open_plan, study_file
 
 ROOT = Path(__file__).parents[2]
 TINY = yaml.safe_load((ROOT / "config/tiny.yaml").read_text(encoding="utf-8"))
+LACKING = "needed are wiki.train, wiki.valid and wiki.test, all three as .tokens or all three as"
 
 
 def with_change(tmp_path, *keys, value):
@@ -36,6 +37,18 @@ def refusal(path):
     with pytest.raises(BadInput) as caught:
         open_plan(path)
     return str(caught.value)
+
+
+def wikitext_folder(tmp_path, names):
+    folder = tmp_path / "wikitext"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text(" = Title = \n", encoding="utf-8")
+    return folder
+
+
+def with_wikitext(tmp_path, path):
+    return with_change(tmp_path, "corpus", value={"source": "wikitext-2", "path": str(path)})
 
 
 def test_every_study_of_the_repository_is_sound():
@@ -124,6 +137,40 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     text = (ROOT / "config/tiny.yaml").read_text(encoding="utf-8")
     path.write_text(text + "study: other\n", encoding="utf-8")
     assert "the key 'study' stands twice" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "without wiki.train.tokens, wiki.valid.tokens, wiki.test.tokens; " + LACKING),
+        (["wiki.train.tokens", "wiki.test.tokens"], "without wiki.valid.tokens; " + LACKING),
+        (["wiki.test.raw", "wiki.train.raw"], "without wiki.valid.raw; " + LACKING),
+        (["wiki.train.tokens", "wiki.valid.raw", "wiki.test.raw"], "without wiki.train.raw; "),
+    ],
+)
+def test_a_folder_without_all_of_wikitext_is_told_what_it_lacks(tmp_path, names, said):
+    folder = wikitext_folder(tmp_path, names)
+    message = refusal(with_wikitext(tmp_path, folder))
+    assert f"corpus.path: found '{folder}', a folder " in message
+    assert said in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("variants", "read"), [(["tokens"], "tokens"), (["raw"], "raw"), (["raw", "tokens"], "tokens")]
+)
+def test_of_a_folder_one_variant_of_wikitext_is_read_and_nothing_else(tmp_path, variants, read):
+    names = [f"wiki.{split}.{end}" for end in variants for split in ("train", "valid", "test")]
+    folder = wikitext_folder(tmp_path, ["README", ".hidden", "wiki.extra.tokens", *names])
+    _, _, files = open_plan(with_wikitext(tmp_path, folder))
+    assert files == [f"{folder}/wiki.{split}.{read}" for split in ("test", "train", "valid")]
+
+
+def test_a_file_that_is_no_zip_is_not_taken_for_wikitext(tmp_path):
+    folder = wikitext_folder(tmp_path, ["wiki.train.tokens"])
+    message = refusal(with_wikitext(tmp_path, folder / "wiki.train.tokens"))
+    assert f"corpus.path: found '{folder}/wiki.train.tokens', which is not a whole zip" in message
+    assert "\n" not in message
 
 
 def test_a_vocabulary_larger_than_the_text_can_give_is_refused(tmp_path, monkeypatch):

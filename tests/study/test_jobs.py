@@ -70,6 +70,18 @@ def test_training_waits_for_the_law_that_tuning_finds(tuned):
     assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-lr0.01"
 
 
+def test_wikitext_is_as_long_in_its_zip_as_without(tmp_path):
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8")
+    path, archive = tmp_path / "wikitext.yaml", tmp_path / "wikitext-2-v1.zip"
+    corpus = "{source: docstrings, packages: [networkx]}"
+    assert corpus in text
+    path.write_text(text.replace(corpus, "{source: wikitext-2}"), encoding="utf-8")
+    archive.write_bytes(b"small")
+    plan = Plan(load(path))
+    zipped, downloaded = (Estimates(plan, ASSUMED["cpu"], raw) for raw in ([str(archive)], []))
+    assert zipped.text_seconds() == downloaded.text_seconds()
+
+
 def test_processes_share_the_time_and_hold_a_core_and_a_gpu_each(tmp_path):
     text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8")
     text = text.replace(

@@ -43,7 +43,10 @@ def run(
     source = settings["source"]
     manifest: dict[str, Any] = {"source": source}
     if source == "wikitext-2":
-        splits, manifest["files"] = _wikitext(inputs.get("archive", []))
+        # What lies here is never replaced by what the network has.
+        local = settings["path"] is not None
+        contents = _local(inputs["files"]) if local else _unzipped(_download(WIKITEXT_MIRRORS))
+        splits, manifest["files"] = _wikitext(contents)
     else:
         if source == "docstrings":
             manifest["packages"] = settings["packages"]
@@ -159,41 +162,36 @@ def _decode(content: bytes, path: Path) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _wikitext(archive: list[Path]) -> tuple[dict[str, list[Document]], dict[str, str]]:
-    """Return the official splits of WikiText-2, one document per article."""
-    contents = _wikitext_contents(archive)
-    splits = {}
+def _wikitext(contents: dict[Path, bytes]) -> tuple[dict[str, list[Document]], dict[str, str]]:
+    """Return the official splits of WikiText-2, one document per article, and the files' hashes."""
+    paths = {path.stem: path for path in contents}
+    splits, sums = {}, {}
     for split, expected in WIKITEXT_LINES.items():
-        name = _wikitext_name(split)
-        text = _decode(contents[name], Path(name))
+        path = paths[f"wiki.{split}"]
+        text = _decode(contents[path], path)
         lines = text.count("\n")
         if lines != expected:
-            raise BadInput(f"{name}: {lines} lines; WikiText-2 has {expected} there")
-        splits[split] = [Document(f"{name}:{title}", part) for title, part in articles(text)]
-    return splits, {name: hashlib.sha256(part).hexdigest() for name, part in contents.items()}
+            raise BadInput(f"{path}: {lines} lines; WikiText-2 has {expected} there")
+        splits[split] = [Document(f"{path.name}:{title}", part) for title, part in articles(text)]
+        sums[path.name] = hashlib.sha256(contents[path]).hexdigest()
+    return splits, sums
 
 
-def _wikitext_name(split: str) -> str:
-    return f"wiki.{split}.tokens"
+def _local(paths: list[Path]) -> dict[Path, bytes]:
+    """Return the files of the splits, given as they are or as the one zip that holds them."""
+    contents = {path: _read(path) for path in paths}
+    if len(contents) > 1:
+        return contents
+    ((path, content),) = contents.items()
+    if fault := _fault(content):
+        raise BadInput(f"{path}: {fault}")
+    return _unzipped(content)
 
 
-def _wikitext_contents(archive: list[Path]) -> dict[str, bytes]:
-    names = [_wikitext_name(split) for split in SPLITS]
-    if archive and archive[0].is_dir():
-        missing = [name for name in names if not (archive[0] / name).is_file()]
-        if missing:
-            raise BadInput(
-                f"{archive[0]}: {missing[0]} is not there; needed are {', '.join(names)}"
-            )
-        return {name: (archive[0] / name).read_bytes() for name in names}
-    if archive:
-        content = _read(archive[0])
-        if fault := _fault(content):
-            raise BadInput(f"{archive[0]}: {fault}")
-    else:
-        content = _download(WIKITEXT_MIRRORS)
+def _unzipped(content: bytes) -> dict[Path, bytes]:
+    names = [f"wikitext-2/wiki.{split}.tokens" for split in SPLITS]
     with zipfile.ZipFile(io.BytesIO(content)) as files:
-        return {name: files.read(f"wikitext-2/{name}") for name in names}
+        return {Path(name): files.read(name) for name in names}
 
 
 def _fault(content: bytes) -> str | None:

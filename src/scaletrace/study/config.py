@@ -48,7 +48,9 @@ class WikiText2(Section):
 
     source: Literal["wikitext-2"]
     path: str | None = Field(
-        None, description="a local wikitext-2-v1.zip, or a folder with its three splits"
+        None,
+        description="a local wikitext-2-v1.zip, or a folder with wiki.train, wiki.valid and "
+        "wiki.test, all three as .tokens or (the raw variant) as .raw; downloaded where left out",
     )
 
 
