@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import importlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -205,5 +204,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    os.umask(os.umask(0) | 0o022)
     sys.exit(main())
