@@ -1,14 +1,18 @@
-"""How far a running study is: what is done out of how much, and the time left."""
+"""How far a study is that runs here: what is done, what runs and how far, and the time left."""
 
 import dataclasses
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from statistics import median
 
-from scaletrace.lineage import graph
-from scaletrace.study.cost import ASSUMED
+from scaletrace.formats.progress_line import ProgressLine, last_progress
+from scaletrace.lineage import underway
+from scaletrace.lineage.standing import Done
+from scaletrace.study.cost import ASSUMED, Pace
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.jobs import jobs
+from scaletrace.study.jobs import Job, jobs
 from scaletrace.study.plan import Plan
+from scaletrace.study.remaining import Measured, Underway, left_of, makespan, work
 
 # What people call the jobs of a rule; trials are part of tuning.
 NAMES = {
@@ -22,61 +26,127 @@ NAMES = {
     "observe": "table",
     "fit": "fits",
 }
-# Work at the assumed pace that the measured pace is averaged with, so that the first estimate is
-# not made from the first job alone.
-PRIOR_SECONDS = 60.0
+# From the end of one job on a core to the next one's first statement: snakemake and Python.
+BETWEEN_SECONDS = 0.6
 
 
-@dataclasses.dataclass
-class Job:
-    """One job of the graph: the file that tells that it is done, and its relative cost."""
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """A job at work: seconds since it began, and a training's last report, with its time."""
 
-    rule: str
-    path: Path
-    cost: float
-    waiting: bool
+    job: Job
+    seconds: float
+    report: ProgressLine | None
+    reported: float
 
 
 class Progress:
-    """Which jobs of a study are done, judged by the files they leave."""
+    """What is done of a study, by its records, and what runs, by notes and logs.
 
-    def __init__(self, plan: Plan, outputs: list[graph.Output]) -> None:
+    began: seconds since 1970; notes and logs from before are those of jobs that run no more.
+    """
+
+    def __init__(self, plan: Plan, packages: dict[str, str], raw_files: list[str]) -> None:
         self.began = time.time()
-        waiting = {output.path for output in graph.unfinished(outputs)}
-        # Only the ratios of the costs count: the pace is measured as the study runs.
-        planned = jobs(Estimates(plan, ASSUMED[plan.study.training.device]), {})
-        self.jobs = [
-            Job(NAMES.get(job.rule, job.rule), job.result, job.seconds, str(job.result) in waiting)
-            for job in planned
-        ]
-        self.finished: list[Job] = []
+        self._plan, self._packages, self._raw_files = plan, packages, raw_files
+        self.expect(ASSUMED[plan.study.training.device])
+        self.running: list[Running] = []
+        self._first: dict[str, Running] = {}
+        self._done = Done(plan)
+        self._done.look(self.jobs)
+
+    def expect(self, pace: Pace) -> None:
+        """Plan the jobs at another pace; what is measured is set against it from now on."""
+        planned = list(jobs(Estimates(self._plan, pace, self._raw_files), self._packages))
+        self.jobs, self._start = planned, pace.start_seconds
+
+    def is_done(self, name: str) -> bool:
+        """Tell whether the job of this name is done, and not at work again."""
+        return name in self._done.circumstances and all(o.job.name != name for o in self.running)
 
     def refresh(self) -> list[Job]:
-        """Look at the files again; return the jobs that have finished since the last look."""
-        news = []
-        for job in self.jobs:
-            if job.waiting and job.path.exists() and job.path.stat().st_mtime >= self.began:
-                job.waiting = False
-                news.append(job)
-        self.finished += news
-        return news
+        """Look again; return the jobs that have finished since the last look."""
+        waiting = [job for job in self.jobs if not self.is_done(job.name)]
+        self._done.look(waiting)
+        self.running = [one for job in self.jobs if (one := self._look(job))]
+        for one in self.running:
+            if one.report:
+                self._first.setdefault(one.job.name, one)
+        return [job for job in waiting if self.is_done(job.name)]
 
-    def counts(self) -> str:
-        """Return what is done out of how many, by kind of job."""
-        parts = []
-        for rule in dict.fromkeys(job.rule for job in self.jobs):
-            jobs = [job for job in self.jobs if job.rule == rule]
-            done = sum(not job.waiting for job in jobs)
-            parts.append(f"{rule} {done}/{len(jobs)}" if len(jobs) > 1 or not done else f"{rule} ✓")
-        return "  ".join(parts)
+    def _look(self, job: Job) -> Running | None:
+        """Return a job that was begun since and is neither done nor failed."""
+        note = underway.read(self._plan.study.study, job.rule, job.wildcards)
+        if not note or "problem" in note or note["start"] < self.began:
+            return None
+        try:
+            # Before the text: a line that comes between the two is at most taken for an older one.
+            reported = job.log.stat().st_mtime
+            report = last_progress(job.log.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            report, reported = None, 0.0
+        return Running(job, time.time() - note["start"], report, reported)
+
+    def counts(self) -> list[str]:
+        """Return what is done out of how many, of each kind of job that is begun but not done."""
+        kinds: dict[str, list[bool]] = {}
+        for job in self.jobs:
+            kinds.setdefault(NAMES.get(job.rule, job.rule), []).append(self.is_done(job.name))
+        return [
+            f"{kind} {sum(done)}/{len(done)}"
+            for kind, done in kinds.items()
+            if 0 < sum(done) < len(done)
+        ]
 
     def seconds_left(self, cores: int) -> float:
-        """Return the time left on `cores` cores at the pace so far, in seconds."""
-        spent = sum(job.cost for job in self.finished)
-        left = sum(job.cost for job in self.jobs if job.waiting)
-        gone = cores * (time.time() - self.began)
-        # What has begun is about half done: a job per core, of the mean cost of those left.
-        waiting = [job.cost for job in self.jobs if job.waiting]
-        begun = min(left, cores * left / len(waiting)) / 2 if waiting else 0.0
-        pace = (spent + begun + PRIOR_SECONDS) / (gone + PRIOR_SECONDS)
-        return (left - begun) / cores / pace
+        """Return the time left on `cores` cores at the speeds measured so far, in seconds."""
+        measured = [*self._measured_of_done(), *self._measured_of_running()]
+        now = {
+            one.job.name: Underway(one.seconds, self._share(one.job, one.report))
+            for one in self.running
+        }
+        done = {job.name for job in self.jobs if self.is_done(job.name)}
+        left = left_of(self.jobs, self._start, self._measured_start(), done, now, measured)
+        return makespan(left, cores)
+
+    def _steps(self, job: Job) -> float:
+        if job.rule == "trial":
+            return job.tokens / self._plan.trials[job.wildcards["trial"]].batch_tokens
+        trained = self._plan.runs[job.run] if job.run else self._plan.longest[job.size or ""]
+        return job.tokens / trained.batch_tokens
+
+    def _share(self, job: Job, report: ProgressLine | None) -> float:
+        return 1 - (report.last_step - report.step) / self._steps(job) if report else 0.0
+
+    def _measured_of_done(self) -> Iterator[Measured]:
+        for job in self.jobs:
+            if not self.is_done(job.name):
+                continue
+            found = self._done.circumstances[job.name]
+            if job.size is None:
+                yield Measured(None, job.seconds, found["seconds"])
+            elif job.tokens and found["measured"]["tokens"]:
+                share = found["measured"]["tokens"] / job.tokens
+                planned = share * work(job, self._start)
+                yield Measured(job.size, planned, found["measured"]["seconds"])
+
+    def _measured_of_running(self) -> Iterator[Measured]:
+        for one in self.running:
+            if one.job.size is None and one.seconds > one.job.seconds:
+                # Longer than planned already: at least so long.
+                yield Measured(None, one.job.seconds, one.seconds)
+            first = self._first.get(one.job.name)
+            if first and first.report and one.report and one.report.step > first.report.step:
+                # From its first report on: the first steps of a process take longer.
+                share = (one.report.step - first.report.step) / self._steps(one.job)
+                seconds = one.reported - first.reported
+                yield Measured(one.job.size, share * work(one.job, self._start), seconds)
+
+    def _measured_start(self) -> float:
+        """Return the seconds of a job before its work: as measured, or planned until it is."""
+        found = [
+            told["seconds"] - told["measured"]["seconds"]
+            for job in self.jobs
+            if job.tokens and (told := self._done.circumstances.get(job.name))
+        ]
+        return median(found) + BETWEEN_SECONDS if found else self._start
