@@ -1,6 +1,8 @@
 """What may be of anybody's making is read within bounds, or refused in a sentence."""
 
 import os
+import socket
+import subprocess
 import time
 
 import pytest
@@ -89,10 +91,14 @@ def test_whatever_yaml_writes_of_plain_data_is_read(value):
 
 def test_the_draft_of_a_dead_writer_is_swept_and_that_of_a_living_one_is_not(tmp_path):
     path = tmp_path / "out.zip"
-    (tmp_path / ".out.zip.abcd1234").write_bytes(b"half")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for writer in (f"{socket.gethostname()}.{dead.pid}", f"elsewhere.{dead.pid}"):
+        (tmp_path / f".out.zip.{writer}.abcd1234").write_bytes(b"half")
     with files.replacing(path) as draft:
         draft.write_bytes(b"whole")
         files.sweep(path)
-        assert [p.name for p in tmp_path.iterdir()] == [draft.name]
+        left = {p.name for p in tmp_path.iterdir()}
+        assert left == {draft.name, f".out.zip.elsewhere.{dead.pid}.abcd1234"}
     assert path.read_bytes() == b"whole"
-    assert list(tmp_path.iterdir()) == [path]
+    assert not draft.exists()

@@ -2,11 +2,11 @@
 
 import contextlib
 import errno
-import fcntl
 import glob
 import hashlib
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,32 +15,39 @@ from typing import Any
 from scaletrace.study import untrusted
 
 CHUNK = 1 << 20
-# What `mkstemp` puts behind the beginning of a name.
-RANDOM = "?" * 8
 
 
 @contextlib.contextmanager
 def drafted(path: Path) -> Iterator[Path]:
-    """Yield an empty draft beside a file, locked while its writer lives, and gone afterwards."""
+    """Yield an empty draft beside a file, which names its writer and is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    prefix = f".{path.name}.{socket.gethostname()}.{os.getpid()}."
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
+    os.close(handle)
     draft = Path(name)
     try:
-        # Some network file systems have no locks; a draft is then left alone by `sweep`.
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
         yield draft
     finally:
-        os.close(handle)
         draft.unlink(missing_ok=True)
 
 
 def sweep(path: Path) -> None:
-    """Delete the drafts of a file that killed processes left beside it."""
-    for name in path.parent.glob(f".{glob.escape(path.name)}.{RANDOM}"):
-        with contextlib.suppress(OSError), name.open("r+b") as draft:
-            fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            name.unlink()
+    """Delete the drafts of a file that killed processes of this host left beside it."""
+    begin = f".{path.name}.{socket.gethostname()}."
+    for draft in path.parent.glob(f"{glob.escape(begin)}*"):
+        writer = draft.name.removeprefix(begin).partition(".")[0]
+        if writer.isdigit() and not _lives(int(writer)):
+            draft.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 @contextlib.contextmanager
