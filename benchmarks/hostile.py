@@ -276,6 +276,22 @@ CASES = [
     *(Case("no study file", _gone(CONFIG), c, 1 if c == AUDIT else 2)
       for c in (RESTORE, AUDIT, PULL, EXPORT)),
     Case("root that names a private file", _root_names(".dvc/config.local"), EXPORT, 2),
+    *(Case(f"cache by {line.split()[0]} {line.split()[2][:8]}",
+           _configured("[cache]", f"    {line}", "['remote \"evil\"']", "    url = OUTSIDE"),
+           PULL, 2)
+      for line in ("local = evil", "dir = file://OUTSIDE", "dir = remote://evil/c")),
+    *(Case(f"{t[:20]} in the study file", _text(CONFIG, f"study: tiny\nx: {t}\n"),
+           ("check", CONFIG), 2)
+      for t in ("!!int ''", "!!timestamp x", "!!bool x", "!!float '59:59'", "1" * 5000)),
+    *(Case("a number of 401 digits in a record", _told(seconds=10**400), c, k)
+      for c, k in ((COST, 2), (STATUS, 0), (AUDIT, 1), (RESTORE, 1), (TRACE, 0))),
+    Case("short rows under a long line",
+         _text(f"{FIGURE}.csv", ",".join(map(str, range(5000))) + "\n" + "a\n" * 100_000),
+         ("trace", f"{FIGURE}.csv"), 2),
+    Case("endless keywords", _text(f"{FIGURE}.pdf", "/Keywords (" + "a" * 60_000_000 + ")"),
+         ("trace", f"{FIGURE}.pdf"), 2),
+    Case("a letter with many digits",
+         _text(f"{FIGURE}.svg", f"<dc:description>&#{'9' * 5000};</dc:description>"), TRACE, 2),
     Case("cache elsewhere", _configured("[cache]", "    dir = OUTSIDE"), PULL, 2),
     Case("cache above", _configured("[cache]", "    dir = ../../outside/folder"), PULL, 2),
     Case("state elsewhere", _configured("[core]", "    site_cache_dir = OUTSIDE"), PULL, 2),

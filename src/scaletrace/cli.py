@@ -5,6 +5,7 @@ declares its arguments, and `run` returns the exit code.
 """
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module, metadata
@@ -52,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Half letters, which a file of anybody's making may hold, cannot be printed as such.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = arguments.run(arguments)
         sys.stdout.flush()
@@ -62,6 +67,10 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except BadInput as problem:
         print(f"scaletrace {arguments.command}: {problem}", file=sys.stderr)
+        return 2
+    except (ArithmeticError, MemoryError, RecursionError, UnicodeError) as problem:
+        what = f"{type(problem).__name__}: {problem}"
+        print(f"scaletrace {arguments.command}: a value is too large ({what})", file=sys.stderr)
         return 2
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""

@@ -23,5 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     from scaletrace.lineage import diff
 
     found = diff.diff(arguments.then, arguments.now, arguments.study)
-    print(json.dumps(diff.to_json(found), indent=2) if arguments.json else diff.to_text(found))
+    print(
+        json.dumps(diff.to_json(found), indent=2, default=str)
+        if arguments.json
+        else diff.to_text(found)
+    )
     return 1 if found.moved else 0

@@ -1,9 +1,7 @@
 """The identity that a figure file carries inside it, and its way back out."""
 
 import contextlib
-import csv
 import hashlib
-import io
 import json
 import re
 import struct
@@ -20,6 +18,8 @@ KEY = "scaletrace"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PDF_KEYWORDS = re.compile(rb"/Keywords\s*\(((?:[^\\()]|\\.)*)\)", re.DOTALL)
+# Names and hashes of the sources of a figure (bytes).
+LONGEST_IDENTITY = 1 << 20
 SVG_DESCRIPTION = "<dc:description>", "</dc:description>"
 
 
@@ -96,7 +96,11 @@ def _texts_in_png(content: bytes) -> Iterator[str]:
 
 def _texts_in_pdf(content: bytes) -> Iterator[str]:
     """Yield every literal string under /Keywords; a backslash escapes (PDF 1.7, 7.3.4.2)."""
-    for match in PDF_KEYWORDS.finditer(content):
+    for begin in re.finditer(rb"/Keywords\b", content):
+        # Not searched to the end: the pattern remembers every letter that it passes.
+        match = PDF_KEYWORDS.match(content, begin.start(), begin.start() + LONGEST_IDENTITY)
+        if match is None:
+            continue
         yield re.sub(rb"\\(.)", rb"\1", match[1], flags=re.DOTALL).decode("latin-1")
 
 
@@ -107,14 +111,16 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
     for part in content.decode("utf-8", errors="replace").split(end)[:-1]:
         _, found, text = part.partition(begin)
         if found:
-            yield unescape(text)
+            # A letter's number may have more digits than any number that can be read.
+            with contextlib.suppress(ValueError, OverflowError):
+                yield unescape(text)
 
 
 def _identity_of_csv(path: Path, content: bytes) -> dict[str, Any]:
     """Return the identity of a figure's CSV: all rows must name the same study and figure."""
     identity = None
-    with contextlib.suppress(csv.Error, KeyError, TypeError, ValueError):
-        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        rows = untrusted.rows_of(content.decode("utf-8"))
         ((study, figure),) = {(row["study"], row["figure"]) for row in rows}
         sources = {row["source"]: row["source_sha256"] for row in rows}
         digest = hashlib.sha256(content).hexdigest()

@@ -4,8 +4,8 @@ import dataclasses
 import re
 
 LINE = re.compile(
-    r"step (?P<step>\d+)/(?P<last_step>\d+)  loss (?P<loss>-|[0-9.]+)  "
-    r"(?P<tokens_per_s>[0-9,]+) tokens/s  (?P<seconds_left>\d+) s left"
+    r"step (?P<step>\d{1,18})/(?P<last_step>\d{1,18})  loss (?P<loss>-|\d{1,18}\.\d{1,18})  "
+    r"(?P<tokens_per_s>\d[0-9,]{0,24}) tokens/s  (?P<seconds_left>\d{1,18}) s left"
 )
 
 

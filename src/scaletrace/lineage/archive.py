@@ -1,5 +1,6 @@
 """A copy of a study outside the repository: a folder or a zip of repository-relative paths."""
 
+import lzma
 import shutil
 import stat
 import zipfile
@@ -9,6 +10,11 @@ from pathlib import Path
 from scaletrace.errors import BadInput
 from scaletrace.lineage import records
 
+# What reading a file of a damaged zip may raise.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, IndexError),
+)
 # Records, roots and locks are read whole (bytes).
 LARGEST_TEXT = 1 << 26
 
@@ -29,7 +35,7 @@ class Archive:
             return
         try:
             self.zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
             raise BadInput(f"{path}: no folder and no readable zip ({error})") from None
         for entry in self.zip.infolist():
             self._require_plain(entry)
@@ -54,9 +60,16 @@ class Archive:
         if self.folder is None:
             return self.entries[name].file_size if name in self.entries else None
         file = self.folder / name
-        if file.resolve() != file:
+        if self._resolved(file) != file:
             raise BadInput(f"{file}: a link; only plain files are read")
         return file.stat().st_size if file.is_file() else None
+
+    def _resolved(self, file: Path) -> Path | None:
+        try:
+            return file.resolve()
+        except (OSError, RuntimeError):
+            # A link that leads to itself.
+            return None
 
     def copy(self, name: str, target: Path) -> None:
         """Copy a file of the archive.
@@ -74,7 +87,7 @@ class Archive:
         try:
             with self.zip.open(self.entries[name]) as stream, target.open("wb") as written:
                 shutil.copyfileobj(stream, written, 1 << 20)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except DAMAGED as error:
             raise BadInput(f"{self.path}: {name}: damaged ({error})") from None
 
     def copy_text(self, name: str) -> Path | None:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from scaletrace.errors import BadInput
+from scaletrace.lineage import git
 
 # What is read, written or run by names that a clone may have chosen.
 PLACES = (
@@ -17,10 +18,8 @@ LINK, REPOSITORY = b"120000", b"160000"
 
 
 def _git(*words: str) -> bytes | None:
-    # Not the monitor that a repository's configuration may name, which git would start.
-    command = ["git", "-c", "core.fsmonitor=false", *words]
     try:
-        return subprocess.run(command, capture_output=True, check=True).stdout
+        return git.run(*words)
     except (OSError, subprocess.CalledProcessError):
         return None
 
@@ -38,8 +37,8 @@ def _tracked() -> list[str] | None:
 
 
 def is_tracked(name: str) -> bool:
-    """Tell whether git tracks a file here: then a clone brings it."""
-    return bool(_git("ls-files", "-z", "--", name))
+    """Tell whether git tracks a file here, so that a clone brings it, or cannot say."""
+    return _git("ls-files", "-z", "--", name) != b""
 
 
 def _here() -> list[str]:

@@ -34,6 +34,8 @@ def observed_pace(plan: Plan, assumed: Pace) -> Pace | None:
                 continue
             circumstances = record["circumstances"]
             measured = circumstances["measured"]
+            if not measured["tokens_per_s"] > 0:
+                continue
             speeds[run.size] = Speed(
                 plan.flops_per_token(run.size),
                 plan.sizes[run.size].layers,

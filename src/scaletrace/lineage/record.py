@@ -8,6 +8,7 @@ from scaletrace.errors import BadInput
 from scaletrace.lease import lease
 from scaletrace.lineage import (
     drift,
+    git,
     graph,
     links,
     persistence,
@@ -25,10 +26,12 @@ from scaletrace.study.config import load
 
 def _git(*words: str) -> str:
     try:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        stderr = getattr(error, "stderr", "") or error
-        raise BadInput(f"git {words[0]}: {str(stderr).strip()}; record works in a clone") from None
+        return git.text(*words)
+    except OSError as error:
+        said = str(error)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip()
+    raise BadInput(f"git {words[0]}: {said}; record works in a clone")
 
 
 def _in_git(study: str) -> set[str]:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.lineage import git
 from scaletrace.study import files, untrusted
 
 PROVENANCE = Path("provenance")
@@ -264,14 +265,10 @@ def surroundings() -> dict[str, Any]:
 
 
 def _git() -> dict[str, Any] | None:
-    def ask(*words: str) -> str:
-        answer = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
-        return answer.stdout.rstrip()
-
     try:
         return {
-            "commit": ask("rev-parse", "HEAD"),
-            "changed": ask("status", "--porcelain", "--", *TRACKED).splitlines(),
+            "commit": git.text("rev-parse", "HEAD").rstrip(),
+            "changed": git.text("status", "--porcelain", "--", *TRACKED).rstrip().splitlines(),
         }
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -87,7 +87,7 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         content = root.read(study)
         folder = records.PROVENANCE / "jobs" / study
         for name in content["records"]:
-            if Path(name).parents[1] != folder or Path(name).suffix != ".json":
+            if Path(name).parent.parent != folder or Path(name).suffix != ".json":
                 raise BadInput(f"{archive.path}: {name} is no record of {study}; refused")
         beside = f"config/{study}.yaml", str(signature.path_of(study))
         for name in (*content["records"], *beside):

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
+from scaletrace.lineage import git, records
 from scaletrace.study import untrusted
 
 SOURCES = PurePosixPath("src")
@@ -19,13 +19,8 @@ def module_paths(module: str) -> tuple[str, str]:
 def _cat_file(batch: str, names: list[str], repository: Path) -> bytes:
     """Return what git says of objects; nothing where it cannot be asked."""
     try:
-        return subprocess.run(
-            ["git", "cat-file", batch],
-            input="".join(f"{name}\n" for name in names).encode(),
-            capture_output=True,
-            check=True,
-            cwd=repository,
-        ).stdout
+        asked = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+        return git.run("cat-file", batch, message=asked, folder=repository)
     except (OSError, subprocess.CalledProcessError):
         return b""
 
@@ -64,21 +59,15 @@ class Snapshot:
         if self.folder.is_dir():
             return
         self.folder = Path()
-        command = [
-            "git",
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            f"{name}^{{commit}}",
-        ]
+        options = ("--verify", "--quiet", "--end-of-options")
         try:
-            done = subprocess.run(command, capture_output=True, text=True)
+            self.commit = git.text("rev-parse", *options, f"{name}^{{commit}}").strip()
+        except subprocess.CalledProcessError:
+            raise BadInput(
+                f"{name!r}: neither a folder nor a revision of this repository"
+            ) from None
         except (OSError, ValueError) as error:
             raise BadInput(f"{name!r}: no folder, and git cannot be asked ({error})") from None
-        self.commit = done.stdout.strip()
-        if done.returncode or not self.commit:
-            raise BadInput(f"{name!r}: neither a folder nor a revision of this repository")
 
     @property
     def title(self) -> str:
@@ -90,18 +79,8 @@ class Snapshot:
         if not self.commit:
             found = (self.folder / folder).rglob(f"*{suffix}")
             return sorted(path.relative_to(self.folder).as_posix() for path in found)
-        command = [
-            "git",
-            "ls-tree",
-            "-r",
-            "-z",
-            "--name-only",
-            "--full-tree",
-            self.commit,
-            "--",
-            folder,
-        ]
-        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        options = ("-r", "-z", "--name-only", "--full-tree")
+        listed = git.text("ls-tree", *options, self.commit, "--", folder)
         return sorted(name for name in listed.split("\0") if name.endswith(suffix))
 
     def read(self, names: list[str]) -> dict[str, bytes | None]:

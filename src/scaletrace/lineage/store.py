@@ -15,11 +15,14 @@ import yaml
 from scaletrace.errors import BadInput
 from scaletrace.lineage import links
 from scaletrace.study import untrusted
-from scaletrace.study.reading import require_plain
+from scaletrace.study.reading import UNREADABLE, require_plain
 
 LOCAL = ".dvc/config.local"
 # What DVC's configuration may say of where it writes.
-FOLDERS = (("cache", "dir"), ("core", "site_cache_dir"), ("state", "dir"), ("index", "dir"))
+FOLDERS = (
+    *(("cache", "dir"), ("cache", "local")),
+    *(("core", "site_cache_dir"), ("state", "dir"), ("index", "dir")),
+)
 # Ten times as fast as the Python one, where the library was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -31,6 +34,9 @@ def _repository(**core: Any) -> Iterator[Any]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    # DVC would take one from a folder above, which nobody has looked at.
+    if not Path(".dvc").is_dir():
+        raise BadInput(".dvc: missing; DVC is set up in the repository's own folder: dvc init")
     logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
         with Repo(config={"core": core}) as repo:
@@ -51,7 +57,7 @@ def from_yaml(content: bytes, where: object) -> dict[str, Any]:
         found = yaml.load(text, LOADER)
         if not isinstance(found, dict):
             raise ValueError("no mapping")
-    except (ValueError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         said = " ".join(str(error).split())[:200]
         raise BadInput(f"{where}: not readable ({said})") from None
     return found
@@ -163,10 +169,13 @@ def commit(
 def cached(md5s: set[str]) -> dict[str, bytes]:
     """Return the small files that DVC's cache holds here, by md5; none where there is no DVC."""
     found: dict[str, bytes] = {}
-    with contextlib.suppress(BadInput), _repository() as repo:
-        for md5 in md5s:
-            with contextlib.suppress(OSError):
-                found[md5] = untrusted.read_bytes(Path(repo.cache.local.oid_to_path(md5)))
+    with contextlib.suppress(BadInput):
+        links.require_none()
+        require_own_folders()
+        with _repository() as repo:
+            for md5 in md5s:
+                with contextlib.suppress(OSError):
+                    found[md5] = untrusted.read_bytes(Path(repo.cache.local.oid_to_path(md5)))
     return found
 
 
@@ -177,25 +186,34 @@ def require_own_folders() -> None:
         BadInput: it does, and nobody has said here that these are the folders to use.
     """
     from dvc.config import Config
-    from dvc.exceptions import DvcException
 
     try:
         config: Any = Config.from_cwd(validate=False)
         levels = {level: config.load_one(level) for level in ("system", "global", "local", "repo")}
-    except DvcException as error:
-        raise BadInput(f".dvc/config: {error}") from None
+    except Exception as error:
+        # Many kinds, of DVC's own and of what it parses with.
+        raise BadInput(f".dvc/config: not readable ({' '.join(str(error).split())})") from None
     named = [("repo", ".dvc/config")] + [("local", LOCAL)] * links.is_tracked(LOCAL)
     brought = [(where, levels.pop(level)) for level, where in named]
     for (section, key), (where, config) in itertools.product(FOLDERS, brought):
         folder = (config.get(section) or {}).get(key)
         if folder is None or folder in [(c.get(section) or {}).get(key) for c in levels.values()]:
             continue
-        if not Path(".dvc", folder).resolve().is_relative_to(Path.cwd()):
+        if key == "local" or _leads_out(str(folder)):
             raise BadInput(
-                f"{where}: {section}.{key}: found {folder[:200]!r}, which leads out of this "
+                f"{where}: {section}.{key}: found {str(folder)[:200]!r}, which leads out of this "
                 "clone, and DVC would write there; if you want that: "
-                f"dvc config --local {section}.{key} {folder[:200]}"
+                f"dvc config --local {section}.{key} {str(folder)[:200]}"
             )
+
+
+def _leads_out(folder: str) -> bool:
+    """Tell whether a folder of DVC's configuration, which may be an address, lies elsewhere."""
+    try:
+        place = Path(".dvc", folder).resolve()
+    except (OSError, ValueError, RuntimeError):
+        return True
+    return "://" in folder or not place.is_relative_to(Path.cwd())
 
 
 def pull(wanted: dict[str, dict[str, Any]]) -> str | None:

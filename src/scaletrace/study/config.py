@@ -10,6 +10,8 @@ from scaletrace.study.reading import read
 from scaletrace.study.training import Family, Training, TunedRate, Tuning
 
 DOCUMENTED_PACKAGES = ["matplotlib", "networkx", "numpy", "pandas", "scipy", "sympy", "torch"]
+# Snakemake plans three jobs for each, in memory.
+MOST_RUNS = 100_000
 Fraction = Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 
 
@@ -209,6 +211,9 @@ class Study(Section):
             self.ladder.sizes()
         if bool(self.budgets) == bool(self.flops):
             raise ValueError("needs either `budgets` (tokens) or `flops`, and not both")
+        runs = len(self.all_sizes()) * len(self.budgets or self.flops) * len(self.seeds)
+        if runs > MOST_RUNS:
+            raise ValueError(f"sizes, budgets and seeds give {runs} runs; at most {MOST_RUNS}")
         seen: dict[tuple[int, int, int], str] = {}
         for name, size in self.sizes.items():
             shape = (size.width, size.layers, size.heads)

@@ -17,15 +17,19 @@ def _whole(value: Any) -> Any:
 
 def each_once(values: list[Any], info: ValidationInfo) -> list[Any]:
     """Refuse a list in which a value stands twice."""
-    for place, value in enumerate(values):
-        if value in values[:place]:
+    seen = set()
+    for value in values:
+        if value in seen:
             raise ValueError(f"{value} stands twice in {info.field_name}; list each once")
+        seen.add(value)
     return values
 
 
 Name = Annotated[str, Field(pattern=NAME)]
-Count = Annotated[int, BeforeValidator(_whole), Field(gt=0)]
-CountOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+# More than anybody counts, and few enough to compute with.
+LARGEST = 10**18
+Count = Annotated[int, BeforeValidator(_whole), Field(gt=0, le=LARGEST)]
+CountOrZero = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seeds = Annotated[

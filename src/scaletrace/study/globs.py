@@ -60,7 +60,7 @@ class _Search:
     def _listed(self, folder: str) -> list[str]:
         try:
             names = [path.name for path in Path(folder or ".").iterdir()]
-        except OSError:
+        except (OSError, ValueError):
             return []
         self.looked += len(names)
         if self.looked > MOST:

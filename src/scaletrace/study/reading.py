@@ -13,10 +13,15 @@ from scaletrace.study import untrusted
 
 # Of a file that a person writes (bytes).
 LARGEST = 1 << 20
-# Values that the aliases of a YAML file may stand for, written out.
-MOST_VALUES = 1_000_000
+# Values that a YAML file may hold, its aliases written out: the lock of 15,000 jobs has half of it.
+MOST_VALUES = 3_000_000
 # A number of more digits, or a time of more parts, takes its parser minutes.
 LONGEST_WORD = 4_000
+# What parsing YAML of anybody's making may raise.
+UNREADABLE = (
+    *(yaml.YAMLError, ValueError, TypeError, AttributeError),
+    *(LookupError, ArithmeticError, RecursionError),
+)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -49,7 +54,10 @@ def require_plain(text: str, loader: Any) -> None:
     holders: list[tuple[int, str | None]] = [(0, None)]
     written_out = 0
     for event in yaml.parse(text, loader):
+        if getattr(event, "tag", None) is not None:
+            raise ValueError(f"{str(event.tag)[:80]}: values have no tags here")
         values = 1
+        written_out += 1
         if isinstance(event, yaml.CollectionStartEvent):
             holders.append((1, event.anchor))
             if len(holders) - 1 > untrusted.DEEPEST:
@@ -63,12 +71,12 @@ def require_plain(text: str, loader: Any) -> None:
                 raise ValueError(f"*{str(event.anchor)[:80]} stands for what it is a part of")
             values = anchors[event.anchor]
             written_out += values
-            if written_out > MOST_VALUES:
-                raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values")
         elif isinstance(event, yaml.ScalarEvent):
             anchors |= {event.anchor: 1} if event.anchor else {}
             if event.style is None and len(event.value) > LONGEST_WORD:
                 raise ValueError(f"a word of {len(event.value)} letters without quotes")
+        if written_out > MOST_VALUES:
+            raise ValueError(f"more than {MOST_VALUES:,} values, its aliases written out")
         held, anchor = holders[-1]
         holders[-1] = held + values, anchor
 
@@ -134,7 +142,7 @@ def read(path: Path, model: type[Model], keys: str) -> Model:
         content = yaml.load(text, _Loader)
         # A file of nothing but comments.
         content = {} if content is None else content
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BadInput(f"{path}: no valid YAML: {' '.join(str(error).split())[:400]}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{path}: found {_shown(content)}; the file is a mapping of keys")

@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 # Records, roots, locks, tables and figures are read whole; the largest known has 5 MB (bytes).
 LARGEST_TEXT = 1 << 26
 DEEPEST = 20
+# Digits that no count, time or seed has.
+LONGEST_INTEGER = 30
 # What the kernel shows there as files has no end, no size, or waits for somebody.
 KERNEL_FOLDERS = ("/proc", "/sys", "/dev")
 
@@ -80,12 +82,22 @@ def from_json(content: bytes) -> Any:
     Raises:
         ValueError: it is no JSON in UTF-8, or is nested too deep.
     """
+    text = content.decode("utf-8")
     try:
-        value = json.loads(content.decode("utf-8"))
+        value = json.loads(text, parse_int=_integer)
     except RecursionError:
         raise ValueError(f"nested deeper than {DEEPEST} levels") from None
     require_shallow(value)
+    if "\\u" in text:
+        # Half of a letter can be read, and neither printed nor written.
+        json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > LONGEST_INTEGER:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def read_json(path: Path, largest: int = LARGEST_TEXT) -> Any:
@@ -105,10 +117,25 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         OSError: as for `read_bytes`.
         ValueError: it is no CSV in UTF-8.
     """
+    return rows_of(read_text(path))
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    """Return the rows of CSV by the names in its first line.
+
+    Raises:
+        ValueError: it is no CSV, or a row has another number of cells than the first line.
+    """
+    found = []
     try:
-        return list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = next(reader, [])
+        for cells in filter(None, reader):
+            # A short row made as long as the first line, for each of many, would fill the memory.
+            found.append(dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         raise ValueError(str(error)) from None
+    return found
 
 
 def require_shallow(value: Any) -> None:

@@ -5,6 +5,8 @@ from collections import Counter
 
 from scaletrace.lineage.ancestry import Ancestry, Job
 
+MOST_NAMED = 500
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
@@ -30,9 +32,16 @@ class Scope:
     whole: bool
     large: bool
     notes: list[str] = dataclasses.field(default_factory=list)
+    asked: int = 0
 
     def affected(self, file: str) -> tuple[str, ...]:
-        """Return the names of the jobs that rest on an artifact or a job record."""
+        """Return the names of the jobs that rest on an artifact or a job record.
+
+        None are named any more after so many findings: each takes a walk through all jobs.
+        """
+        self.asked += 1
+        if self.asked > MOST_NAMED:
+            return ()
         if file in self.ancestry.readers:
             start = [file]
         else:
