@@ -55,6 +55,10 @@ def test_hashes_are_those_of_the_bytes(tmp_path):
         (BOMB, "more than 3,000,000 values, its aliases written out"),
         ("a: " + "[" * 20_000 + "]" * 20_000, "nested deeper than 20 levels"),
         ("a: &a [*a]", "stands for what it is a part of"),
+        (
+            "".join(f"{n * (2**61 - 1)}: 1\n" for n in range(8, 2_000)),
+            "more than 1000 numbers of over 18 digits",
+        ),
         ("a: !!int '5'", "values have no tags here"),
         ("a: " + ":".join(["59"] * 200_000), "a word of 599999 letters"),
         ("x" * ((1 << 20) + 1), "at most 1048576 are read"),

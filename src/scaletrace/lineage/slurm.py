@@ -110,7 +110,9 @@ def logs(folder: Path) -> dict[str, Path]:
 
     The plugin deletes that of a submission that succeeded.
     """
-    return {path.stem: path for path in folder.rglob("*.log")}
+    # As the plugin lays them down; what else lies in the folder, which may be any, is not walked.
+    kinds = (folder.glob(f"{kind}_*/**/*.log") for kind in ("rule", "group"))
+    return {path.stem: path for found in kinds for path in found}
 
 
 def last_logs(folder: Path) -> dict[str, Path]:

@@ -16,6 +16,8 @@ from scaletrace.study import files, untrusted
 COLUMNS = {"series", "source", "run"}  # of a figure's CSV, by which its rows are chosen
 # Numbers are read off an axis or a label: three digits of them are meant.
 NEAR = 0.005
+# Letters that a tree is indented by.
+WIDEST = 300
 
 
 @dataclasses.dataclass
@@ -263,7 +265,8 @@ def to_text(found: Trace) -> str:
         shown.add(job)
         lines.append(f"{before}{branch}{job.name}  {_line(job)}")
         parents = found.parents[job]
-        rail = before + below
+        # A chain of thousands is drawn no further to the right than anybody reads.
+        rail = before + below if len(before) < WIDEST else before
         bar = "│  " if parents else "   "
         lines += [
             f"{rail}{bar}{entry['path']}  sha256 {entry['sha256'][:16]}"

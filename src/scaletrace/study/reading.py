@@ -17,6 +17,8 @@ LARGEST = 1 << 20
 MOST_VALUES = 3_000_000
 # A number of more digits, or a time of more parts, takes its parser minutes.
 LONGEST_WORD = 4_000
+# Numbers so long can be chosen for one hash; a mapping of many with one hash takes minutes.
+MOST_LONG = 1_000
 # What parsing YAML of anybody's making may raise.
 UNREADABLE = (
     *(yaml.YAMLError, ValueError, TypeError, AttributeError),
@@ -52,7 +54,7 @@ def require_plain(text: str, loader: Any) -> None:
     anchors: dict[str, int] = {}
     # How many values each open collection holds so far, and its anchor.
     holders: list[tuple[int, str | None]] = [(0, None)]
-    written_out = 0
+    written_out = long = 0
     for event in yaml.parse(text, loader):
         if getattr(event, "tag", None) is not None:
             raise ValueError(f"{str(event.tag)[:80]}: values have no tags here")
@@ -75,6 +77,9 @@ def require_plain(text: str, loader: Any) -> None:
             anchors |= {event.anchor: 1} if event.anchor else {}
             if event.style is None and len(event.value) > LONGEST_WORD:
                 raise ValueError(f"a word of {len(event.value)} letters without quotes")
+            long += event.style is None and len(event.value) > 18 and event.value.isdigit()
+            if long > MOST_LONG:
+                raise ValueError(f"more than {MOST_LONG} numbers of over 18 digits")
         if written_out > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES:,} values, its aliases written out")
         held, anchor = holders[-1]
