@@ -1,7 +1,7 @@
 from snakemake.utils import min_version
 
-from scaletrace.cluster import require_possible_or_exit
-from scaletrace.lineage import finished
+from scaletrace.cluster.capacity import require_possible_or_exit
+from scaletrace.jobs import kept
 from scaletrace.workflow import open_plan_or_exit, tell_failures
 
 min_version("9.0")
@@ -31,7 +31,7 @@ onstart:
 
 
 onsuccess:
-    finished.forget(STUDY)
+    kept.forget(STUDY)
 
 
 onerror:

@@ -24,8 +24,8 @@ import numpy as np
 from torchtext.data.utils import get_tokenizer
 from torchtext.vocab import Vocab
 
-from scaletrace.science import tokenizers, vocabularies
-from scaletrace.science.docstrings import docstrings
+from scaletrace.text import tokenizers, vocabularies
+from scaletrace.text.docstrings import docstrings
 
 SIZE = 4096
 MEGABYTES = 6

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from scaletrace.science import tokenizers, vocabularies
+from scaletrace.text import tokenizers, vocabularies
 
 MEGABYTES = 6
 

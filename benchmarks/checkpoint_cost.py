@@ -17,9 +17,9 @@ import numpy as np
 from training_job import TrainingJob
 
 from scaletrace.formats.checkpoints import Generations
-from scaletrace.science import families
-from scaletrace.science.counts import Shape
-from scaletrace.science.training import Recipe, Training
+from scaletrace.models import families
+from scaletrace.models.counts import Shape
+from scaletrace.training.loop import Recipe, Training
 
 SAVE_SECONDS, SAVES = 30, 15
 BATCH_TOKENS = 4096

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from scaletrace.fitting import resampling
+from scaletrace.fitting.diagnostics import shared_noise
+from scaletrace.fitting.fit import Fit, Observations, fit
+from scaletrace.fitting.penalties import Objective
+from scaletrace.fitting.preparation import prepare, split
+from scaletrace.fitting.settings import Settings
 from scaletrace.formats.runs_table import read_runs
-from scaletrace.science import resampling
-from scaletrace.science.diagnostics import shared_noise
-from scaletrace.science.fitting import Fit, Observations, fit
-from scaletrace.science.laws import LAWS, predict
-from scaletrace.science.objectives import Objective
-from scaletrace.stages.fit.preparation import prepare, split
-from scaletrace.stages.fit.settings import Settings
+from scaletrace.laws import LAWS, predict
 
 LAW = LAWS["chinchilla"]
 RESAMPLES = 400
@@ -30,7 +30,7 @@ RESAMPLES = 400
 def hoffmann(path: Path) -> tuple[Observations, dict[str, float], float]:
     """Return the design with noise-free losses, the truth, and the noise of log loss."""
     chosen = Settings(law="chinchilla", drop_highest=5)
-    observations = prepare(read_runs(path), chosen).observations
+    observations = prepare(read_runs(path), LAWS[chosen.law], chosen).observations
     fitted = fit(observations.take(split(observations, 5)[0]), LAW, Objective())
     return (
         noise_free(observations.take(split(observations, 5)[0]), fitted.params),

@@ -30,12 +30,12 @@ import torch.nn.functional as F  # noqa: N812
 from textbook import Textbook, TextbookTraining
 from train_cpu import ALLOCATOR
 
+from scaletrace.families.decoder import Decoder
 from scaletrace.formats.tokens import open_tokens
-from scaletrace.science.counts import Shape
-from scaletrace.science.data import batch, windows
-from scaletrace.science.evaluation import window_losses
-from scaletrace.science.model import Decoder
-from scaletrace.science.training import Recipe, Training
+from scaletrace.models.counts import Shape
+from scaletrace.training.batches import batch, windows
+from scaletrace.training.evaluation import window_losses
+from scaletrace.training.loop import Recipe, Training
 
 WIDTH, LAYERS, HEADS, CONTEXT, VOCABULARY = 32, 2, 1, 128, 1024
 BATCH_TOKENS, SEED = 1024, 0

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from scaletrace.fitting import resampling
+from scaletrace.fitting.fit import Observations, fit
+from scaletrace.fitting.penalties import Objective
+from scaletrace.fitting.preparation import prepare, split
+from scaletrace.fitting.settings import Settings
 from scaletrace.formats.runs_table import read_runs
-from scaletrace.science import resampling
-from scaletrace.science.fitting import Observations, fit
-from scaletrace.science.laws import LAWS
-from scaletrace.science.objectives import Objective
-from scaletrace.stages.fit.preparation import prepare, split
-from scaletrace.stages.fit.settings import Settings
+from scaletrace.laws import LAWS
 
 LAW = LAWS["chinchilla"]
 PUBLISHED = {"alpha": 0.0154, "beta": 0.0206, "E": 0.0257}
@@ -37,7 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("points", type=Path, help="hoffmann2022_figure4.csv")
     table = read_runs(parser.parse_args().points)
-    whole = prepare(table, Settings(law="chinchilla", drop_highest=5)).observations
+    whole = prepare(
+        table, LAWS["chinchilla"], Settings(law="chinchilla", drop_highest=5)
+    ).observations
     data = whole.take(split(whole, 5)[0])
     fit(data, LAW, Objective())  # the first call pays for loading
     start = time.process_time()

@@ -23,7 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scaletrace.lineage import records, root
+from scaletrace.jobs import records
+from scaletrace.lineage import root
 
 ROOT = Path(__file__).parents[1]
 CONFIG, FIGURE = "config/tiny.yaml", "results/tiny/figures/loss_vs_params"

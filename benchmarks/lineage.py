@@ -16,7 +16,7 @@ from pathlib import Path
 
 import synthetic_study
 
-from scaletrace.study import files
+from scaletrace.formats import files
 
 LARGE = 1 << 30  # bytes
 REPEATS = 3

@@ -18,10 +18,12 @@ import zlib
 from html import escape
 from pathlib import Path
 
+from scaletrace.formats import files
 from scaletrace.formats.figure_identity import PNG_SIGNATURE, identity_text
-from scaletrace.lineage import fingerprint, graph, records, restore
-from scaletrace.lineage.command import Job
-from scaletrace.study import files
+from scaletrace.jobs import fingerprint, records
+from scaletrace.jobs.command import Job
+from scaletrace.lineage import restore
+from scaletrace.lineage.snakemake import graph
 
 STUDY = "synthetic"
 CONFIG = Path("config") / f"{STUDY}.yaml"
@@ -130,7 +132,7 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
             f"exec python -m scaletrace.job {{params.stage}} --study {study} --job {{params.job:q}}"
             " --settings {params.settings:q} --threads {threads} > {log} 2>&1"
         )
-    rules["timings"] = "python -m scaletrace.lineage.timings {params.study} > {output} 2> {log}"
+    rules["timings"] = "python -m scaletrace.jobs.timings {params.study} > {output} 2> {log}"
     restore.settle(study, sound, rules)
 
 

@@ -35,9 +35,9 @@ def random_tokens() -> Any:
 
 
 def ours(width: int, layers: int) -> Callable[[], None]:
-    from scaletrace.science.counts import Shape
-    from scaletrace.science.model import Decoder
-    from scaletrace.science.training import Recipe, Training
+    from scaletrace.families.decoder import Decoder
+    from scaletrace.models.counts import Shape
+    from scaletrace.training.loop import Recipe, Training
 
     shape = Shape(width, layers, width // HEAD_WIDTH, CONTEXT, VOCABULARY)
     recipe = Recipe(

@@ -55,12 +55,12 @@ def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graph
     import numpy as np
     import torch
 
-    from scaletrace.science import families
-    from scaletrace.science.counts import Shape
-    from scaletrace.science.device import open_device
-    from scaletrace.science.memory import fits, training_bytes
-    from scaletrace.science.parallel import Compute, ParallelTraining
-    from scaletrace.science.training import Recipe
+    from scaletrace.models import families
+    from scaletrace.models.counts import Shape
+    from scaletrace.models.memory import fits, training_bytes
+    from scaletrace.training.device import open_device
+    from scaletrace.training.loop import Recipe
+    from scaletrace.training.parallel import Compute, ParallelTraining
 
     own = Shape(**shape)
     sequences = batch_tokens // own.context
@@ -95,12 +95,7 @@ def measure(size: str, peak: float, cuda_graphs: bool) -> dict[str, Any]:
     """Train one size for some seconds."""
     import torch
 
-    from scaletrace.science.counts import (
-        Shape,
-        flops_per_token_exact,
-        n_non_embedding,
-        n_with_head,
-    )
+    from scaletrace.models.counts import Shape, flops_per_token_exact, n_non_embedding, n_with_head
 
     width, layers = (int(part) for part in size.split("x"))
     shape: dict[str, Any] = {"width": width, "layers": layers, "heads": width // HEAD_WIDTH}

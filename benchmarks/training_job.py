@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.lineage import records
-from scaletrace.lineage.fingerprint import fingerprint
+from scaletrace.jobs import records
+from scaletrace.jobs.fingerprint import fingerprint
 
 CONTEXT, VOCABULARY, HEAD_WIDTH = 128, 4096, 32
 # As in rules/common.smk.

@@ -1,7 +1,7 @@
 from functools import partial
 
-from scaletrace.lineage.command import argument, describe
-from scaletrace.workflow import ENVIRONMENT, stage
+from scaletrace.jobs.command import ENVIRONMENT, argument, describe
+from scaletrace.workflow import stage
 
 # Every job is one call of the job wrapper.
 EXPORTS = " ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())

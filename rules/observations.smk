@@ -1,4 +1,4 @@
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 
 SPLIT = PLAN.study.evaluation.split
 TRAINED = [run.name for run in PLAN.trained_runs()]
@@ -77,4 +77,4 @@ rule timings:
     params:
         study=STUDY,
     shell:
-        "python -m scaletrace.lineage.timings {params.study} > {output} 2> {log}"
+        "python -m scaletrace.jobs.timings {params.study} > {output} 2> {log}"

@@ -1,4 +1,4 @@
-from scaletrace.cluster import Room
+from scaletrace.cluster.capacity import Room
 from scaletrace.study.cost import mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS
 from scaletrace.workflow import estimates_or_exit

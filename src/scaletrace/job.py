@@ -19,19 +19,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from scaletrace.cluster import slurm
 from scaletrace.errors import BadInput
-from scaletrace.lease import lease
-from scaletrace.lineage import (
-    attempts,
-    command,
-    fingerprint,
-    finished,
-    machine,
-    records,
-    slurm,
-    underway,
-)
-from scaletrace.study import files
+from scaletrace.formats import files
+from scaletrace.jobs import attempts, command, fingerprint, job_note, kept, records, usage
+from scaletrace.jobs.lease import lease
 
 WORK = Path("work")
 
@@ -59,7 +51,7 @@ def _require_code(stage: str, family: str | None, expected: str) -> None:
         )
 
 
-def _require_newest(note: underway.Note) -> None:
+def _require_newest(note: job_note.Note) -> None:
     """Keep a job that outlived its snakemake from putting its result over that of a changed one."""
     if note.superseded():
         raise BadInput(
@@ -90,7 +82,7 @@ def _describe(files_by_name: dict[str, list[str]]) -> list[dict[str, Any]]:
     ]
 
 
-def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
+def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
     start, clock = time.time(), time.perf_counter()
     family = fingerprint.family(arguments.settings)
     _require_code(arguments.stage, family, arguments.code)
@@ -103,7 +95,7 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
     note.works_in(work)
     with lease(work), attempts.begin(work, start, surroundings) as tried:
         _require_newest(note)
-        found = finished.put_back(work, outputs)
+        found = kept.put_back(work, outputs)
         if found is None:
             measured = _compute(arguments, family, inputs, outputs, work, note)
             found = {
@@ -113,8 +105,8 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
                 "seconds": time.perf_counter() - clock,
                 "threads": arguments.threads,
                 "measured": measured,
-                **machine.taken(),
-                "matrix": machine.matrix_flops_per_s(),
+                **usage.taken(),
+                "matrix": usage.matrix_flops_per_s(),
                 "requested": slurm.requested(),
             }
         else:
@@ -135,7 +127,7 @@ def _run(arguments: argparse.Namespace, note: underway.Note) -> None:
             },
             circumstances={**found, "attempts": tried, "work": work.name},
         )
-        finished.keep(work, described, outputs, found)
+        kept.keep(work, described, outputs, found)
 
 
 def _compute(
@@ -144,7 +136,7 @@ def _compute(
     inputs: list[dict[str, Any]],
     outputs: dict[str, Path],
     work: Path,
-    note: underway.Note,
+    note: job_note.Note,
 ) -> dict[str, Any]:
     """Run the stage, put its outputs in place, and return its measurements."""
     stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
@@ -183,7 +175,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one job; see the module's docstring."""
     arguments = _arguments(argv)
     try:
-        note = underway.Note(arguments.study, arguments.stage, arguments.job["wildcards"])
+        note = job_note.Note(arguments.study, arguments.stage, arguments.job["wildcards"])
         try:
             _run(arguments, note)
         except BaseException as problem:

@@ -8,22 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage.fingerprint import fingerprint
-from scaletrace.lineage.observed import known_pace
+from scaletrace.jobs.fingerprint import fingerprint
+from scaletrace.jobs.pace import known_pace
 from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
 from scaletrace.study.estimates import Estimates
 from scaletrace.study.plan import Plan
 
 DEFAULT = Path("config/demo.yaml")
-# What every job runs in: its threads are kept to what it was given, and the C library does not
-# return memory that the next training step asks for again.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "100000000000",
-    "MALLOC_TOP_PAD_": "67108864",
-}
 
 
 def open_plan(path: Path) -> tuple[Plan, dict[str, str], list[str]]:
@@ -86,8 +78,8 @@ def estimates_or_exit(plan: Plan, raw_files: list[str]) -> Estimates:
 
 def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
     """Print the failed jobs of a study, each with its reason and its log, and what helps then."""
-    from scaletrace.lineage.status import Status
-    from scaletrace.study.jobs import jobs
+    from scaletrace.jobs.status import Status
+    from scaletrace.study.graph import jobs
 
     plan = estimates.plan
     standings = Status(plan, list(jobs(estimates, packages))).look().values()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace import cli, machine
+from scaletrace import cli
+from scaletrace.cluster import checks
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,7 +80,7 @@ def test_a_remote_that_is_not_there(folder):
 
 def test_a_clock_that_is_not_the_folders(folder, monkeypatch):
     now = time.time
-    monkeypatch.setattr(machine.time, "time", lambda: now() + 60)
-    (clock,) = [check for check in machine.checks() if check.name == "clock"]
+    monkeypatch.setattr(checks.time, "time", lambda: now() + 60)
+    (clock,) = [check for check in checks.checks() if check.name == "clock"]
     assert clock.good is False
     assert "NTP" in clock.remedy

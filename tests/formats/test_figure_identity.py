@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scaletrace.drawing import style
+from scaletrace.drawing.rows import Row, Source, sources, to_csv
 from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import identity_text, read_identity
-from scaletrace.stages.figures import style
-from scaletrace.stages.figures.table import Row, Source, sources, to_csv
 
 FORMS = ("pdf", "svg", "png", "csv")
 ROWS = [

@@ -6,8 +6,9 @@ from dataclasses import asdict
 import pytest
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.rate_law import RateLaw, with_tuned
-from scaletrace.science.counts import Shape, n_non_embedding
+from scaletrace.formats.rate_law import RateLaw
+from scaletrace.models.counts import Shape, n_non_embedding
+from scaletrace.training.tuned import with_tuned
 
 SHAPE = Shape(width=16, layers=2, heads=1, context=32, vocabulary_size=320)
 SETTINGS = {

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 
-from scaletrace.study.files import hashes
+from scaletrace.formats.files import hashes
 from tests.workflow.conftest import Clone, built_once  # noqa: F401
 
 CLUSTER = Path(__file__).with_name("cluster")

@@ -2,7 +2,7 @@
 
 import time
 
-from scaletrace.study.files import hashes
+from scaletrace.formats.files import hashes
 from tests.slurm.conftest import Driver, cluster
 from tests.workflow.conftest import TINY, Clone
 

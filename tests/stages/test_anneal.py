@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scaletrace.formats.checkpoints import read_checkpoint
-from scaletrace.science.parallel import Compute
 from scaletrace.stages import anneal, pretrain
+from scaletrace.training.parallel import Compute
 
 MODEL = {
     "family": "decoder",

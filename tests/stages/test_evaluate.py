@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from scaletrace.errors import BadInput
+from scaletrace.families.decoder import Decoder
 from scaletrace.formats.checkpoints import write_checkpoint
-from scaletrace.science.counts import Shape
-from scaletrace.science.model import Decoder
+from scaletrace.models.counts import Shape
 from scaletrace.stages import evaluate
 
 SHAPE = Shape(width=8, layers=1, heads=1, context=4, vocabulary_size=16)

@@ -19,13 +19,13 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.text import Text
 
+from scaletrace.drawing import style
+from scaletrace.drawing.content import read_study
+from scaletrace.drawing.labels import spread
+from scaletrace.drawing.rows import to_csv
 from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.stages import figures, fit
-from scaletrace.stages.figures import style
-from scaletrace.stages.figures.labels import spread
-from scaletrace.stages.figures.study import read_study
-from scaletrace.stages.figures.table import to_csv
 
 FORMS = ("pdf", "svg", "png", "csv")
 FIGURES = ("loss_vs_params", "loss_vs_tokens", "training_curves", "residuals")

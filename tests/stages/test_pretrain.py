@@ -19,9 +19,9 @@ import torch
 from scaletrace.errors import BadInput
 from scaletrace.formats import checkpoints
 from scaletrace.formats.checkpoints import read_checkpoint, write_checkpoint
-from scaletrace.science.parallel import Compute
-from scaletrace.science.training import Training
 from scaletrace.stages import pretrain
+from scaletrace.training.loop import Training
+from scaletrace.training.parallel import Compute
 
 MODEL = {
     "family": "decoder",

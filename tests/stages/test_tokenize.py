@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from scaletrace.science import tokenizers, vocabularies
 from scaletrace.stages import tokenize
+from scaletrace.text import tokenizers, vocabularies
 
 SPLITS = {
     "train": ["The cat sat.", "Das Übliche, naïve 😀"] * 300,

@@ -9,8 +9,8 @@ from torchtext.data.utils import get_tokenizer
 from torchtext.vocab import Vocab
 
 from scaletrace.errors import BadInput
-from scaletrace.science import tokenizers
 from scaletrace.stages import vocab
+from scaletrace.text import tokenizers
 
 TEXTS = [
     "The cat (a small one) sat on the mat; didn't it?",

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from scaletrace.errors import BadInput
-from scaletrace.science import memory, mixed
-from scaletrace.science.counts import Shape, n_total
-from scaletrace.science.memory import GIB, training_bytes
+from scaletrace.models import decoder_bf16, memory
+from scaletrace.models.counts import Shape, n_total
+from scaletrace.models.memory import GIB, training_bytes
 from scaletrace.study import compute
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
@@ -87,4 +87,4 @@ def test_memory_grows_with_all_that_takes_it():
 
 
 def test_the_model_of_memory_knows_the_chunks_of_logits():
-    assert memory.CHUNK_LOGITS == mixed.CHUNK_LOGITS
+    assert memory.CHUNK_LOGITS == decoder_bf16.CHUNK_LOGITS

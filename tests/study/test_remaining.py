@@ -6,7 +6,7 @@ import pytest
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.jobs import Job, jobs
+from scaletrace.study.graph import Job, jobs
 from scaletrace.study.plan import Plan
 from scaletrace.study.remaining import Left, Measured, Underway, left_of, makespan, work
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaletrace.errors import BadInput
-from scaletrace.science.counts import Shape, n_non_embedding
-from scaletrace.science.families import MODULES
+from scaletrace.models.counts import Shape, n_non_embedding
+from scaletrace.models.families import MODULES
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
 from scaletrace.study.training import FAMILIES, Family, PowerBatch

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.lineage import audit, graph
+from scaletrace.lineage import audit
+from scaletrace.lineage.snakemake import graph
 
 ROOT = Path(__file__).parents[2]
 TINY = "config/tiny.yaml"

@@ -10,10 +10,10 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
+from scaletrace.formats import files
+from scaletrace.jobs import records
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.diff import diff, to_json, to_text
-from scaletrace.study import files
 
 FACTOR = 1.01
 D8_TRUNK = records.path_of("tiny", "pretrain", {"size": "d8-l1", "seed": "0", "tokens": "24960"})
@@ -144,7 +144,7 @@ def test_an_edited_function_is_named_with_its_module(damaged):
     (fit,) = diff("HEAD~2", "HEAD").moved
     (cause,) = fit.why.first
     assert (cause.kind, cause.job) == ("code", "fit power_n-32k")
-    assert cause.what == "scaletrace.stages.fit.preparation: prepare"
+    assert cause.what == "scaletrace.fitting.preparation: prepare"
     then, now = fit.values["E"]
     assert now == pytest.approx(then * FACTOR, rel=1e-3)
 

@@ -13,7 +13,8 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records, root
+from scaletrace.jobs import records
+from scaletrace.lineage import root
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.export import export
 

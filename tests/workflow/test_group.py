@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 from tests.workflow.conftest import TINY, Clone, job_command
 
 OTHERS = ("hardlink", "reflink", "copy")

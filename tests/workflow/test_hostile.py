@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from scaletrace import cli
-from scaletrace.lineage import archive, graph, records, root
+from scaletrace.jobs import records
+from scaletrace.lineage import archive, root
+from scaletrace.lineage.snakemake import graph
 from tests.workflow.conftest import LOCK, PIPELINE, TINY, Clone
 
 FIGURES = [f"results/tiny/figures/loss_vs_params.{kind}" for kind in ("pdf", "svg", "png", "csv")]

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from scaletrace import stages
-from scaletrace.lineage import fingerprint, graph
-from scaletrace.science.documents import SPLITS
+from scaletrace.jobs import fingerprint
+from scaletrace.lineage.snakemake import graph
+from scaletrace.text.documents import SPLITS
 from tests.workflow import test_tuning
 from tests.workflow.conftest import Clone
 

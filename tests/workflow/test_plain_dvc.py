@@ -3,7 +3,7 @@
 import pytest
 from benchmarks.synthetic_study import write_results
 
-from scaletrace.lineage import store
+from scaletrace.lineage.dvc import store
 from scaletrace.lineage.record import record
 from scaletrace.lineage.restore import restore
 from tests.workflow.conftest import ROOT, Clone

@@ -11,7 +11,9 @@ import yaml
 from benchmarks.synthetic_study import write_results
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import pipeline, records, root, store
+from scaletrace.jobs import records
+from scaletrace.lineage import root
+from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.record import moved, record
 from tests.workflow.conftest import LOCK, PIPELINE, TINY, findings_by_file
 

@@ -7,9 +7,9 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
+from scaletrace.formats.files import hashes
+from scaletrace.jobs import records
 from scaletrace.lineage.reproduce import reproduce
-from scaletrace.study.files import hashes
 
 RUN, SEGMENT = "d8-l1-s0-32k", "d8-l1-s0/24960"
 TOLERANCE = 0.03
@@ -121,7 +121,7 @@ def test_what_cannot_be_repeated_is_one_sentence(copy):
 
     def older(record):
         record["identity"]["code"]["fingerprint"] = "0" * 64
-        record["identity"]["code"]["modules"]["scaletrace.segment"] = "0" * 64
+        record["identity"]["code"]["modules"]["scaletrace.training.segment"] = "0" * 64
 
     rewrite(path, older)
     with pytest.raises(BadInput, match=r"scaletrace\.segment changed since; git checkout"):

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from scaletrace.errors import BadInput
+from scaletrace.formats.files import to_json
+from scaletrace.jobs.records import identifier
 from scaletrace.lineage import archive
-from scaletrace.lineage.records import identifier
 from scaletrace.lineage.restore import restore
-from scaletrace.study.files import to_json
 from tests.workflow.conftest import LOCK, Clone
 
 SIZES, RUNS = 5, 10

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 from tests.workflow.conftest import job_command
 
 RECORD = "provenance/jobs/tiny/pretrain/seed=0,size=d8-l1,tokens=24960.json"

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from scaletrace import cli
-from scaletrace.lineage import audit, graph, records, root, signature
+from scaletrace.jobs import records
+from scaletrace.lineage import audit, root, signature
 from scaletrace.lineage.restore import restore
+from scaletrace.lineage.snakemake import graph
 from tests.workflow.conftest import Clone
 
 

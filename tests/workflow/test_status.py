@@ -12,7 +12,7 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.commands.status import HEADER
-from scaletrace.lineage import attempts, records
+from scaletrace.jobs import attempts, records
 
 RUN = "d8-l1-s0-48k"
 RECORD = Path(f"provenance/jobs/tiny/anneal/run={RUN}.json")

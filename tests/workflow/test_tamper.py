@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 from tests.workflow.conftest import LOCK, findings_by_file
 
 RESULTS = Path("results/tiny")

@@ -9,7 +9,8 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records, trace
+from scaletrace.jobs import records
+from scaletrace.lineage import trace
 
 FIGURES = Path("results/tiny/figures")
 

@@ -58,7 +58,7 @@ def tuned(built_once):
 
     def build(folder):
         clone = Clone(folder)
-        sources = sorted((clone.folder / "src/scaletrace/science").glob("*.py"))
+        sources = sorted((clone.folder / "src/scaletrace/training").glob("*.py"))
         text = "\n\n".join(path.read_text(encoding="utf-8") for path in sources)
         (clone.folder / "text.txt").write_text(text, encoding="utf-8")
         write(clone)

@@ -14,7 +14,7 @@ from scaletrace.commands.columns import aligned, duration, memory
 from scaletrace.errors import BadInput
 
 if TYPE_CHECKING:
-    from scaletrace.lineage.bill import Item
+    from scaletrace.jobs.bill import Item
 
 HEADER = (
     "rule",
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the bill of the jobs that are done, by rule or by job, and the advice."""
-    from scaletrace.lineage import bill
+    from scaletrace.jobs import bill
 
     items = _items(arguments.study)
     advice = bill.advice(items)
@@ -69,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _items(study: str) -> list["Item"]:
-    from scaletrace.lineage import bill, records, slurm
+    from scaletrace.cluster import slurm
+    from scaletrace.jobs import bill, records
 
     paths = sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json"))
     if not paths:
@@ -96,7 +97,7 @@ def _name(path: Path) -> str:
 
 
 def _cells(name: str, items: list["Item"]) -> list[str]:
-    from scaletrace.lineage.bill import hours
+    from scaletrace.jobs.bill import hours
 
     def largest(key: str) -> float:
         return max((getattr(one, key) or 0.0 for one in items), default=0.0)

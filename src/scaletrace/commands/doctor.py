@@ -16,8 +16,8 @@ import time
 import uuid
 from typing import Any
 
-from scaletrace.machine import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
-from scaletrace.study.site import LONGEST_POLL, Site, read_site, sacct_answers, table
+from scaletrace.cluster.checks import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
+from scaletrace.cluster.site import LONGEST_POLL, Site, read_site, sacct_answers, table
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
 MARKS = {True: "✓", False: "✗", None: "-"}
@@ -163,7 +163,7 @@ def _compute_node(site: Site, gpu: bool, wait: int) -> tuple[str, list[Check]]:
     }
     command = ["srun", "--time=2", "--ntasks=1", "--mem=2000", "--job-name=doctor", "--quiet"]
     command += [f"--{name}={value}" for name, value in options.items() if value]
-    command += [f"--immediate={wait}", sys.executable, "-m", "scaletrace.machine", token]
+    command += [f"--immediate={wait}", sys.executable, "-m", "scaletrace.cluster.checks", token]
     (SHARED / token).touch()
     before = time.time()
     try:

@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         BadInput: the table or an argument cannot be used, or the fit has no minimum.
     """
+    from scaletrace.formats.files import write_text
     from scaletrace.stages import fit
-    from scaletrace.study.files import write_text
 
     settings = {
         "law": arguments.law,

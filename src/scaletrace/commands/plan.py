@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from scaletrace.commands.columns import aligned, duration, memory
 
 if TYPE_CHECKING:
-    from scaletrace.lineage.standing import Done
+    from scaletrace.jobs.done import Done
     from scaletrace.study.cost import Pace
     from scaletrace.study.estimates import Estimates
-    from scaletrace.study.jobs import Job
+    from scaletrace.study.graph import Job
 
 WHENCE = {
     "assumed": "assumed; --calibrate measures this machine in seconds",
@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan: a line per run, and what all jobs take together."""
-    from scaletrace.lineage.standing import Done
+    from scaletrace.jobs.done import Done
     from scaletrace.study.estimates import Estimates
-    from scaletrace.study.jobs import jobs
+    from scaletrace.study.graph import jobs
     from scaletrace.workflow import open_plan
 
     plan, packages, raw = open_plan(arguments.config)
@@ -60,12 +60,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pace(plan: Any, calibrate: bool) -> "Pace":
-    from scaletrace.lineage.observed import known_pace
+    from scaletrace.jobs.pace import known_pace
     from scaletrace.study.cost import ASSUMED
 
     if not calibrate:
         return known_pace(plan)
-    from scaletrace.calibration import calibrated_pace
+    from scaletrace.jobs.calibration import calibrated_pace
 
     return calibrated_pace(plan, ASSUMED[plan.study.training.device])
 
@@ -104,7 +104,7 @@ def _chain(jobs: Iterable["Job"], done: "Done") -> float:
 
 
 def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dict[str, Any]:
-    from scaletrace.study.jobs import LADDER
+    from scaletrace.study.graph import LADDER
 
     plan = estimates.plan
     trunks: dict[str, list[Job]] = {}

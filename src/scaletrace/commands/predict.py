@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.study import untrusted
+from scaletrace.formats import untrusted
 
 FAR = 10.0  # beyond this factor outside the measured range a warning says so
 
@@ -65,7 +65,7 @@ def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
     """
     import numpy as np
 
-    from scaletrace.science.laws import LAWS
+    from scaletrace.laws import LAWS
 
     law = LAWS[fit["law"]]
     for name, value in given.items():
@@ -99,7 +99,7 @@ def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
 
 def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
     """Return the functions of the parameters that answer the question."""
-    from scaletrace.science import allocation
+    from scaletrace.fitting import allocation
 
     asked, variables = set(given), set(law.variables)
     both = allocation.trades_off(law)

@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record the study and say what comes next, or say what has moved since."""
-    from scaletrace.lineage import pipeline, signature
+    from scaletrace.lineage import signature
+    from scaletrace.lineage.dvc import pipeline
     from scaletrace.lineage.record import moved, record
 
     study_file = Path("config") / f"{arguments.study}.yaml"

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from scaletrace.commands.columns import aligned, duration
 
 if TYPE_CHECKING:
-    from scaletrace.lineage.attempts import Failed
-    from scaletrace.lineage.slurm import Queued
-    from scaletrace.lineage.status import Standing
+    from scaletrace.cluster.slurm import Queued
+    from scaletrace.jobs.attempts import Failed
+    from scaletrace.jobs.status import Standing
     from scaletrace.study.plan import Plan
 
 HEADER = ("run", "state", "stage", "node", "slurm", "step", "loss", "tokens/s", "left", "attempts")
@@ -52,11 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the status, again and again if asked to."""
+    from scaletrace.jobs.pace import known_pace
+    from scaletrace.jobs.status import Status
     from scaletrace.lineage import links
-    from scaletrace.lineage.observed import known_pace
-    from scaletrace.lineage.status import Status
     from scaletrace.study.estimates import Estimates
-    from scaletrace.study.jobs import jobs
+    from scaletrace.study.graph import jobs
     from scaletrace.workflow import open_plan
 
     # Leases are judged by the clock of the folder that they lie in, which takes a file there.
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _chain(name: str, standings: dict[str, "Standing"]) -> list["Standing"]:
     """Return the training jobs that lead to a job, and it, first to last."""
-    from scaletrace.study.jobs import LADDER
+    from scaletrace.study.graph import LADDER
 
     found: list[Standing] = []
     while standings[name].job.rule in LADDER:
@@ -158,9 +158,9 @@ def _pack(queued: "Queued") -> dict[str, Any]:
 def _findings(
     plan: "Plan", standings: dict[str, "Standing"], packs: list["Queued"]
 ) -> dict[str, Any]:
-    from scaletrace.lineage import slurm
-    from scaletrace.study.jobs import LADDER
-    from scaletrace.study.site import read_site
+    from scaletrace.cluster import slurm
+    from scaletrace.cluster.site import read_site
+    from scaletrace.study.graph import LADDER
 
     logs, ends = slurm.logs(read_site().logs), {}
     for name, one in standings.items():
@@ -239,7 +239,7 @@ def _text(found: dict[str, Any], room: int | None = None) -> list[str]:
 
 
 def _tell_failure(failure: dict[str, Any]) -> list[str]:
-    from scaletrace.lineage.attempts import place
+    from scaletrace.jobs.attempts import place
 
     again = f"; {failure['again']} again" if failure["again"] else ""
     logs = " ".join(path for path in (failure["log"], failure["slurm_log"]) if path)
@@ -258,7 +258,7 @@ def _tell_overcome(failure: dict[str, Any]) -> list[str]:
 
 
 def _tell_earlier(failed: dict[str, Any]) -> str:
-    from scaletrace.lineage.attempts import place
+    from scaletrace.jobs.attempts import place
 
     log = f"; log: {failed['slurm_log']}" if failed["slurm_log"] else ""
     return f"  {place(failed)}: {failed['problem']}{log}"

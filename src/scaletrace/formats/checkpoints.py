@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from scaletrace.errors import BadInput
-from scaletrace.study.files import replacing
+from scaletrace.formats.files import replacing
 
 Tensors = dict[str, torch.Tensor]
 

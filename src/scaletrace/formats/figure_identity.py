@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.study import untrusted
+from scaletrace.formats import untrusted
 
 KEY = "scaletrace"
 SHA256 = re.compile(r"[0-9a-f]{64}")

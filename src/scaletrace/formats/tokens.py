@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from scaletrace.errors import BadInput
-from scaletrace.science.counts import Shape
-from scaletrace.science.data import window_count
 
 DTYPES = {"uint16": "<u2", "uint32": "<u4"}
 
@@ -43,19 +41,30 @@ def open_tokens(
     return np.asarray(np.memmap(path, dtype=dtype, mode="r")), header
 
 
+def window_count(tokens: int, context: int) -> int:
+    """Return how many windows of `context` predicted tokens lie in an array of `tokens` ids."""
+    return max(0, (tokens - 1) // context)
+
+
 def open_held_out(
-    path: Path, header_path: Path, asked: int, shape: Shape
+    path: Path, header_path: Path, asked: int, vocabulary_size: int, context: int
 ) -> tuple[np.ndarray, dict[str, Any], int]:
     """Return tokens and header as `open_tokens`, and how many windows to measure a model on.
+
+    Args:
+        path: as for `open_tokens`.
+        header_path: as for `open_tokens`.
+        asked: tokens to measure on, rounded down to whole windows.
+        vocabulary_size: number of ids the model knows.
+        context: predicted tokens of a window.
 
     Raises:
         BadInput: as `open_tokens`, or `asked` tokens, or those that there are, fill no window.
     """
-    tokens, header = open_tokens(path, header_path, shape.vocabulary_size)
-    count = min(asked // shape.context, window_count(len(tokens), shape.context))
+    tokens, header = open_tokens(path, header_path, vocabulary_size)
+    count = min(asked // context, window_count(len(tokens), context))
     if count == 0:
         raise BadInput(
-            f"evaluation.tokens: {asked} of the {len(tokens)} in {path}; one window takes "
-            f"{shape.context}"
+            f"evaluation.tokens: {asked} of the {len(tokens)} in {path}; one window takes {context}"
         )
     return tokens, header, count

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
-from scaletrace.study.fields import NAME
+from scaletrace.formats.fields import NAME
+from scaletrace.jobs import records
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 
 # What reading a file of a damaged zip may raise.
 DAMAGED = (

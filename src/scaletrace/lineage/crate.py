@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 from scaletrace.lineage.ancestry import Ancestry, Job
 
 NAME = "ro-crate-metadata.json"

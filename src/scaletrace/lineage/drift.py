@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from scaletrace.lineage import fingerprint
-from scaletrace.lineage.command import Job
+from scaletrace.jobs import fingerprint
+from scaletrace.jobs.command import Job
 
 MISSING = object()
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import crate, links, pipeline, records, root, signature
+from scaletrace.formats import files, untrusted
+from scaletrace.jobs import records
+from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, Job
-from scaletrace.study import files, untrusted
+from scaletrace.lineage.dvc import pipeline
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
 EPOCH = (1980, 1, 1, 0, 0, 0)

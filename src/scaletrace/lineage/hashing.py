@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from scaletrace.study import files, untrusted
+from scaletrace.formats import files, untrusted
 
 
 def hashes_of(sizes: Mapping[str, int]) -> dict[str, dict[str, Any] | str]:

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import git
+from scaletrace.jobs import git
 
 # What is read, written or run by names that a clone may have chosen.
 PLACES = (

@@ -5,22 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lease import lease
-from scaletrace.lineage import (
-    drift,
-    git,
-    graph,
-    links,
-    persistence,
-    pipeline,
-    records,
-    root,
-    store,
-    transaction,
-)
+from scaletrace.formats import files
+from scaletrace.jobs import git, records
+from scaletrace.jobs.lease import lease
+from scaletrace.lineage import drift, links, root, transaction
 from scaletrace.lineage.ancestry import Ancestry
+from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
-from scaletrace.study import files
+from scaletrace.lineage.snakemake import graph, memory
 from scaletrace.study.config import load
 
 
@@ -70,7 +62,7 @@ def _laundered(jobs: list[dict[str, Any]]) -> list[str]:
     found: dict[str, None] = {}
     for record in jobs:
         for entry in record["identity"]["outputs"]:
-            job = persistence.remembered(record, entry["path"], Path(record["path"]))
+            job = memory.remembered(record, entry["path"], Path(record["path"]))
             for difference in drift.differences(job, record):
                 line = f"{drift.job_name(job)}: {difference}; delete its outputs and run snakemake"
                 found[line] = None
@@ -132,7 +124,7 @@ def _root(
     study: str, study_file: Path, jobs: list[dict[str, Any]], found: list[graph.Output]
 ) -> dict[str, Any]:
     example = {output.rule: output.path for output in found}
-    rules = {rule: persistence.rule_code(path) for rule, path in example.items()}
+    rules = {rule: memory.rule_code(path) for rule, path in example.items()}
     return root.build(study, study_file, jobs, rules)
 
 

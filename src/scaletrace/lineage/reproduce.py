@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import fingerprint, links, records, underway
-from scaletrace.study import files, untrusted
-from scaletrace.study.fields import NAME
+from scaletrace.formats import files, untrusted
+from scaletrace.formats.fields import NAME
+from scaletrace.jobs import fingerprint, job_note, records
+from scaletrace.lineage import links
 
 # What decides a float besides the processor; everything else installed does not train.
 LIBRARIES = ("torch", "numpy")
@@ -144,7 +145,7 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         except BadInput:
             raise
         except UNTRAINABLE as error:
-            said = underway.told(error).partition("\n")[0][:200]
+            said = job_note.told(error).partition("\n")[0][:200]
             raise BadInput(f"{path}: settings: cannot be trained ({said})") from None
         outputs = {
             recorded[n]["path"]: {

@@ -13,22 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import (
-    drift,
-    graph,
-    links,
-    persistence,
-    pipeline,
-    records,
-    root,
-    signature,
-    store,
-    timings,
-)
+from scaletrace.formats import files
+from scaletrace.jobs import records, timings
+from scaletrace.jobs.command import Job
+from scaletrace.lineage import drift, links, root, signature
 from scaletrace.lineage.archive import Archive
-from scaletrace.lineage.command import Job
+from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
-from scaletrace.study import files
+from scaletrace.lineage.snakemake import graph, memory
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
 STEP = 1e-3
@@ -237,7 +229,7 @@ def _print_timings(study: str, sound: dict[Path, Any], rules: dict[str, str]) ->
         if record["identity"]["rule"] == "observe"
         for entry in record["identity"]["outputs"]
     ]
-    persistence.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
+    memory.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
 
 
 def _set_time(path: Path, when: float) -> None:
@@ -291,7 +283,7 @@ def settle(
     start = max([time.time(), *times])
     for path, record in sound.items():
         code = UNTRUE if path in untrue else rules[record["identity"]["rule"]]
-        persistence.remember_record(record, study, code)
+        memory.remember_record(record, study, code)
         records.point(study, path, record["identity"])
         when = start + STEP * depths[path]
         for entry in record["identity"]["outputs"]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
-from scaletrace.study import files, untrusted
+from scaletrace.formats import files, untrusted
+from scaletrace.jobs import records
 
 
 def path_of(study: str) -> Path:

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 from scaletrace.errors import BadInput
+from scaletrace.formats import files, untrusted
 from scaletrace.lineage import links, root
-from scaletrace.study import files, untrusted
 
 # What the signature is for, so that one made for mail or git is not taken for one of a study.
 NAMESPACE = "scaletrace"

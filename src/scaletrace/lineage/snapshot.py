@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import git, records
-from scaletrace.study import untrusted
+from scaletrace.formats import untrusted
+from scaletrace.jobs import git, records
 
 SOURCES = PurePosixPath("src")
 

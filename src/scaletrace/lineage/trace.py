@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.formats import files, untrusted
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.lineage import attempts, links, records
+from scaletrace.jobs import attempts, records
+from scaletrace.lineage import links
 from scaletrace.lineage.ancestry import Ancestry, Job
-from scaletrace.study import files, untrusted
 
 COLUMNS = {"series", "source", "run"}  # of a figure's CSV, by which its rows are chosen
 # Numbers are read off an axis or a label: three digits of them are meant.

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from scaletrace.study import files
+from scaletrace.formats import files
 
 
 @contextlib.contextmanager

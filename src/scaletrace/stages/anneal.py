@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.formats.checkpoints import write_checkpoint
-from scaletrace.formats.rate_law import with_tuned
-from scaletrace.segment import Segment
-from scaletrace.study.files import write_json
+from scaletrace.formats.files import write_json
+from scaletrace.training.segment import Segment
+from scaletrace.training.tuned import with_tuned
 
 
 def run(

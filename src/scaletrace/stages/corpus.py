@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.science.docstrings import docstrings
-from scaletrace.science.documents import SPLITS, Document, articles, deal, paragraphs
-from scaletrace.study.files import write_json
+from scaletrace.formats.files import write_json
+from scaletrace.text.docstrings import docstrings
+from scaletrace.text.documents import SPLITS, Document, articles, deal, paragraphs
 
 # Shorter docstrings say little more than the name they describe.
 LONGER_THAN = 200

@@ -11,11 +11,11 @@ import torch
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import DamagedCheckpointError, Tensors, read_checkpoint
+from scaletrace.formats.files import write_json
 from scaletrace.formats.tokens import open_held_out
-from scaletrace.science.counts import Shape
-from scaletrace.science.device import open_device
-from scaletrace.science.evaluation import mean_and_error, window_losses
-from scaletrace.study.files import write_json
+from scaletrace.models.counts import Shape
+from scaletrace.training.device import open_device
+from scaletrace.training.evaluation import mean_and_error, window_losses
 
 
 def run(
@@ -27,7 +27,9 @@ def run(
     torch.set_num_threads(settings["threads"])
     shape = Shape(**settings["model"])
     (path,), (header_path,) = inputs["tokens"], inputs["header"]
-    tokens, header, count = open_held_out(path, header_path, settings["tokens"], shape)
+    tokens, header, count = open_held_out(
+        path, header_path, settings["tokens"], shape.vocabulary_size, shape.context
+    )
     status = json.loads(inputs["outcome"][0].read_text(encoding="utf-8"))["status"]
     numbers: dict[str, float | None] = dict.fromkeys(
         ("loss", "loss_se", "bits_per_byte", "perplexity")

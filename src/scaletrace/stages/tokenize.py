@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.science import tokenizers
-from scaletrace.study.files import hashes, write_json
+from scaletrace.formats.files import hashes, write_json
+from scaletrace.text import tokenizers
 
 SPLITS = ("train", "valid", "test")
 # Documents encoded at once: enough to keep per-call costs small, little enough to stay in cache.

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from scaletrace.formats.files import write_json
 from scaletrace.formats.tokens import open_held_out
-from scaletrace.science.device import open_device
-from scaletrace.science.evaluation import mean_and_error, window_losses
-from scaletrace.segment import Segment
-from scaletrace.study.files import write_json
+from scaletrace.training.device import open_device
+from scaletrace.training.evaluation import mean_and_error, window_losses
+from scaletrace.training.segment import Segment
 
 
 def run(
@@ -24,7 +24,9 @@ def run(
     training = {name: value for name, value in settings.items() if name != "evaluation"}
     segment = Segment(inputs, training, work)
     asked = settings["evaluation"]["tokens"]
-    tokens, _, count = open_held_out(path, header_path, asked, segment.shape)
+    tokens, _, count = open_held_out(
+        path, header_path, asked, segment.shape.vocabulary_size, segment.shape.context
+    )
     measurements = segment.train()
     status, loss, error = segment.status, None, None
     if status == "ok":

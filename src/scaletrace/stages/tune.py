@@ -16,9 +16,9 @@ import numpy as np
 from scipy.stats import t as student
 
 from scaletrace.errors import BadInput
+from scaletrace.fitting import best_rate
+from scaletrace.formats.files import write_json
 from scaletrace.formats.rate_law import RateLaw
-from scaletrace.science import best_rate
-from scaletrace.study.files import write_json
 
 COLUMNS = (
     *("trial", "family", "size", "seed", "n_non_embedding", "n_tokens", "learning_rate"),

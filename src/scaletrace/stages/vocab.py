@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.science import tokenizers, vocabularies
-from scaletrace.study.files import write_json, write_text
+from scaletrace.formats.files import write_json, write_text
+from scaletrace.text import tokenizers, vocabularies
 
 
 def run(

@@ -8,8 +8,8 @@ import dataclasses
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.science.counts import Shape
-from scaletrace.science.memory import GIB, fits, training_bytes
+from scaletrace.models.counts import Shape
+from scaletrace.models.memory import GIB, fits, training_bytes
 from scaletrace.study.config import Study
 from scaletrace.study.runs import named
 from scaletrace.study.training import Training

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from scaletrace.study.fields import Count, Name, Positive, Section, Seeds, each_once
-from scaletrace.study.reading import read
+from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, each_once
+from scaletrace.formats.yaml_files import read
 from scaletrace.study.training import Family, Training, TunedRate, Tuning
 
 DOCUMENTED_PACKAGES = ["matplotlib", "networkx", "numpy", "pandas", "scipy", "sympy", "torch"]

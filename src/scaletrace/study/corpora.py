@@ -4,10 +4,10 @@ import zipfile
 from importlib import metadata
 from pathlib import Path, PurePath
 
+from scaletrace.corpora import globs
 from scaletrace.errors import BadInput
-from scaletrace.science.documents import SPLITS
-from scaletrace.study import globs
 from scaletrace.study.config import Bpe, Docstrings, Files, Study, WikiText2
+from scaletrace.text.documents import SPLITS
 
 # With rare words as <unk>, and as they were written; of a folder that has both the first is read.
 WIKITEXT_VARIANTS = ("tokens", "raw")

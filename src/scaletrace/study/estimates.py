@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from scaletrace.science.memory import training_bytes
+from scaletrace.models.memory import training_bytes
 from scaletrace.study import cost
 from scaletrace.study.compute import passes
 from scaletrace.study.config import Docstrings, WikiText2

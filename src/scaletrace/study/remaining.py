@@ -10,7 +10,7 @@ import dataclasses
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from scaletrace.study.jobs import Job
+from scaletrace.study.graph import Job
 
 # So many seconds of work are taken to go as planned, or on one size as on all, beside what is
 # measured: the first seconds of a training are too noisy to judge the whole study by.

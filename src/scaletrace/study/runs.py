@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 
 from scaletrace.errors import BadInput
-from scaletrace.science import counts
+from scaletrace.models import counts
 from scaletrace.study.config import Study
 from scaletrace.study.trunk import Trunk
 

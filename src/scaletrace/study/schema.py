@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from scaletrace.study import files
+from scaletrace.formats import files
 from scaletrace.study.config import Study
 
 SCHEMA = Path("config/schema.json")

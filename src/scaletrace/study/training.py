@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from scaletrace.science.counts import Shape, n_non_embedding
-from scaletrace.study.fields import (
+from scaletrace.formats.fields import (
     Count,
     CountOrZero,
     Finite,
@@ -16,6 +15,7 @@ from scaletrace.study.fields import (
     Seeds,
     each_once,
 )
+from scaletrace.models.counts import Shape, n_non_embedding
 
 Family = Literal["decoder", "encoder_textbook"]
 FAMILIES: tuple[Family, ...] = ("decoder", "encoder_textbook")

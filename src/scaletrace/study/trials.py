@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
-from scaletrace.science import counts
+from scaletrace.models import counts
 from scaletrace.study.config import Study
 from scaletrace.study.runs import named, require_room, shapes
 

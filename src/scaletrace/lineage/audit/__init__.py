@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.formats import files
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.lineage import graph, links, records, root, signature
+from scaletrace.jobs import records
+from scaletrace.jobs.command import Job as Asked
+from scaletrace.lineage import links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, Job
 from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
 from scaletrace.lineage.audit.finding import Finding, Scope, counted
-from scaletrace.lineage.command import Job as Asked
-from scaletrace.study import files
+from scaletrace.lineage.snakemake import graph
 
 ALIKE = 3  # findings about one field of one file, such as a setting of many jobs, to print
 

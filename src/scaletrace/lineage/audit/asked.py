@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from scaletrace.jobs.command import Job
 from scaletrace.lineage import drift
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.lineage.command import Job
 
 PACKAGE = "settings.packages."
 

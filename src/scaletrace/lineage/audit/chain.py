@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from scaletrace.lineage import fingerprint, records
+from scaletrace.formats import files, untrusted
+from scaletrace.jobs import fingerprint, records
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.study import files, untrusted
 
 HASHES = ("sha256", "md5", "size")
 

@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Iterator
 
-from scaletrace.lineage import fingerprint
+from scaletrace.jobs import fingerprint
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.snapshot import module_paths, objects

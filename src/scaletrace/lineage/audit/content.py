@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 from scaletrace.lineage.audit.chain import HASHES
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.hashing import hashes_of

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.formats import untrusted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.study import untrusted
 
 OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": "n_tokens"}
 DRAWN = {"ok", "excluded"}

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import pipeline, records, root, signature, store
+from scaletrace.formats import files, untrusted
+from scaletrace.jobs import records
+from scaletrace.lineage import root, signature
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import leaves
-from scaletrace.study import files, untrusted
+from scaletrace.lineage.dvc import pipeline, store
 
 ABSENT = "nothing"
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import drift, fingerprint, records, store
+from scaletrace.jobs import fingerprint, records
+from scaletrace.lineage import drift
 from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.lineage.dvc import store
 from scaletrace.lineage.snapshot import Snapshot
 
 SMALL = (".csv", ".json")

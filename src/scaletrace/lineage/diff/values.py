@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage import records
+from scaletrace.jobs import records
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.diff.causes import Causes, causes, different
 from scaletrace.lineage.diff.side import Side

@@ -1,0 +1,231 @@
+"""Tuning: held-out loss against learning rate at each tuned size, and the law of the best rate."""
+
+import csv
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from scaletrace.drawing import marks, style
+from scaletrace.drawing.content import LOSS_LABEL, N_LABELS
+from scaletrace.drawing.fitted import BAND_ALPHA
+from scaletrace.drawing.labels import EndLabel, label_ends
+from scaletrace.drawing.rows import Row
+from scaletrace.errors import BadInput
+from scaletrace.formats.source import Source, source_of
+
+SAMPLES = 41
+RATE_LABEL = "Peak learning rate"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """One family's law and its trials; the law's `sizes` are its evidence, one per tuned size."""
+
+    family: str
+    law: dict[str, Any]
+    law_source: Source
+    trials: list[dict[str, str]]
+    trials_source: Source
+
+    @property
+    def name(self) -> str:
+        """Name of the law's rows."""
+        return f"{self.family} law"
+
+    @property
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """The tuned sizes' evidence by name, in ascending order of N."""
+        ascending = sorted(self.law["sizes"], key=lambda size: size["n_non_embedding"])
+        return {size["size"]: size for size in ascending}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """All families' laws, and the N between which they are drawn."""
+
+    families: list[Tuned]
+    n_range: tuple[float, float]
+
+
+def read_tuning(inputs: dict[str, list[Path]], settings: dict[str, Any]) -> Tuning:
+    """Read laws and trials, one of each per family in the same order.
+
+    Raises:
+        BadInput: an input that is not what it should be.
+    """
+    found = [
+        _read(law, trials) for law, trials in zip(inputs["law"], inputs["trials"], strict=True)
+    ]
+    low, high = settings["n_range"]
+    return Tuning(found, (low, high))
+
+
+def _read(law: Path, trials: Path) -> Tuned:
+    try:
+        content = json.loads(law.read_text(encoding="utf-8"))
+        with trials.open(encoding="utf-8", newline="") as stream:
+            chosen = (str(content["batch_tokens"]), str(content["beta2"]))
+            rows = [
+                row
+                for row in csv.DictReader(stream)
+                if (row["batch_tokens"], row["beta2"]) == chosen
+            ]
+        return Tuned(content["family"], content, source_of(law), rows, source_of(trials))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{law}, {trials}: not a tuning ({error!r})") from error
+
+
+def rows(tuning: Tuning) -> list[Row]:
+    """Return per family the trials' losses and parabolas by size, then best rates and the law.
+
+    Only trials at the chosen batch and beta2 are drawn; those that no parabola goes through form
+    series that end in ` excluded`.
+    """
+    found = []
+    for tuned in tuning.families:
+        for size, evidence in tuned.sizes.items():
+            found += _losses(tuned, size)
+            found += _parabola(tuned, size, evidence)
+        found += _best(tuned)
+        found += _law(tuned, tuning.n_range)
+    return found
+
+
+def _losses(tuned: Tuned, size: str) -> list[Row]:
+    trials = [row for row in tuned.trials if row["size"] == size and row["loss"]]
+    trials.sort(key=lambda row: (float(row["learning_rate"]), row["trial"]))
+    return [
+        Row(
+            size + ("" if row["used"] == "yes" else marks.EXCLUDED),
+            "point",
+            tuned.trials_source,
+            float(row["learning_rate"]),
+            float(row["loss"]),
+            run=row["trial"],
+        )
+        for row in trials
+    ]
+
+
+def _parabola(tuned: Tuned, size: str, evidence: dict[str, Any]) -> list[Row]:
+    used = [
+        math.log(float(row["learning_rate"]))
+        for row in tuned.trials
+        if row["size"] == size and row["used"] == "yes"
+    ]
+    found = []
+    for x in np.linspace(min(used), max(used), SAMPLES):
+        loss = evidence["loss"] + evidence["curvature"] * (x - math.log(evidence["rate"])) ** 2 / 2
+        found.append(Row(size, "curve", tuned.law_source, float(np.exp(x)), float(loss)))
+    return found
+
+
+def _best(tuned: Tuned) -> list[Row]:
+    return [
+        Row(
+            f"{tuned.family} best",
+            "point",
+            tuned.law_source,
+            size["n_non_embedding"],
+            size["rate"],
+            *(math.nan if size[end] is None else size[end] for end in ("low", "high")),
+            run=name,
+        )
+        for name, size in tuned.sizes.items()
+    ]
+
+
+def _law(tuned: Tuned, n_range: tuple[float, float]) -> list[Row]:
+    law, covariance = tuned.law, tuned.law["covariance"]
+    found = []
+    for n in np.geomspace(*n_range, SAMPLES).tolist():
+        rate = law["value"] * (n / law["at_n"]) ** law["n_exponent"]
+        found.append(Row(tuned.name, "curve", tuned.law_source, n, rate))
+        if covariance is not None:
+            slopes = np.array([1.0, math.log(n / law["at_n"])])
+            half = math.exp(
+                law["standard_errors"] * math.sqrt(slopes @ np.array(covariance) @ slopes)
+            )
+            ends = (rate / half, rate * half)
+            found.append(Row(tuned.name, "band", tuned.law_source, n, math.nan, *ends))
+    return found
+
+
+def draw(tuning: Tuning, plotted: list[Row], title: str) -> Figure:
+    """Draw a panel of losses per family, and below them one of all families' laws."""
+    panels = len(tuning.families) + 1
+    figure, axes = style.new_figure(title, 1.3, panels, apart=True)
+    for tuned, each in zip(tuning.families, axes, strict=False):
+        _draw_losses(each, tuned, plotted, several=panels > 2)
+    keys = _draw_laws(axes[-1], tuning, plotted)
+    tried = sum(len(tuned.trials) for tuned in tuning.families)
+    lost = tried - sum(row.run != "" and row.series.split(" ")[-1] != "best" for row in plotted)
+    trained = max(tuned.law["n_tokens"] for tuned in tuning.families)
+    note = f"trials: D = {style.count(trained)} tokens" + f", {lost} diverged" * bool(lost)
+    style.key(axes[-1], [keys], note)
+    return figure
+
+
+def _draw_losses(axes: Axes, tuned: Tuned, plotted: list[Row], *, several: bool) -> None:
+    looks = style.looks(dict.fromkeys(tuned.sizes, tuned.family))
+    own = [row for row in plotted if row.series.removesuffix(marks.EXCLUDED) in tuned.sizes]
+    label = f"{RATE_LABEL}, {tuned.family}" if several else RATE_LABEL
+    style.count_axis(axes, [row.x for row in own], label)
+    style.loss_axis(axes, [row.y for row in own], LOSS_LABEL)
+    labels = []
+    for size, look in looks.items():
+        curve = marks.of(own, size, "curve")
+        marks.draw_line(axes, curve, look, 1.0)
+        marks.draw_points(axes, marks.of(own, size, "point"), look)
+        text = f"N = {style.count(tuned.sizes[size]['n_non_embedding'])}"
+        labels.append(EndLabel(curve[-1].x, curve[-1].y, text, look))
+    label_ends(axes, labels)
+
+
+def _draw_laws(axes: Axes, tuning: Tuning, plotted: list[Row]) -> list[tuple[Any, str]]:
+    names = [tuned.family for tuned in tuning.families]
+    looks = style.looks({name: name for name in names})
+    own = [row for row in plotted if row.series.rpartition(" ")[0] in names]
+    style.count_axis(axes, [row.x for row in own], N_LABELS["non_embedding"])
+    style.loss_axis(axes, marks.heights(own), "Best peak learning rate")
+    labels = []
+    for tuned in tuning.families:
+        look = looks[tuned.family]
+        band = marks.of(own, tuned.name, "band")
+        axes.fill_between(
+            [row.x for row in band],
+            [row.low for row in band],
+            [row.high for row in band],
+            color=look.color,
+            alpha=BAND_ALPHA,
+            linewidth=0,
+        )
+        curve = marks.of(own, tuned.name, "curve")
+        marks.draw_line(axes, curve, look, 1.0)
+        marks.draw_points(axes, marks.of(own, f"{tuned.family} best", "point"), look)
+        labels.append(EndLabel(curve[-1].x, curve[-1].y, _described(tuned, len(names) > 1), look))
+    label_ends(axes, labels)
+    level = tuning.families[0].law["level"]
+    keys: list[tuple[Any, str]] = [
+        (Line2D([], [], color=style.GREY, marker="o", linestyle="none"), "trial, best rate"),
+        (Line2D([], [], color=style.GREY), "parabola, law"),
+    ]
+    if any(row.kind == "band" for row in own):
+        shade = Patch(color=style.GREY, alpha=2 * BAND_ALPHA, linewidth=0)
+        keys.append((shade, f"{100 * level:g} % band"))
+    return keys
+
+
+def _described(tuned: Tuned, several: bool) -> str:
+    interval = tuned.law["n_exponent_interval"]
+    ends = f"[{interval['low']:.2f}, {interval['high']:.2f}]" if interval else "no interval"
+    exponent = f"$\\propto N^{{{tuned.law['n_exponent']:.2f}}}$"
+    return "\n".join([*([tuned.family] if several else []), exponent, ends])

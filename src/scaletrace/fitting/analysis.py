@@ -1,0 +1,143 @@
+"""A whole analysis of one set of observations: arrays in, the plain data of `FIT.json` out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scaletrace.fitting import diagnostics, profiles, resampling
+from scaletrace.fitting.curve import curve
+from scaletrace.fitting.design import examine
+from scaletrace.fitting.extrapolation import rolling
+from scaletrace.fitting.fit import Fit, Observations, fit
+from scaletrace.fitting.intervals import intervals
+from scaletrace.fitting.law import Array, Law
+from scaletrace.fitting.penalties import Objective
+from scaletrace.fitting.solver import NotConvergedError
+
+KEPT_DRAWS = 400  # resamples stored with the fit, for intervals of predictions
+USABLE = 0.5  # share of resamples that must converge for their spread to be an error
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to fit and how to say how sure it is."""
+
+    objective: Objective
+    fixed: Mapping[str, float]
+    unit: str
+    resamples: int
+    seed: int
+    level: float
+
+
+def analyse(
+    observations: Observations,
+    law: Law,
+    method: Method,
+    columns: Mapping[str, str],
+    names: list[str],
+) -> dict[str, Any]:
+    """Fit a law with intervals, diagnostics, extrapolation, curves and residuals.
+
+    columns: what variables are called, for curves and residuals; names: of the observations.
+
+    Raises:
+        NotConvergedError: the fit, or every resample of it, has no minimum.
+        DesignError: what is resampled does not vary.
+    """
+    fixed = dict(method.fixed)
+    fitted = fit(observations, law, method.objective, fixed)
+    counts = resampling.counts(observations, method.unit, method.resamples, method.seed)
+    draws, failed = resampling.refit(fitted, counts)
+    if not len(draws):
+        raise NotConvergedError(
+            f"{law.name}: none of {method.resamples} resamples has a minimum; "
+            "too few runs or sizes for this law"
+        )
+    design, unsupported, design_warnings = examine(law, observations.variables)
+    if len(draws) < USABLE * method.resamples:
+        unsupported |= {*law.names, "a"}
+    found = intervals(fitted, draws, method.unit, method.level, unsupported)
+    correlation, shared = diagnostics.shared_noise(fitted, observations.cluster, method.unit)
+    errors = {name: found[name]["se"] for name in found}
+    influence, influential = diagnostics.influence(fitted, errors, names)
+    best, outside = diagnostics.optimum(fitted, observations)
+    warnings = [
+        *(diagnostics.warning(code, message) for code, message in design_warnings),
+        *diagnostics.optimisation(fitted, failed, method.resamples),
+        *diagnostics.weakly_identified(found),
+        *shared,
+        *influential,
+        *outside,
+    ]
+    tail = 50.0 * (1.0 - method.level)
+    kept = draws[np.linspace(0, len(draws) - 1, min(KEPT_DRAWS, len(draws))).astype(int)]
+    return {
+        "law": law.name,
+        "formula": law.formula,
+        "paper": law.paper,
+        "params": fitted.params,
+        "objective": {
+            "name": method.objective.name,
+            **_settings_of(method.objective),
+            "reduction": "sum",
+            "value": fitted.value,
+        },
+        "intervals": found,
+        "derived": {name: found[name]["estimate"] for name in found if name not in law.names},
+        "n_observations": len(observations),
+        "n_clusters": len(np.unique(observations.cluster)),
+        "diagnostics": {
+            "certificate": fitted.certificate,
+            "design": design,
+            "noise": profiles.noise_scale(fitted),
+            "r_squared": _r_squared(fitted),
+            "resamples_failed": failed,
+            "shared_noise": correlation,
+            "influence": influence,
+            "optimum": best,
+        },
+        "warnings": warnings,
+        "extrapolation": rolling(observations, law, method.objective, fixed),
+        "curve": curve(fitted, draws, observations, columns, tail),
+        "residuals": _residuals(fitted, observations, columns, names),
+        "draws": {
+            "unit": method.unit,
+            "names": list(law.names),
+            "values": [[float(x) for x in row] for row in fitted.problem.natural(kept)],
+        },
+    }
+
+
+def _settings_of(objective: Objective) -> dict[str, float]:
+    found = {}
+    if objective.name in ("huber", "asymmetric"):
+        found["delta"] = objective.delta
+    if objective.name == "asymmetric":
+        found["above"] = objective.above
+    return found
+
+
+def _r_squared(fitted: Fit) -> float | None:
+    """Share of the variance of log loss that the law explains."""
+    total = float(((fitted.problem.log_loss - fitted.problem.log_loss.mean()) ** 2).sum())
+    return 1.0 - float((fitted.log_residuals**2).sum()) / total if total > 0.0 else None
+
+
+def _residuals(
+    fitted: Fit, observations: Observations, columns: Mapping[str, str], names: list[str]
+) -> list[dict[str, Any]]:
+    residuals: Array = fitted.log_residuals
+    predicted = observations.loss * np.exp(-residuals)
+    return [
+        {
+            "run": names[i],
+            **{columns[v]: float(observations.variables[v][i]) for v in fitted.law.variables},
+            "observed": float(observations.loss[i]),
+            "predicted": float(predicted[i]),
+            "log_residual": float(residuals[i]),
+        }
+        for i in range(len(names))
+    ]

@@ -1,0 +1,170 @@
+"""What a careful reader would ask of a fit, answered as data: code, cause and remedy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import fdtrc
+
+from scaletrace.fitting.allocation import optimal, trades_off
+from scaletrace.fitting.fit import Fit, Observations
+from scaletrace.fitting.intervals import IDENTIFIED
+from scaletrace.fitting.solver import minimise
+
+Warnings = list[dict[str, str]]
+UNLIKELY = 0.01  # probability at which shared noise counts as seen
+MANY_FAILED = 0.05
+
+
+def warning(code: str, message: str, **more: str) -> dict[str, str]:
+    """Return one warning: a code for programs, a sentence for people."""
+    return {"code": code, "message": message, **more}
+
+
+def optimisation(fitted: Fit, failed: int, resamples: int) -> Warnings:
+    """Warn of parameters on a bound, starts that disagree, resamples that did not converge."""
+    found = []
+    certificate = fitted.certificate
+    for name in certificate["on_bound"]:
+        found.append(
+            warning(
+                "parameter_on_bound",
+                f"{name} ended on its bound, {fitted.params[name]:.3g}: the data do not ask for "
+                "its term; use a simpler law, or fix it",
+                parameter=name,
+            )
+        )
+    agreeing, starts = certificate["starts_agreeing"], certificate["starts"]
+    if agreeing < min(2, starts):
+        found.append(
+            warning(
+                "starts_disagree",
+                f"{agreeing} of {starts} starts reached the lowest minimum: there may be a lower "
+                "one; compare with a simpler law",
+            )
+        )
+    if failed > MANY_FAILED * resamples:
+        found.append(
+            warning(
+                "resamples_failed",
+                f"{failed} of {resamples} resamples had no minimum and were left out: too few "
+                "runs or sizes for this law; add sizes or use a simpler law",
+            )
+        )
+    return found
+
+
+def shared_noise(
+    fitted: Fit, cluster: NDArray[np.int64], unit: str
+) -> tuple[dict[str, Any], Warnings]:
+    """Test whether residuals of one cluster resemble one another, by analysis of variance.
+
+    Returns the intraclass correlation with its p value, and a warning if it is significant.
+    """
+    labels = np.unique(cluster, return_inverse=True)[1]
+    sizes = np.bincount(labels)
+    groups, count = len(sizes), len(labels)
+    if groups < 2 or count - groups < 2:
+        return {"intraclass_correlation": None, "p": None}, []
+    # Clipped, so that single far points do not decide.
+    residuals = fitted.log_residuals
+    scale = 1.4826 * np.median(np.abs(residuals)) + np.finfo(float).tiny
+    residuals = np.clip(residuals / scale, -3.0, 3.0)
+    means = np.bincount(labels, residuals) / sizes
+    between = float((sizes * (means - residuals.mean()) ** 2).sum() / (groups - 1))
+    within = float(((residuals - means[labels]) ** 2).sum() / (count - groups))
+    typical = (count - (sizes**2).sum() / count) / (groups - 1)
+    correlation = (between - within) / max(between + (typical - 1.0) * within, 1e-300)
+    p = float(fdtrc(groups - 1, count - groups, between / max(within, 1e-300)))
+    figures = {"intraclass_correlation": correlation, "p": p}
+    if p >= UNLIKELY:
+        return figures, []
+    what = f"residuals correlate by {correlation:.2f} within a cluster (p = {p:.1g}): "
+    if unit == "cluster":
+        what += "the cluster bootstrap allows for it; a law that bends otherwise may remove it"
+    else:
+        what += f"resampling single {unit}s gives too narrow intervals; resample clusters"
+    return figures, [warning("correlated_residuals", what)]
+
+
+def influence(
+    fitted: Fit, errors: Mapping[str, float | None], names: list[str]
+) -> tuple[dict[str, Any], Warnings]:
+    """Refit without each observation in turn; warn where an exponent moves by more than its error.
+
+    errors: standard error by parameter, or None. names: of the observations, for the message.
+    """
+    count = len(fitted.problem.log_loss)
+    if count - 1 <= fitted.problem.free.sum():
+        return {}, []
+    weights = np.where(np.eye(count, dtype=bool), 0.0, fitted.weights)
+    starts = np.broadcast_to(fitted.theta, (count, len(fitted.theta)))
+    minimum = minimise(fitted.problem, starts, weights, near=True)
+    moves = np.where(minimum.converged[:, None], minimum.theta - fitted.theta, 0.0)
+    figures, found = {}, []
+    for index, parameter in enumerate(fitted.law.parameters):
+        if parameter.kind != "exponent" or not fitted.problem.free[index]:
+            continue
+        worst = int(np.argmax(np.abs(moves[:, index])))
+        move, error = float(moves[worst, index]), errors.get(parameter.name)
+        figures[parameter.name] = {"observation": names[worst], "move": move}
+        if error and abs(move) > error:
+            found.append(
+                warning(
+                    "influential_point",
+                    f"without {names[worst]}, {parameter.name} moves by {move:+.3g}, more than "
+                    f"its standard error {error:.2g}: check that run, and show the fit without it",
+                    parameter=parameter.name,
+                )
+            )
+    return figures, found
+
+
+def optimum(fitted: Fit, observations: Observations) -> tuple[dict[str, Any], Warnings]:
+    """Warn where the compute-optimal D/N at the largest budget lies outside the measured D/N."""
+    if not trades_off(fitted.law):
+        return {}, []
+    n, d = observations.variables["n"], observations.variables["d"]
+    flops = float((6.0 * n * d).max())
+    params = np.array([list(fitted.params.values())])
+    best = {name: float(q(params)[0]) for name, q in optimal(fitted.law, flops).items()}
+    ratio = best["D_opt"] / best["N_opt"]
+    low, high = float((d / n).min()), float((d / n).max())
+    figures = {"flops_6nd": flops, **best, "measured_d_over_n": [low, high]}
+    if not np.isfinite(ratio) or low <= ratio <= high:
+        return figures, []
+    side = "above" if ratio > high else "below"
+    return figures, [
+        warning(
+            "optimum_outside_range",
+            f"at the largest budget the optimal D/N is {ratio:.3g}, {side} every measured D/N "
+            f"({low:.3g} to {high:.3g}): the optimum is extrapolated; train runs on both sides",
+        )
+    ]
+
+
+def weakly_identified(intervals: Mapping[str, Mapping[str, Any]]) -> Warnings:
+    """Say of each weakly identified quantity which range the data allow."""
+    found = []
+    for name, interval in intervals.items():
+        if interval["verdict"] == IDENTIFIED:
+            continue
+        low, high = interval["low"], interval["high"]
+        if low is None and high is None:
+            ends = "any value"
+        elif high is None:
+            ends = f"anything above {low:.3g}"
+        elif low is None:
+            ends = f"anything below {high:.3g}"
+        else:
+            ends = f"{low:.3g} to {high:.3g}"
+        found.append(
+            warning(
+                "weakly_identified",
+                f"{name} is weakly identified: the data allow {ends}; widen the range of the "
+                f"design, add runs, or fix a parameter that is known",
+                parameter=name,
+            )
+        )
+    return found

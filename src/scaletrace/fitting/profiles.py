@@ -1,0 +1,151 @@
+"""Profile-likelihood intervals of parameters and of any quantity that follows from them.
+
+A spring is tied between the quantity and a target, and the objective is minimised again. Wherever
+the quantity comes to rest, no other parameters with that value of it fit better, so every resting
+point lies on its profile. One mechanism serves parameters and derived quantities, and it shows
+where a profile never rises: there the data do not bound the quantity.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtri
+
+from scaletrace.fitting.fit import Fit
+from scaletrace.fitting.law import Array
+from scaletrace.fitting.solver import ROUNDING, Spring, minimise, surface
+
+ASSUMES = "noise is independent and Gaussian in log loss"
+REACHES = 12  # the search doubles its reach this often on either side
+ROUNDS = 2  # then it divides the bracket this often
+POINTS = 8
+STIFF = 100.0  # a spring whose energy at full stretch is this multiple of the threshold
+
+Z = np.linspace(-8.0, 8.0, 4001)
+DENSITY = np.exp(-0.5 * Z**2) / np.exp(-0.5 * Z**2).sum()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An interval; an end is open where the data exclude no value on that side."""
+
+    low: float
+    high: float
+    open_low: bool
+    open_high: bool
+
+    @property
+    def open(self) -> bool:
+        """Whether either end is open."""
+        return self.open_low or self.open_high
+
+
+def noise_scale(fitted: Fit) -> float:
+    """Standard deviation of Gaussian log noise that explains the objective at its minimum.
+
+    Solves value = (n - p) E[penalty(sigma z)], so that it means the same for every penalty.
+    """
+    spare = max(1, len(fitted.problem.log_loss) - int(fitted.problem.free.sum()))
+    low, high = ROUNDING, 10.0
+    for _ in range(60):
+        middle = np.sqrt(low * high)
+        below = _moments(fitted, middle)[0] < fitted.value / spare
+        low, high = (middle, high) if below else (low, middle)
+    return float(high)
+
+
+def threshold(fitted: Fit, level: float, least_noise: float = 0.0) -> float:
+    """Rise of the objective that bounds an interval at confidence `level`.
+
+    Twice the rise over E[slope^2] / E[curvature] is the quasi-likelihood ratio of an M-estimate
+    (Heritier and Ronchetti 1994), compared with F(1, n - p); for squares this is the usual test.
+    """
+    spare = max(1, len(fitted.problem.log_loss) - int(fitted.problem.free.sum()))
+    _, slope_squared, curvature = _moments(fitted, max(noise_scale(fitted), least_noise))
+    return 0.5 * float(fdtri(1, spare, level)) * slope_squared / curvature
+
+
+def profile(fitted: Fit, quantity: Callable[[Array], Array], rise: float) -> Profile:
+    """Interval of `quantity`, a function (B, p) -> (B,) of coordinates, within `rise`."""
+    ends, opens = [], []
+    for side in (-1.0, 1.0):
+        end, is_open = _search(fitted, quantity, rise, side)
+        ends.append(end)
+        opens.append(is_open)
+    return Profile(ends[0], ends[1], opens[0], opens[1])
+
+
+def _search(
+    fitted: Fit, quantity: Callable[[Array], Array], rise: float, side: float
+) -> tuple[float, bool]:
+    """End of the interval on one side, and whether it is open."""
+    centre = float(quantity(fitted.theta[None])[0])
+    reach = _reach(fitted, quantity, rise)
+    targets: Array = centre + side * reach * 2.0 ** np.arange(-2.0, REACHES - 2)
+    inner, outer = (centre, 0.0, fitted.theta), (side * np.inf, np.inf)
+    for _ in range(ROUNDS + 1):
+        # Springs that yield little compared with what is left to search.
+        stiffness = 2.0 * STIFF * rise / np.minimum(np.abs(targets - centre), reach) ** 2
+        found = _rest(fitted, Spring(quantity, targets, stiffness), inner[2])
+        for value, height, theta in sorted(zip(*found, strict=True), key=lambda p: side * p[0]):
+            if side * value <= side * inner[0]:
+                continue
+            if side * value >= side * outer[0]:
+                break
+            if height >= rise:
+                outer = (float(value), float(height))
+                break
+            inner = (float(value), float(height), theta)
+        if np.isinf(outer[0]):
+            return inner[0], True
+        targets = np.linspace(inner[0], outer[0], POINTS + 2)[1:-1]
+    # The root of the rise is nearly linear in the quantity.
+    low, high, goal = (np.sqrt(max(x, 0.0)) for x in (inner[1], outer[1], rise))
+    part = (goal - low) / (high - low) if high > low else 1.0
+    return float(inner[0] + part * (outer[0] - inner[0])), False
+
+
+def _rest(fitted: Fit, spring: Spring, start: Array) -> tuple[Array, Array, Array]:
+    """Where springs (T,) come to rest: quantity, rise of the objective, theta."""
+    starts = np.broadcast_to(start, (len(spring.target), len(start)))
+    with np.errstate(all="ignore"):  # a step too far is not finite, and is not accepted
+        minimum = minimise(fitted.problem, starts, fitted.weights[None], None, spring, near=True)
+    theta = minimum.theta[minimum.converged]
+    problem = fitted.problem
+    shape = (len(theta), len(problem.log_loss))
+    weights = np.broadcast_to(fitted.weights, shape)
+    observed = np.broadcast_to(problem.log_loss, shape)
+    value = surface(problem, problem.objective, theta, weights, observed).value
+    return spring.quantity(theta), value - fitted.value, theta
+
+
+def _reach(fitted: Fit, quantity: Callable[[Array], Array], rise: float) -> float:
+    """Distance at which the objective has risen by `rise`, to second order; at most 1."""
+    problem, free = fitted.problem, fitted.problem.free
+    at = surface(
+        problem,
+        problem.objective,
+        fitted.theta[None],
+        fitted.weights[None],
+        problem.log_loss[None],
+    )
+    one = np.ones(1)
+    along = Spring(quantity, one, one).slope(fitted.theta[None])[0][free]
+    hessian = at.hessian[0][np.ix_(free, free)]
+    spread = along @ np.linalg.pinv(hessian, rcond=1e-10, hermitian=True) @ along
+    return float(np.clip(np.sqrt(2.0 * rise * max(spread, 0.0)), 1e-9, 1.0))
+
+
+def _moments(fitted: Fit, sigma: float) -> tuple[float, float, float]:
+    """E[penalty], E[slope^2], E[curvature] for Gaussian log noise of this standard deviation.
+
+    The curvature by Stein's lemma, E[z slope] / sigma, for penalties with kinks.
+    """
+    middle = float(np.median(fitted.problem.log_loss))
+    value, slope, _ = fitted.problem.objective(middle + sigma * Z, np.full(len(Z), middle))
+    return (
+        float(DENSITY @ value),
+        float(DENSITY @ slope**2),
+        float(DENSITY @ (Z * slope)) / sigma,
+    )

@@ -1,0 +1,40 @@
+"""What a fit depends on besides the table."""
+
+from dataclasses import dataclass, field
+
+from scaletrace.fitting.penalties import Objective
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a fit depends on besides the table. A column that is None is the table's default."""
+
+    law: str
+    budget: str | None = None
+    family: str | None = None
+    n: str | None = None
+    d: str | None = None
+    flops: str | None = None
+    unique: str | None = None
+    loss: str | None = None
+    loss_se: str | None = None
+    weighted: bool = True
+    cluster: str | None = None
+    seed_column: str | None = None
+    objective: str = "huber"
+    delta: float = 1e-3
+    above: float = 0.2
+    fixed: dict[str, float] = field(default_factory=dict)
+    drop_highest: int = 0
+    unit: str = "cluster"
+    resamples: int = 1000
+    seed: int = 0
+    level: float = 0.95
+    compare: list[str] = field(default_factory=list)
+    sensitivity: bool = False
+    isoflop: bool = False
+
+    @property
+    def penalty(self) -> Objective:
+        """The objective with its constants."""
+        return Objective(self.objective, self.delta, self.above)

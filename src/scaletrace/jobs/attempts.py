@@ -1,0 +1,87 @@
+"""The processes that began a job, one after another, and why those failed that did.
+
+They stand in the job's working folder, and at last in its record.
+"""
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scaletrace.formats import files, untrusted
+from scaletrace.jobs import job_note
+from scaletrace.jobs.lease import is_process
+
+FILE = "attempts.json"
+SILENT = "ended without a word: killed, out of memory, or its node died"
+
+
+@dataclasses.dataclass(frozen=True)
+class Failed:
+    """An attempt that ended without a result: its number, where it ran, and why."""
+
+    attempt: int
+    node: str | None
+    slurm_job: str | None
+    problem: str
+
+
+def read(folder: Path | None) -> list[dict[str, Any]]:
+    """Return the processes that a working folder has seen, oldest first."""
+    try:
+        found = untrusted.read_json(folder / FILE) if folder else []
+    except (OSError, ValueError):
+        return []
+    return found if isinstance(found, list) and all(map(is_process, found)) else []
+
+
+@contextlib.contextmanager
+def begin(work: Path, start: float, surroundings: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the processes that began the job, this one last; note why it fails if it does."""
+    before = read(work)
+    me = {name: surroundings[name] for name in ("host", "node", "slurm_job")}
+    me |= {"pid": os.getpid(), "start": start}
+    files.write_json(work / FILE, [*before, me])
+    try:
+        yield [*before, me]
+    except BaseException as problem:
+        ended = {"end": time.time(), "problem": job_note.told(problem)}
+        with contextlib.suppress(OSError):
+            files.write_json(work / FILE, [*before, me | ended])
+        raise
+
+
+def failed(tried: list[dict[str, Any]]) -> tuple[Failed, ...]:
+    """Return what became of attempts that all ended without a result."""
+    return tuple(
+        Failed(
+            number,
+            one.get("node") or one.get("host"),
+            one.get("slurm_job"),
+            one.get("problem", SILENT),
+        )
+        for number, one in enumerate(tried, 1)
+    )
+
+
+def place(failed: dict[str, Any]) -> str:
+    """Return which attempt it was and where, of the attributes of a failed one."""
+    where = f" on {failed['node']}" if failed["node"] else ""
+    where += f", SLURM {failed['slurm_job']}" if failed["slurm_job"] else ""
+    return f"attempt {failed['attempt']}{where}"
+
+
+def overcome(circumstances: dict[str, Any]) -> tuple[Failed, ...]:
+    """Return the attempts that failed before the one whose result is recorded.
+
+    Later ones have only put that result in place. The circumstances may be of anybody's making.
+    """
+    tried = circumstances.get("attempts")
+    if not isinstance(tried, list) or not all(isinstance(one, dict) for one in tried):
+        return ()
+    starts = [one.get("start") for one in tried]
+    start = circumstances.get("start")
+    return failed(tried[: starts.index(start) if start in starts else -1])

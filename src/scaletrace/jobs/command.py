@@ -1,0 +1,104 @@
+"""The command of a job: written for Snakemake when the workflow is read, and read back from it."""
+
+import dataclasses
+import hashlib
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.formats import files, untrusted
+from scaletrace.jobs import records
+
+# Linux takes 131,072 bytes in one word of a command, and the shell gets a job's in one.
+LONGEST_ARGUMENT = 50_000
+PROGRAM = "python -m scaletrace.job "
+# What every job runs in: its threads are kept to what it was given, and the C library does not
+# return memory that the next training step asks for again.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "100000000000",
+    "MALLOC_TOP_PAD_": "67108864",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One job of the workflow's graph: files by their names in the stage."""
+
+    rule: str
+    fingerprint: str
+    wildcards: dict[str, str]
+    inputs: dict[str, list[str]]
+    outputs: dict[str, str]
+    settings: dict[str, Any]
+    record: Path
+
+
+def word(study: str, value: Any) -> tuple[str, str, Path]:
+    """Return a value as a word of a command, as JSON, and the file for it.
+
+    The word is the JSON, or @FILE where that is too long.
+    """
+    text = json.dumps(value, sort_keys=True)
+    name = hashlib.sha256(text.encode()).hexdigest()
+    path = Path("work") / study / "arguments" / f"{name}.json"
+    return (text if len(text) <= LONGEST_ARGUMENT else f"@{path}"), text, path
+
+
+def argument(study: str, value: Any) -> str:
+    """Return a value as a word of a job's command, after writing the file that it may need."""
+    found, text, path = word(study, value)
+    if found != text and not path.exists():
+        files.write_text(path, text)
+    return found
+
+
+def value(found: str, folder: Path = Path()) -> Any:
+    """Return the value of a word of a job's command that was written in a folder."""
+    if found.startswith("@"):
+        return untrusted.read_json(folder / found[1:])
+    return untrusted.from_json(found.encode())
+
+
+def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
+    """Return a job's wildcards, inputs and outputs by name, as an argument."""
+
+    def paths(value: Any) -> list[str]:
+        return [value] if isinstance(value, str) else [str(path) for path in value]
+
+    return argument(
+        study,
+        {
+            "wildcards": {name: str(value) for name, value in wildcards.items()},
+            "inputs": {name: paths(value) for name, value in inputs.items()},
+            "outputs": {name: str(value) for name, value in outputs.items()},
+        },
+    )
+
+
+def parse(line: str, folder: Path = Path()) -> Job | None:
+    """Return the job whose command stands in a line that Snakemake printed, if one does.
+
+    Args:
+        line: the line.
+        folder: where Snakemake was started.
+
+    Raises:
+        BadInput: the command is not as the rules write it.
+    """
+    _, found, rest = line.partition(PROGRAM)
+    if not found:
+        return None
+    try:
+        stage, *words = shlex.split(rest)
+        options = dict(zip(words[::2], words[1::2], strict=False))
+        rule, _, fingerprint = stage.partition("@")
+        files_by_name = value(options["--job"], folder)
+        settings = value(options["--settings"], folder)
+        record = records.path_of(options["--study"], rule, files_by_name["wildcards"])
+        return Job(rule, fingerprint, settings=settings, record=record, **files_by_name)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"rules: a job's command cannot be read ({error}): {line[:200]}") from None

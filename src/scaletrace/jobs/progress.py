@@ -1,0 +1,152 @@
+"""How far a study is that runs here: what is done, what runs and how far, and the time left."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from statistics import median
+
+from scaletrace.formats.progress_line import ProgressLine, last_progress
+from scaletrace.jobs import job_note
+from scaletrace.jobs.done import Done
+from scaletrace.study.cost import ASSUMED, Pace
+from scaletrace.study.estimates import Estimates
+from scaletrace.study.graph import Job, jobs
+from scaletrace.study.plan import Plan
+from scaletrace.study.remaining import Measured, Underway, left_of, makespan, work
+
+# What people call the jobs of a rule; trials are part of tuning.
+NAMES = {
+    "vocab": "vocabulary",
+    "tokenize": "tokens",
+    "trial": "tuning",
+    "tune": "tuning",
+    "pretrain": "trunks",
+    "anneal": "runs",
+    "evaluate": "losses",
+    "observe": "table",
+    "fit": "fits",
+}
+# From the end of one job on a core to the next one's first statement: snakemake and Python.
+BETWEEN_SECONDS = 0.6
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """A job at work: seconds since it began, and a training's last report, with its time."""
+
+    job: Job
+    seconds: float
+    report: ProgressLine | None
+    reported: float
+
+
+class Progress:
+    """What is done of a study, by its records, and what runs, by notes and logs.
+
+    began: seconds since 1970; notes and logs from before are those of jobs that run no more.
+    """
+
+    def __init__(self, plan: Plan, packages: dict[str, str], raw_files: list[str]) -> None:
+        self.began = time.time()
+        self._plan, self._packages, self._raw_files = plan, packages, raw_files
+        self.expect(ASSUMED[plan.study.training.device])
+        self.running: list[Running] = []
+        self._first: dict[str, Running] = {}
+        self._done = Done(plan)
+        self._done.look(self.jobs)
+
+    def expect(self, pace: Pace) -> None:
+        """Plan the jobs at another pace; what is measured is set against it from now on."""
+        planned = list(jobs(Estimates(self._plan, pace, self._raw_files), self._packages))
+        self.jobs, self._start = planned, pace.start_seconds
+
+    def is_done(self, name: str) -> bool:
+        """Tell whether the job of this name is done, and not at work again."""
+        return name in self._done.circumstances and all(o.job.name != name for o in self.running)
+
+    def refresh(self) -> list[Job]:
+        """Look again; return the jobs that have finished since the last look."""
+        waiting = [job for job in self.jobs if not self.is_done(job.name)]
+        self._done.look(waiting)
+        self.running = [one for job in self.jobs if (one := self._look(job))]
+        for one in self.running:
+            if one.report:
+                self._first.setdefault(one.job.name, one)
+        return [job for job in waiting if self.is_done(job.name)]
+
+    def _look(self, job: Job) -> Running | None:
+        """Return a job that was begun since and is neither done nor failed."""
+        note = job_note.read(self._plan.study.study, job.rule, job.wildcards)
+        if not note or "problem" in note or note["start"] < self.began:
+            return None
+        try:
+            # Before the text: a line that comes between the two is at most taken for an older one.
+            reported = job.log.stat().st_mtime
+            report = last_progress(job.log.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            report, reported = None, 0.0
+        return Running(job, time.time() - note["start"], report, reported)
+
+    def counts(self) -> list[str]:
+        """Return what is done out of how many, of each kind of job that is begun but not done."""
+        kinds: dict[str, list[bool]] = {}
+        for job in self.jobs:
+            kinds.setdefault(NAMES.get(job.rule, job.rule), []).append(self.is_done(job.name))
+        return [
+            f"{kind} {sum(done)}/{len(done)}"
+            for kind, done in kinds.items()
+            if 0 < sum(done) < len(done)
+        ]
+
+    def seconds_left(self, cores: int) -> float:
+        """Return the time left on `cores` cores at the speeds measured so far, in seconds."""
+        measured = [*self._measured_of_done(), *self._measured_of_running()]
+        now = {
+            one.job.name: Underway(one.seconds, self._share(one.job, one.report))
+            for one in self.running
+        }
+        done = {job.name for job in self.jobs if self.is_done(job.name)}
+        left = left_of(self.jobs, self._start, self._measured_start(), done, now, measured)
+        return makespan(left, cores)
+
+    def _steps(self, job: Job) -> float:
+        if job.rule == "trial":
+            return job.tokens / self._plan.trials[job.wildcards["trial"]].batch_tokens
+        trained = self._plan.runs[job.run] if job.run else self._plan.longest[job.size or ""]
+        return job.tokens / trained.batch_tokens
+
+    def _share(self, job: Job, report: ProgressLine | None) -> float:
+        return 1 - (report.last_step - report.step) / self._steps(job) if report else 0.0
+
+    def _measured_of_done(self) -> Iterator[Measured]:
+        for job in self.jobs:
+            if not self.is_done(job.name):
+                continue
+            found = self._done.circumstances[job.name]
+            if job.size is None:
+                yield Measured(None, job.seconds, found["seconds"])
+            elif job.tokens and found["measured"]["tokens"]:
+                share = found["measured"]["tokens"] / job.tokens
+                planned = share * work(job, self._start)
+                yield Measured(job.size, planned, found["measured"]["seconds"])
+
+    def _measured_of_running(self) -> Iterator[Measured]:
+        for one in self.running:
+            if one.job.size is None and one.seconds > one.job.seconds:
+                # Longer than planned already: at least so long.
+                yield Measured(None, one.job.seconds, one.seconds)
+            first = self._first.get(one.job.name)
+            if first and first.report and one.report and one.report.step > first.report.step:
+                # From its first report on: the first steps of a process take longer.
+                share = (one.report.step - first.report.step) / self._steps(one.job)
+                seconds = one.reported - first.reported
+                yield Measured(one.job.size, share * work(one.job, self._start), seconds)
+
+    def _measured_start(self) -> float:
+        """Return the seconds of a job before its work: as measured, or planned until it is."""
+        found = [
+            told["seconds"] - told["measured"]["seconds"]
+            for job in self.jobs
+            if job.tokens and (told := self._done.circumstances.get(job.name))
+        ]
+        return median(found) + BETWEEN_SECONDS if found else self._start

@@ -1,0 +1,200 @@
+"""How far each job of a study is, while it runs and after, by the traces that jobs leave.
+
+What is done is known from records; what is under way from the jobs' notes, leases and logs, and,
+where there is SLURM, from its queue.
+"""
+
+import dataclasses
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from scaletrace.cluster import slurm
+from scaletrace.cluster.site import prefix_of, read_site
+from scaletrace.formats.progress_line import ProgressLine, last_progress
+from scaletrace.jobs import attempts, job_note, lease, records
+from scaletrace.jobs.attempts import Failed
+from scaletrace.jobs.done import Done
+from scaletrace.study.graph import Job
+from scaletrace.study.plan import Plan
+
+State = Literal["done", "running", "queued", "waiting", "failed"]
+TAIL_BYTES = 8192
+# A job on another host that has no lease yet is taken to be alive for this long, in seconds.
+BEGINNING = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """Where a job stands.
+
+    seconds_left: of its own work; an estimate before it runs, from its log while it does.
+    failed: its attempts that ended without a result, oldest first.
+    reason: why SLURM has not started it.
+    """
+
+    job: Job
+    state: State
+    node: str | None = None
+    slurm_job: str | None = None
+    progress: ProgressLine | None = None
+    tokens_per_s: float | None = None
+    seconds_left: float = 0.0
+    attempts: int = 0
+    failed: tuple[Failed, ...] = ()
+    reason: str | None = None
+
+
+class Status:
+    """Where the jobs of a study stand, looked at as often as somebody asks.
+
+    packs: submissions in SLURM's queue that stand for several runs, and do not say for which.
+    """
+
+    def __init__(self, plan: Plan, jobs: list[Job]) -> None:
+        self.study = plan.study.study
+        self.jobs = jobs
+        self.packs: list[slurm.Queued] = []
+        self._logs = read_site().logs
+        self._said: dict[str, Path] = {}
+        self._done = Done(plan)
+
+    def look(self) -> dict[str, Standing]:
+        """Return where every job stands now, by name."""
+        self._done.look(self.jobs)
+        queue = slurm.queue(prefix_of(self.study))
+        by_name = {name: queued for queued in queue for name in slurm.names(queued.name)}
+        by_id = {queued.job: queued for queued in queue}
+        known = {_queue_name(job) for job in self.jobs}
+        self.packs = [one for one in queue if not known & set(slurm.names(one.name))]
+        self._said = slurm.last_logs(self._logs)
+        return {job.name: self._look(job, by_name, by_id) for job in self.jobs}
+
+    def _look(
+        self, job: Job, by_name: dict[str, slurm.Queued], by_id: dict[str, slurm.Queued]
+    ) -> Standing:
+        circumstances = self._done.circumstances.get(job.name)
+        if circumstances is not None:
+            return _done(job, circumstances)
+        queued = by_name.get(_queue_name(job))
+        note = job_note.read(self.study, job.rule, job.wildcards)
+        if note is None:
+            return self._without_note(job, queued)
+        folder = Path(note["folder"]) if note.get("folder") else None
+        holder = folder and lease.holder(folder)
+        # A full disk may have kept the reason out of one of the two.
+        tried = [note | one if _same(one, note) else one for one in attempts.read(folder)]
+        if not any(_same(one, note) for one in tried):
+            # It waits for the lease, or failed before it could take it.
+            tried.append(note)
+        if holder or ("problem" not in note and _begins(note, by_id)):
+            found = holder or note
+            progress, age = _progress(job.log)
+            left = max(0.0, progress.seconds_left - age) if progress else job.seconds
+            place = next((n for n, one in enumerate(tried) if _same(one, found)), -1)
+            return Standing(
+                job,
+                "running",
+                note.get("node") or found["host"],
+                found["slurm_job"],
+                progress,
+                progress and progress.tokens_per_s,
+                left,
+                len(tried),
+                attempts.failed(tried[:place]),
+            )
+        before = Standing(
+            job,
+            "failed",
+            note.get("node") or note["host"],
+            note["slurm_job"],
+            _progress(job.log)[0],
+            None,
+            job.seconds,
+            len(tried),
+            attempts.failed(tried),
+        )
+        return _queued_again(before, queued)
+
+    def _without_note(self, job: Job, queued: slurm.Queued | None) -> Standing:
+        """Tell a job that nobody has begun from one that failed before it could leave a note."""
+        waiting = Standing(job, "waiting", seconds_left=job.seconds)
+        record = records.path_of(self.study, job.rule, job.wildcards)
+        if queued or record.exists():
+            return _queued_again(waiting, queued)
+        # Snakemake leaves an empty log for each job of a group of which one failed, and for one
+        # that its node could not even begin, of which SLURM's log tells.
+        said, submission = _tail(job.log).strip(), None
+        log = self._said.get(_queue_name(job))
+        if log and not said and all(need in self._done.circumstances for need in job.needs):
+            said, submission = _tail(log).strip(), log.stem
+        if not said:
+            return waiting
+        failed = Failed(1, None, submission, said.splitlines()[-1])
+        return dataclasses.replace(
+            waiting, state="failed", slurm_job=submission, attempts=1, failed=(failed,)
+        )
+
+
+def _queue_name(job: Job) -> str:
+    return f"{job.rule} {'_'.join(job.wildcards.values())}"
+
+
+def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
+    if queued is None:
+        return before
+    state: State = "running" if queued.state == "RUNNING" else "queued"
+    return dataclasses.replace(
+        before,
+        state=state,
+        node=queued.node or None,
+        slurm_job=queued.job,
+        reason=queued.reason if queued.reason != "None" else None,
+    )
+
+
+def _done(job: Job, circumstances: dict[str, Any]) -> Standing:
+    return Standing(
+        job,
+        "done",
+        circumstances.get("node") or circumstances.get("host"),
+        circumstances.get("slurm_job"),
+        _progress(job.log)[0] if job.tokens else None,
+        (circumstances.get("measured") or {}).get("tokens_per_s"),
+        0.0,
+        max(1, len(circumstances.get("attempts", []))),
+        attempts.overcome(circumstances),
+    )
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return (one["host"], one["pid"]) == (other["host"], other["pid"])
+
+
+def _begins(note: dict[str, Any], by_id: dict[str, slurm.Queued]) -> bool:
+    """Tell whether a job without a lease lives: it may be reading its inputs, or wait for it."""
+    if note["slurm_job"] in by_id:
+        return by_id[note["slurm_job"]].state == "RUNNING"
+    if note["host"] == socket.gethostname():
+        return psutil.pid_exists(note["pid"])
+    return time.time() - note["start"] < BEGINNING
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - TAIL_BYTES))
+            return stream.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _progress(log: Path) -> tuple[ProgressLine | None, float]:
+    """Return the newest progress in a log and its age in seconds."""
+    found = last_progress(_tail(log))
+    return found, max(0.0, time.time() - log.stat().st_mtime) if found else 0.0

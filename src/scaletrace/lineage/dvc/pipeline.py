@@ -1,0 +1,233 @@
+"""A study as a DVC pipeline of its own: its jobs as stages, with metrics and plots for people."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaletrace.errors import BadInput
+from scaletrace.formats import files, untrusted
+from scaletrace.jobs import records
+from scaletrace.lineage.dvc import store
+
+FOLDER = records.PROVENANCE / "dvc"
+HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
+# From a study's own pipeline to the repository, where every path begins.
+UP = "../../.."
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the pipeline of a study lies; `shared`: among others', as earlier releases wrote it."""
+
+    yaml: Path
+    shared: bool = False
+
+    @property
+    def lock(self) -> Path:
+        """The lock beside it."""
+        return self.yaml.with_suffix(".lock")
+
+
+def own(study: str) -> Place:
+    """Return where `scaletrace record` writes the pipeline of a study."""
+    return Place(FOLDER / study / "dvc.yaml")
+
+
+def place(study: str) -> Place:
+    """Return where the pipeline of a study lies, which earlier releases put into the root's.
+
+    Raises:
+        BadInput: the root's cannot be read.
+    """
+    mine = own(study)
+    if not mine.yaml.exists() and not mine.lock.exists() and _shared_stages(study):
+        return SHARED
+    return mine
+
+
+SHARED = Place(Path("dvc.yaml"), shared=True)
+
+
+def is_kept_apart(study: str) -> bool:
+    """Tell whether .dvcignore keeps a study from plain DVC, as one whose files nobody pushed."""
+    lines = Path(".dvcignore").read_text(encoding="utf-8") if Path(".dvcignore").is_file() else ""
+    return f"/{FOLDER}/{study}" in lines.splitlines()
+
+
+def _shared_stages(study: str) -> set[str]:
+    """Return the names of a study's stages in the root's pipeline."""
+    found = store.stages(store.read_yaml(SHARED.yaml), SHARED.yaml)
+    return {name for name, stage in found.items() if owner(stage) == study}
+
+
+def stage_name(identity: dict[str, Any], study: str) -> str:
+    """Return a job's name in dvc.yaml, of the characters that DVC allows."""
+    parts = [study, identity["rule"], *(text for _, text in sorted(identity["wildcards"].items()))]
+    return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join(parts))
+
+
+def command(study_file: Path) -> str:
+    """Return what `dvc repro` gets to hear instead of running anything."""
+    return f"echo 'not run by dvc: use snakemake --configfile {study_file}' >&2; exit 1"
+
+
+def stage(
+    job: dict[str, Any], study: str, study_file: Path, in_git: set[str], place: Place
+) -> dict[str, Any]:
+    """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
+    identity = job["identity"]
+    return {
+        "cmd": command(study_file),
+        **({} if place.shared else {"wdir": UP}),
+        "deps": sorted([job["path"], *{entry["path"] for entry in identity["inputs"]}]),
+        "outs": [
+            {path: {"persist": True, **({"cache": False} if path in in_git else {})}}
+            for path in sorted(entry["path"] for entry in identity["outputs"])
+        ],
+        "meta": {"study": study, "record": job["id"]},
+    }
+
+
+def _outputs(jobs: list[dict[str, Any]], rules: set[str], suffix: str) -> list[str]:
+    return sorted(
+        entry["path"]
+        for job in jobs
+        if job["identity"]["rule"] in rules
+        for entry in job["identity"]["outputs"]
+        if entry["path"].endswith(suffix)
+    )
+
+
+def _plots(jobs: list[dict[str, Any]], study: str) -> list[Any]:
+    """Return the figures as they are, and the loss curves of all runs as one plot."""
+    curves = _from_own(_outputs(jobs, {"pretrain", "anneal"}, "curve.csv"))
+    training = {"x": dict.fromkeys(curves, "tokens"), "y": dict.fromkeys(curves, "loss")}
+    return [
+        *_from_own(_outputs(jobs, {"figures"}, ".svg")),
+        {f"{study} training": {**training, "title": f"{study}: training loss (nats per token)"}},
+    ]
+
+
+def _from_own(paths: list[str]) -> list[str]:
+    """Return paths as a study's own pipeline names its metrics and plots: from where it lies."""
+    return [f"{UP}/{path}" for path in paths]
+
+
+def owner(stage: dict[str, Any]) -> str | None:
+    """Return the study that a stage of dvc.yaml was compiled from; None for one of another kind."""
+    meta = stage.get("meta")
+    return meta.get("study") if isinstance(meta, dict) else None
+
+
+def metrics_files(jobs: list[dict[str, Any]], study: str) -> dict[Path, Path]:
+    """Return the file that shows each fit to `dvc metrics`, with the fit's own file."""
+    folder = records.PROVENANCE / "metrics" / study
+    fits = (Path(path) for path in _outputs(jobs, {"fit"}, ".json"))
+    return {folder / fit.name: fit for fit in fits}
+
+
+def _parameters(path: Path) -> dict[str, Any]:
+    try:
+        found = untrusted.read_json(path)["params"]
+        files.to_json(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: not a fit with its params ({error})") from None
+    return found
+
+
+def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]:
+    """Return the parameters of each fit by the file that shows them to `dvc metrics`.
+
+    A whole fit has over a hundred values, which make no table that a person can read.
+
+    Raises:
+        BadInput: a fit cannot be read.
+    """
+    return {shown: _parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
+
+
+def _metrics(jobs: list[dict[str, Any]], study: str) -> list[str]:
+    return _from_own([*map(str, fitted(jobs, study)), *_outputs(jobs, {"evaluate"}, ".json")])
+
+
+def compiled(
+    jobs: list[dict[str, Any]], study: str, study_file: Path, in_git: set[str]
+) -> dict[str, Any]:
+    """Return a study's own pipeline.
+
+    Args:
+        jobs: the study's job records, each with its `path`.
+        study: its name.
+        study_file: its configuration.
+        in_git: outputs that git holds, and DVC only hashes.
+
+    Raises:
+        BadInput: two jobs would have one name, or a fit cannot be read.
+    """
+    stages: dict[str, Any] = {}
+    for job in jobs:
+        name = stage_name(job["identity"], study)
+        if name in stages:
+            raise BadInput(f"{FOLDER}: stages.{name}: {job['path']} would need the same name")
+        stages[name] = stage(job, study, study_file, in_git, own(study))
+    return {
+        "stages": dict(sorted(stages.items())),
+        "metrics": _metrics(jobs, study),
+        "plots": _plots(jobs, study),
+    }
+
+
+def text(content: dict[str, Any]) -> str:
+    """Return the text of a pipeline."""
+    return HEADER + yaml.dump(content, Dumper=store.DUMPER, sort_keys=False, width=100)
+
+
+def lock_text(stages: dict[str, Any]) -> str:
+    """Return the text of a lock with these entries."""
+    return _dumped({"schema": "2.0", "stages": stages})
+
+
+def _dumped(lock: dict[str, Any]) -> str:
+    return yaml.dump(lock, Dumper=store.DUMPER, sort_keys=False)
+
+
+def moved_out(study: str) -> dict[Path, str]:
+    """Return the root's pipeline and lock without a study that an earlier release put there.
+
+    Returns:
+        Their new texts by path; nothing where the study is not in them.
+
+    Raises:
+        BadInput: they cannot be read, or the lock has lost entries of studies, as when somebody's
+            write was cut short.
+    """
+    mine = _shared_stages(study)
+    if not mine:
+        return {}
+    content, lock = store.read_yaml(SHARED.yaml), store.read_yaml(SHARED.lock)
+    if lost := sorted(lost_entries(SHARED)):
+        raise BadInput(
+            f"{SHARED.lock}: has no entries of {len(lost)} recorded stages ({lost[0]}): a write "
+            f"was cut short; git checkout {SHARED.lock} brings back what was committed"
+        )
+    folders = (f"results/{study}/", f"{records.PROVENANCE}/metrics/{study}/", f"{study} training")
+
+    def others(entry: Any) -> bool:
+        return not str(next(iter(entry)) if isinstance(entry, dict) else entry).startswith(folders)
+
+    for section in ("metrics", "plots"):
+        if isinstance(content.get(section), list):
+            content[section] = list(filter(others, content[section]))
+    for held in (content, lock):
+        held["stages"] = {name: s for name, s in held["stages"].items() if name not in mine}
+    return {SHARED.lock: _dumped(lock), SHARED.yaml: text(content)}
+
+
+def lost_entries(place: Place) -> set[str]:
+    """Return the recorded stages of a pipeline that its lock says nothing of."""
+    found = store.stages(store.read_yaml(place.yaml), place.yaml)
+    recorded = {name for name, stage in found.items() if owner(stage) is not None}
+    return recorded - store.locked(place.lock).keys()

@@ -1,0 +1,136 @@
+"""What Snakemake remembers of each output, read and rewritten from the job records.
+
+It decides what runs again. Kept by Snakemake 9 in .snakemake/metadata, one JSON per output.
+"""
+
+import ast
+import json
+import os
+import zlib
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Any
+
+from scaletrace.errors import BadInput
+from scaletrace.formats import untrusted
+from scaletrace.jobs.command import Job, value, word
+
+FOLDER = Path(".snakemake/metadata")
+FORMAT = 6
+# Snakemake's default: inputs up to this size (bytes) are compared by content, larger ones by time.
+LARGEST_CHECKSUM = 1_000_000
+
+
+def _file(output: str) -> Path:
+    name = urlsafe_b64encode(output.encode()).decode()
+    step = os.pathconf(".", "PC_NAME_MAX") - 1
+    parts = [name[i : i + step] for i in range(0, len(name), step)]
+    return FOLDER.joinpath(*("@" + part for part in parts[:-1]), parts[-1])
+
+
+def _recall(output: str) -> dict[str, Any]:
+    try:
+        return untrusted.read_json(_file(output))
+    except (OSError, ValueError):
+        raise BadInput(
+            f"{output}: snakemake remembers nothing of it in .snakemake/metadata; delete it and "
+            "snakemake makes it again"
+        ) from None
+
+
+def rule_code(output: str) -> str:
+    """Return the shell command of the rule that made an output, as Snakemake remembers it.
+
+    Raises:
+        BadInput: it remembers none.
+    """
+    return _recall(output)["code"]
+
+
+def remembered(record: dict[str, Any], output: str, path: Path) -> Job:
+    """Return the job that Snakemake takes for the maker of an output.
+
+    Args:
+        record: the job record that claims the output.
+        output: the file.
+        path: where the record lies.
+
+    Raises:
+        BadInput: it remembers none, or not one of these rules.
+    """
+    memory, identity = _recall(output), record["identity"]
+    try:
+        words = [ast.literal_eval(param) for param in memory["params"]]
+        (stage,) = (word for word in words if word.startswith(f"{identity['rule']}@"))
+        (settings,) = (word for word in words if word != stage)
+        return Job(
+            identity["rule"],
+            stage.partition("@")[2],
+            identity["wildcards"],
+            {"": memory["input"]},
+            {entry["name"]: entry["path"] for entry in identity["outputs"]},
+            value(settings),
+            path,
+        )
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError, AttributeError) as error:
+        raise BadInput(f"{output}: what snakemake remembers is not readable ({error})") from None
+
+
+def remember(
+    rule: str,
+    code: str,
+    outputs: list[str],
+    inputs: list[dict[str, Any]],
+    params: list[Any],
+    start: float | None = None,
+    end: float | None = None,
+) -> None:
+    """Make Snakemake remember a job as if it had run here.
+
+    Args:
+        rule: name of the rule.
+        code: the rule's shell command when the study was recorded.
+        outputs: what the job made.
+        inputs: its inputs with path, sha256 and size.
+        params: its parameters then, so that a change since then is seen.
+        start: when it began, seconds since the epoch.
+        end: when it ended.
+    """
+    content = {
+        "rule": rule,
+        "input": sorted(entry["path"] for entry in inputs),
+        "log": [],
+        "params": sorted(map(repr, params)),
+        "code": code,
+        "record_format_version": FORMAT,
+        "job_hash": zlib.crc32(outputs[0].encode()),
+        "starttime": start,
+        "endtime": end,
+        "incomplete": False,
+        "input_checksums": {
+            entry["path"]: f"sha256:{entry['sha256']}"
+            for entry in inputs
+            if entry["size"] <= LARGEST_CHECKSUM
+        },
+    }
+    for output in outputs:
+        path = _file(output)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def remember_record(record: dict[str, Any], study: str, code: str) -> None:
+    """Make Snakemake remember the job of a record; `code` is as for `remember`."""
+    identity, circumstances = record["identity"], record["circumstances"]
+    remember(
+        identity["rule"],
+        code,
+        [entry["path"] for entry in identity["outputs"]],
+        identity["inputs"],
+        [
+            f"{identity['rule']}@{identity['code']['fingerprint']}",
+            word(study, identity["settings"])[0],
+        ],
+        circumstances.get("start"),
+        circumstances.get("end"),
+    )

@@ -1,0 +1,128 @@
+"""Each law against its paper's formula, its derivatives against differences, its recovery."""
+
+import math
+
+import numpy as np
+import pytest
+
+from scaletrace.fitting.fit import Observations, fit
+from scaletrace.fitting.penalties import Objective
+from scaletrace.laws import LAWS, predict
+
+# Parameters as in each law's paper, or of its size; sizes, tokens and repetition of a small study.
+TRUE = {
+    "power_n": {"E": 1.7, "A": 400.0, "alpha": 0.34},
+    "power_d": {"E": 1.7, "B": 400.0, "beta": 0.28},
+    "power_c": {"E": 1.7, "A": 1100.0, "alpha": 0.15},
+    "chinchilla": {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28},
+    "kaplan": {"Nc": 8.8e13, "alpha_n": 0.076, "Dc": 5.4e13, "alpha_d": 0.095},
+    "data_constrained": {
+        **{"E": 1.87, "A": 521.0, "alpha": 0.353, "B": 1488.0, "beta": 0.353},
+        **{"R_D_star": 15.4, "R_N_star": 5.3},
+    },
+    "overtraining": {"E": 1.8, "a": 141.0, "b": 190.0, "eta": 0.121},
+    "broken": {"a": 1.5, "b": 30.0, "c0": 0.2, "c1": 0.15, "d1": 3e7, "f1": 0.4},
+}
+
+
+def design() -> dict[str, np.ndarray]:
+    """Return a full grid of sizes, tokens and shares of unique tokens."""
+    n, d, share = np.meshgrid(np.geomspace(1e5, 1e10, 8), np.geomspace(1e7, 1e11, 6), [1.0, 0.01])
+    n, d, u = n.ravel(), d.ravel(), (d * share).ravel()
+    return {"n": n, "d": d, "c": 6.0 * n * d, "u": u}
+
+
+def observations(variables: dict[str, np.ndarray], loss: np.ndarray) -> Observations:
+    codes = np.arange(len(loss))
+    return Observations(variables, loss, codes, np.zeros_like(codes), np.ones(len(loss)))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_gradient_and_curvature_agree_with_differences(name):
+    law, random = LAWS[name], np.random.default_rng(0)
+    variables = design()
+    centre = {v: float(np.log(variables[v]).mean()) for v in law.variables}
+    logs = {v: np.log(variables[v]) - centre[v] for v in law.variables}
+    truth = law.internal(np.array([TRUE[name][p] for p in law.names]), centre)
+    theta = truth + 0.03 * random.normal(size=(3, len(truth)))
+    weights = random.random((3, len(variables["n"])))
+    jet = law.jet(theta, logs)
+    curvature = jet.curvature(weights)
+    for i in range(len(truth)):
+        step = np.zeros(len(truth))
+        step[i] = 1e-5
+        up, down = law.jet(theta + step, logs), law.jet(theta - step, logs)
+        numeric = (up.value - down.value) / 2e-5
+        np.testing.assert_allclose(jet.gradient[:, i], numeric, rtol=1e-6, atol=1e-8)
+        numeric = np.einsum("bpn,bn->bp", (up.gradient - down.gradient) / 2e-5, weights)
+        np.testing.assert_allclose(curvature[:, i], numeric, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_noise_free_losses_give_the_parameters_back(name):
+    law, variables = LAWS[name], design()
+    loss = predict(law, TRUE[name], {v: variables[v] for v in law.variables})
+    fitted = fit(observations(variables, loss), law, Objective())
+    for parameter, value in TRUE[name].items():
+        assert fitted.params[parameter] == pytest.approx(value, rel=1e-6), parameter
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_natural_and_internal_are_inverse(name):
+    law, values = LAWS[name], np.array(list(TRUE[name].values()))
+    centre = {"n": 15.0, "d": 20.0, "c": 37.0, "u": 20.0}
+    np.testing.assert_allclose(law.natural(law.internal(values, centre), centre), values)
+
+
+def one(name: str, params: dict[str, float], **variables: float) -> float:
+    return float(predict(LAWS[name], params, {k: np.array([v]) for k, v in variables.items()})[0])
+
+
+def test_power_laws_by_hand():
+    # 4096 = 8^4, so 4096^-0.25 = 1/8.
+    assert one("power_n", {"E": 2.0, "A": 12.0, "alpha": 0.25}, n=4096.0) == pytest.approx(3.5)
+    assert one("power_d", {"E": 2.0, "B": 12.0, "beta": 0.25}, d=4096.0) == pytest.approx(3.5)
+    assert one("power_c", {"E": 2.0, "A": 12.0, "alpha": 0.25}, c=4096.0) == pytest.approx(3.5)
+
+
+def test_chinchilla_by_hand():
+    params = {"E": 1.5, "A": 8.0, "alpha": 0.5, "B": 27.0, "beta": 1.0 / 3.0}
+    # 8 / sqrt(1e6) + 27 / cbrt(2.7e10)
+    expected = 1.5 + 8.0 / 1000.0 + 27.0 / 3000.0
+    assert one("chinchilla", params, n=1e6, d=2.7e10) == pytest.approx(expected)
+
+
+def test_kaplan_by_hand():
+    params = {"Nc": 1e14, "alpha_n": 0.05, "Dc": 3e13, "alpha_d": 0.1}
+    # (1e14/1e10)^(1/2) + 3e13/1e12 = 100 + 30
+    assert one("kaplan", params, n=1e10, d=1e12) == pytest.approx(130.0**0.1)
+
+
+def test_data_constrained_by_hand():
+    params = {**{"E": 2.0, "A": 100.0, "alpha": 0.5, "B": 100.0, "beta": 0.5}, "R_D_star": 2.0}
+    params["R_N_star"] = 4.0
+    # Equal terms make the optimal U_N equal to U_D = 1e4: 9 repeats of data, 3 of parameters.
+    tokens = 1e4 * (1.0 + 2.0 * (1.0 - math.exp(-9.0 / 2.0)))
+    model = 1e4 * (1.0 + 4.0 * (1.0 - math.exp(-3.0 / 4.0)))
+    expected = 2.0 + 100.0 / math.sqrt(model) + 100.0 / math.sqrt(tokens)
+    assert one("data_constrained", params, n=4e4, d=1e5, u=1e4) == pytest.approx(expected)
+    # Neither repeated nor too large for its data: exactly the law without repetition.
+    plain = {name: params[name] for name in LAWS["chinchilla"].names}
+    assert one("data_constrained", params, n=1e3, d=1e4, u=1e4) == pytest.approx(
+        one("chinchilla", plain, n=1e3, d=1e4)
+    )
+
+
+def test_overtraining_by_hand():
+    params = {"E": 1.8, "a": 3.0, "b": 5.0, "eta": 0.5}
+    # M = 4: (3 * 2 + 5 / 2) / sqrt(1e4)
+    assert one("overtraining", params, n=1e6, d=4e6, c=1e4) == pytest.approx(1.8 + 8.5 / 100.0)
+
+
+def test_broken_by_hand():
+    params = {"a": 1.0, "b": 6.0, "c0": 0.5, "c1": 0.25, "d1": 100.0, "f1": 0.5}
+    # At the break: 6 / 10 * (1 + 1)^(-0.125)
+    assert one("broken", params, n=100.0) == pytest.approx(1.0 + 0.6 * 2.0**-0.125)
+    # Far beyond it the exponent is c0 + c1.
+    ratio = (one("broken", params, n=1e12) - 1.0) / (one("broken", params, n=1e8) - 1.0)
+    assert math.log(ratio) / math.log(1e4) == pytest.approx(-0.75, abs=1e-6)

@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import pytest
+
+from scaletrace.study.config import load
+from scaletrace.study.cost import ASSUMED
+from scaletrace.study.estimates import Estimates
+from scaletrace.study.graph import jobs
+from scaletrace.study.plan import Plan
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+RATE = "{law: inverse_width, at_width: 32, value: 0.010}"
+TUNING = """
+tuning:
+  sizes: [d8-l1, d16-l1]
+  tokens: 32_000
+  rates: {decoder: [0.01, 0.02, 0.04]}
+"""
+
+
+@pytest.fixture
+def estimates():
+    return Estimates(Plan(load(CONFIG / "tiny.yaml")), ASSUMED["cpu"])
+
+
+@pytest.fixture
+def tuned(tmp_path):
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8").replace(RATE, "{law: tuned}")
+    path = tmp_path / "tuned.yaml"
+    path.write_text(text + TUNING, encoding="utf-8")
+    return Estimates(Plan(load(path)), ASSUMED["cpu"])
+
+
+@pytest.mark.parametrize("study", ["estimates", "tuned"])
+def test_every_job_needs_only_jobs_before_it(study, request):
+    seen = set()
+    for job in jobs(request.getfixturevalue(study), {"networkx": "1"}):
+        assert set(job.needs) <= seen
+        assert job.name not in seen
+        seen.add(job.name)
+
+
+@pytest.mark.parametrize("study", ["estimates", "tuned"])
+def test_the_flops_of_all_jobs_are_those_of_the_plan(study, request):
+    estimates = request.getfixturevalue(study)
+    plan = estimates.plan
+    flops = sum(
+        plan.flops_per_token(job.size) * job.tokens for job in jobs(estimates, {}) if job.size
+    )
+    assert flops == pytest.approx(plan.flops())
+
+
+def test_a_larger_model_takes_longer_and_a_run_no_longer_than_its_pace_says(estimates):
+    seconds = {job.name: job.seconds for job in jobs(estimates, {})}
+    assert seconds["anneal d48-l2-s0-48k"] > seconds["anneal d8-l1-s0-48k"]
+    run = estimates.plan.runs["d48-l2-s0-48k"]
+    tokens = run.n_tokens - estimates.plan.start(run)
+    flops = estimates.plan.flops_per_token("d48-l2") * tokens
+    assert seconds["anneal d48-l2-s0-48k"] == pytest.approx(
+        3.0 + flops / 65e9 + 3 * (tokens / 600e3 + tokens / 64 * 1e-3)
+    )
+
+
+def test_training_waits_for_the_law_that_tuning_finds(tuned):
+    needs = {job.name: job.needs for job in jobs(tuned, {})}
+    assert len([name for name in needs if name.startswith("trial ")]) == 6
+    assert needs["pretrain d48-l2 0 24960"] == ("tokenize", "tune decoder")
+    assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-lr0.01"
+
+
+def test_wikitext_is_as_long_in_its_zip_as_without(tmp_path):
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8")
+    path, archive = tmp_path / "wikitext.yaml", tmp_path / "wikitext-2-v1.zip"
+    corpus = "{source: docstrings, packages: [networkx]}"
+    assert corpus in text
+    path.write_text(text.replace(corpus, "{source: wikitext-2}"), encoding="utf-8")
+    archive.write_bytes(b"small")
+    plan = Plan(load(path))
+    zipped, downloaded = (Estimates(plan, ASSUMED["cpu"], raw) for raw in ([str(archive)], []))
+    assert zipped.text_seconds() == downloaded.text_seconds()
+
+
+def test_processes_share_the_time_and_hold_a_core_and_a_gpu_each(tmp_path):
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8")
+    text = text.replace(
+        "{width: 48, layers: 2, heads: 2}", "{width: 48, layers: 2, heads: 2, gpus: 2}"
+    )
+    text = text.replace("training:\n", "training:\n  device: cuda\n  gpu_memory: 16\n")
+    path = tmp_path / "gpus.yaml"
+    path.write_text(text, encoding="utf-8")
+    estimates = Estimates(Plan(load(path)), ASSUMED["cuda"])
+    found = {job.name: job for job in jobs(estimates, {})}
+    alone, shared = found["anneal d32-l2-s0-48k"], found["anneal d48-l2-s0-48k"]
+    assert (alone.cores, alone.gpus) == (1, 1)
+    assert (shared.cores, shared.gpus) == (2, 2)
+    assert found["evaluate d48-l2-s0-48k"].gpus == 1
+    assert found["corpus"].gpus == 0
+    assert 0 < shared.gpu_memory_mb < 16 * 1024
+    steps = shared.tokens / 64
+    flops = estimates.plan.flops_per_token("d48-l2") * shared.tokens
+    assert shared.seconds == pytest.approx(
+        60 + flops / 2 / 200e12 + 3 * (shared.tokens / 2 / 250e6 + steps * 0.25e-3)
+    )

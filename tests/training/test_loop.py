@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from scaletrace.families.decoder import Decoder
+from scaletrace.models.counts import Shape
+from scaletrace.training.batches import batch
+from scaletrace.training.loop import Recipe, Training, ends_curve_row
+from scaletrace.training.schedules import cosine, wsd
+
+RECIPE = Recipe(
+    seed=0,
+    batch_tokens=32,
+    learning_rate=0.02,
+    schedule="wsd",
+    warmup_steps=5,
+    from_step=0,
+    to_step=60,
+    weight_decay=0.1,
+    beta1=0.9,
+    beta2=0.95,
+    clip=1.0,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def training(recipe: Recipe = RECIPE) -> Training:
+    shape = Shape(width=16, layers=1, heads=1, context=8, vocabulary_size=11)
+    tokens = (np.arange(1000) ** 2 % 11).astype(np.uint16)
+    return Training(Decoder(shape, recipe.seed), tokens, shape.context, recipe)
+
+
+def test_a_regular_sequence_is_learned():
+    run = training()
+    while not run.finished:
+        run.advance()
+    assert run.step == 60
+    assert run.rows[0].loss == pytest.approx(np.log(11), rel=1e-5)
+    assert run.rows[-1].loss < 0.3
+
+
+def test_rows_end_at_steps_of_their_own_and_stay_few():
+    ends = [step for step in range(1, 1_000_001) if ends_curve_row(step)]
+    assert ends[:66] == [*range(1, 65), 66, 68]
+    assert len(ends) < 520
+    widths = np.diff([0, *ends])
+    assert (np.diff(widths) >= 0).all()
+
+
+def test_rows_hold_the_mean_of_their_steps():
+    run, losses = training(replace(RECIPE, to_step=71)), []
+    original = run.model.loss
+
+    def listening(windows):
+        loss = original(windows)
+        losses.append(loss.item())
+        return loss
+
+    run.model.loss = listening  # pyright: ignore[reportAttributeAccessIssue]
+    while not run.finished:
+        run.advance()
+    assert [row.step for row in run.rows] == [*range(1, 65), 66, 68, 70, 71]
+    assert run.rows[64].loss == pytest.approx((losses[64] + losses[65]) / 2)
+    assert run.rows[-1].loss == losses[70]
+    assert sum(row.learning_rate == 0.02 for row in run.rows) == len(run.rows) - 4
+
+
+@pytest.mark.parametrize("stop", [1, 37, 67])
+def test_a_state_taken_out_and_put_back_changes_no_bit(stop: int):
+    recipe = replace(RECIPE, to_step=70)
+    whole, first, second = training(recipe), training(recipe), training(recipe)
+    while not whole.finished:
+        whole.advance()
+    for _ in range(stop):
+        first.advance()
+    taken = {name: tensor.clone() for name, tensor in first.state().items()}
+    second.put_state(taken, first.step)
+    second.put_curve_state(first.rows, *first.curve_state())
+    while not second.finished:
+        second.advance()
+    assert second.rows == whole.rows
+    assert all(torch.equal(second.state()[name], t) for name, t in whole.state().items())
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_without_a_row():
+    run = training()
+    run.advance()
+    with torch.no_grad():
+        run.model.get_parameter("embedding")[3] = float("nan")
+    run.advance()
+    assert run.diverged
+    assert run.finished
+    assert [row.step for row in run.rows] == [1]
+
+
+def test_an_update_is_adamw_with_decay_on_matrices_only():
+    run, reference = training(), training()
+    with torch.no_grad():
+        for model in (run.model, reference.model):
+            model.get_parameter("head").add_(0.1)
+    matrices = [p for p in reference.model.parameters() if p.ndim == 2]
+    gains = [p for p in reference.model.parameters() if p.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
+    for step in range(8):
+        windows = torch.from_numpy(batch(reference.tokens, 0, step, 4, 8))
+        optimizer.zero_grad()
+        reference.model.loss(windows).backward()
+        torch.nn.utils.clip_grad_norm_(reference.model.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = min(1, (step + 1) / 5) * 0.02
+        optimizer.step()
+        run.advance()
+    for found, wanted in zip(run.model.parameters(), reference.model.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_rates_come_from_the_schedule():
+    cooled = replace(RECIPE, cooldown_from_step=40)
+    assert cooled.rate(50) == 0.02 * wsd(50, 5, 40, 60)
+    assert RECIPE.rate(59) == 0.02
+    assert replace(cooled, schedule="cosine").rate(30) == 0.02 * cosine(30, 5, 60)
