@@ -19,7 +19,8 @@ from training_job import TrainingJob
 from scaletrace.formats.checkpoints import Generations
 from scaletrace.models import families
 from scaletrace.models.counts import Shape
-from scaletrace.training.loop import Recipe, Training
+from scaletrace.training.loop import Training
+from scaletrace.training.recipe import Recipe
 
 SAVE_SECONDS, SAVES = 30, 15
 BATCH_TOKENS = 4096

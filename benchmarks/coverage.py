@@ -29,7 +29,7 @@ RESAMPLES = 400
 
 def hoffmann(path: Path) -> tuple[Observations, dict[str, float], float]:
     """Return the design with noise-free losses, the truth, and the noise of log loss."""
-    chosen = Settings(law="chinchilla", drop_highest=5)
+    chosen = Settings(law="chinchilla", budget=None, drop_highest=5)
     observations = prepare(read_runs(path), LAWS[chosen.law], chosen).observations
     fitted = fit(observations.take(split(observations, 5)[0]), LAW, Objective())
     return (

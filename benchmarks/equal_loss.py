@@ -35,7 +35,8 @@ from scaletrace.formats.tokens import open_tokens
 from scaletrace.models.counts import Shape
 from scaletrace.training.batches import batch, windows
 from scaletrace.training.evaluation import window_losses
-from scaletrace.training.loop import Recipe, Training
+from scaletrace.training.loop import Training
+from scaletrace.training.recipe import Recipe
 
 WIDTH, LAYERS, HEADS, CONTEXT, VOCABULARY = 32, 2, 1, 128, 1024
 BATCH_TOKENS, SEED = 1024, 0

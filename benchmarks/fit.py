@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("points", type=Path, help="hoffmann2022_figure4.csv")
     table = read_runs(parser.parse_args().points)
     whole = prepare(
-        table, LAWS["chinchilla"], Settings(law="chinchilla", drop_highest=5)
+        table, LAWS["chinchilla"], Settings(law="chinchilla", budget=None, drop_highest=5)
     ).observations
     data = whole.take(split(whole, 5)[0])
     fit(data, LAW, Objective())  # the first call pays for loading

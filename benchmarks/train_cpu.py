@@ -37,7 +37,8 @@ def random_tokens() -> Any:
 def ours(width: int, layers: int) -> Callable[[], None]:
     from scaletrace.families.decoder import Decoder
     from scaletrace.models.counts import Shape
-    from scaletrace.training.loop import Recipe, Training
+    from scaletrace.training.loop import Training
+    from scaletrace.training.recipe import Recipe
 
     shape = Shape(width, layers, width // HEAD_WIDTH, CONTEXT, VOCABULARY)
     recipe = Recipe(

@@ -59,8 +59,8 @@ def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graph
     from scaletrace.models.counts import Shape
     from scaletrace.models.memory import fits, training_bytes
     from scaletrace.training.device import open_device
-    from scaletrace.training.loop import Recipe
-    from scaletrace.training.parallel import Compute, ParallelTraining
+    from scaletrace.training.parallel import ParallelTraining
+    from scaletrace.training.recipe import Compute, Recipe
 
     own = Shape(**shape)
     sequences = batch_tokens // own.context

@@ -1,5 +1,4 @@
-from functools import partial
-
+from scaletrace import contract
 from scaletrace.jobs.command import ENVIRONMENT, argument, describe
 from scaletrace.workflow import stage
 
@@ -12,7 +11,9 @@ JOB = (
     " --settings {params.settings:q} --threads {threads} > {log} 2>&1"
 )
 
-settings = partial(argument, STUDY)
+
+def settings(chosen):
+    return argument(STUDY, contract.plain(chosen))
 
 
 def job(wildcards, input, output):

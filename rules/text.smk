@@ -64,6 +64,6 @@ rule tokenize:
     params:
         stage=stage("tokenize"),
         job=job,
-        settings=settings({}),
+        settings=settings(PLAN.tokens()),
     shell:
         JOB

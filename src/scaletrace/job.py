@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from scaletrace import contract
 from scaletrace.cluster import slurm
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
@@ -148,7 +149,8 @@ def _compute(
     drafts.mkdir()
     try:
         temporary = {name: drafts / f"{name}{path.suffix}" for name, path in outputs.items()}
-        measured = stage.run(
+        measured = contract.run(
+            stage,
             inputs={
                 name: [Path(path) for path in paths]
                 for name, paths in arguments.job["inputs"].items()

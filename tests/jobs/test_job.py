@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from numpy._core._multiarray_umath import __cpu_features__
 
+from scaletrace.fitting import table_fit
 from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.job import main as job_main
 from scaletrace.jobs import attempts, command, job_note, kept, records
 from scaletrace.jobs.fingerprint import fingerprint
 from scaletrace.jobs.lease import lease
-from scaletrace.stages import fit as fit_stage
 
 
 @pytest.fixture
@@ -306,7 +306,7 @@ def test_a_fit_that_does_not_converge_is_one_message(folder, monkeypatch, capsys
     def analyse(*words):
         raise NotConvergedError("power_n: none of 16 starts converged")
 
-    monkeypatch.setattr(fit_stage, "analyse", analyse)
+    monkeypatch.setattr(table_fit, "analyse", analyse)
     files = {
         "wildcards": {"fit": "power_n"},
         "inputs": {"observations": ["observations.csv"]},

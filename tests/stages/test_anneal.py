@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scaletrace import contract
 from scaletrace.formats.checkpoints import read_checkpoint
 from scaletrace.stages import anneal, pretrain
-from scaletrace.training.parallel import Compute
+from scaletrace.training.recipe import Compute
 
 MODEL = {
     "family": "decoder",
@@ -53,7 +54,7 @@ def finished(inputs: dict[str, list[Path]], folder: Path, **changes: Any) -> dic
         "curve": folder / "curve.csv",
         "outcome": folder / "outcome.json",
     }
-    anneal.run(inputs, outputs, SETTINGS | FINISH | changes, work)
+    contract.run(anneal, inputs, outputs, SETTINGS | FINISH | changes, work)
     return outputs
 
 
@@ -61,7 +62,9 @@ def trunk(inputs: dict[str, list[Path]], folder: Path, **changes: Any) -> dict[s
     work = folder / "work"
     work.mkdir(parents=True)
     outputs = {"state": folder / "state.safetensors", "curve": folder / "curve.csv"}
-    pretrain.run(inputs, outputs, SETTINGS | {"from_step": 0, "to_step": 30} | changes, work)
+    contract.run(
+        pretrain, inputs, outputs, SETTINGS | {"from_step": 0, "to_step": 30} | changes, work
+    )
     return inputs | {"state": [outputs["state"]]}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.stages import corpus
 
@@ -20,7 +21,7 @@ def run(folder: Path, settings, **inputs: list[Path]) -> dict:
     folder.mkdir(exist_ok=True)
     outputs = {split: folder / f"{split}.jsonl" for split in SPLITS}
     manifest = folder / "manifest.json"
-    corpus.run(inputs, outputs | {"manifest": manifest}, settings, folder)
+    contract.run(corpus, inputs, outputs | {"manifest": manifest}, settings, folder)
     read = {
         split: [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         for split, path in outputs.items()
@@ -234,7 +235,7 @@ class TestWikiText2:
 
     def test_what_is_said_to_lie_here_is_not_downloaded(self, tmp_path, server, monkeypatch):
         monkeypatch.setattr(corpus, "WIKITEXT_MIRRORS", (f"{server}/whole",))
-        with pytest.raises(KeyError, match="files"):
+        with pytest.raises(BadInput, match="no file of it is here"):
             run(tmp_path / "out", LOCAL)
         assert list((tmp_path / "out").iterdir()) == []
 

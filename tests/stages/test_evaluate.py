@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.families.decoder import Decoder
 from scaletrace.formats.checkpoints import write_checkpoint
@@ -51,7 +52,7 @@ class Folder:
             "header": [self.path / "valid.json"],
         }
         settings = {"model": MODEL | model, "split": "valid", "tokens": tokens, "threads": 1}
-        evaluate.run(inputs, {"result": self.path / "eval.json"}, settings, self.path)
+        contract.run(evaluate, inputs, {"result": self.path / "eval.json"}, settings, self.path)
         return json.loads((self.path / "eval.json").read_text())
 
 

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.text import Text
 
+from scaletrace import contract, kinds
 from scaletrace.drawing import style
 from scaletrace.drawing.content import read_study
 from scaletrace.drawing.labels import spread
@@ -121,7 +122,9 @@ class MadeStudy:
         path.parent.mkdir(exist_ok=True)
         settings = {"law": law, "budget": budget, "n": "n_non_embedding", "d": "n_tokens"}
         settings |= {"flops": "flops_exact", "resamples": resamples, "family": family}
-        fit.run({"observations": [self.observations]}, {"fit": path}, settings, Path("work"))
+        contract.run(
+            fit, {"observations": [self.observations]}, {"fit": path}, settings, Path("work")
+        )
         self.fits.append(path)
         return path
 
@@ -135,6 +138,7 @@ class MadeStudy:
     def settings(self, figure: str) -> dict[str, Any]:
         conventions = {"n": "non_embedding", "flops": "exact"}
         settings = {"study": "made", "figure": figure, "title": "A", "conventions": conventions}
+        settings |= {"runs": [], "trunks": []}
         if figure == "training_curves":
             settings["runs"] = list(self.curves)
             settings["trunks"] = [name for name, _ in self.trunks]
@@ -144,20 +148,20 @@ class MadeStudy:
         outputs = {form: Path("elsewhere") / f".{name}.tmp.{form}" for form in FORMS}
         Path("elsewhere").mkdir(exist_ok=True)
         settings = self.settings(name) | changes
-        measured = figures.run(self.inputs(name), outputs, settings, Path("work"))
+        measured = contract.run(figures, self.inputs(name), outputs, settings, Path("work"))
         text = outputs["csv"].read_text(encoding="utf-8")
         assert measured == {"rows": text.count("\n") - 1}
         return outputs
 
     def table(self, name: str, **changes: Any) -> list[dict[str, str]]:
         study = read_study(self.inputs(name), self.settings(name) | changes)
-        text = to_csv("made", name, figures.FIGURES[name].rows(study))
+        text = to_csv("made", name, kinds.load("figures", name).rows(study))
         assert text.startswith(COLUMNS + "\n")
         return list(csv.DictReader(text.splitlines()))
 
     def picture(self, figure: str) -> Figure:
         study = read_study(self.inputs(figure), self.settings(figure))
-        module = figures.FIGURES[figure]
+        module = kinds.load("figures", figure)
         with style.house_style():
             return module.draw(study, module.rows(study), "A")
 
@@ -215,11 +219,12 @@ def test_bytes_do_not_depend_on_process_matplotlibrc_or_output_names(made: MadeS
         "axes.prop_cycle: cycler('color', ['r'])\nsvg.hashsalt: other\npath.simplify: False\n"
     )
     program = (
-        "import json, sys\nfrom pathlib import Path\nfrom scaletrace.stages import figures\n"
+        "import json, sys\nfrom pathlib import Path\n"
+        "from scaletrace import contract\nfrom scaletrace.stages import figures\n"
         "for inputs, outputs, settings in json.load(sys.stdin):\n"
         "    inputs = {k: [Path(p) for p in v] for k, v in inputs.items()}\n"
         "    outputs = {k: Path(v) for k, v in outputs.items()}\n"
-        "    figures.run(inputs, outputs, settings, Path('w'))\n"
+        "    contract.run(figures, inputs, outputs, settings, Path('w'))\n"
     )
     jobs = [
         (
@@ -557,7 +562,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence(
         settings = made.settings(figure)
     outputs = {form: Path(f"x.{form}") for form in FORMS}
     with pytest.raises(BadInput, match=message):
-        figures.run(made.inputs(figure), outputs, settings, Path("work"))
+        contract.run(figures, made.inputs(figure), outputs, settings, Path("work"))
     assert not any(path.exists() for path in outputs.values())
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.stages import fit
 
@@ -17,7 +18,7 @@ COLUMNS = (
 )
 SETTINGS = {
     **{"n": "n_non_embedding", "d": "n_tokens", "flops": "flops_exact", "loss": "loss"},
-    **{"cluster": "size", "resamples": 200},
+    **{"cluster": "size", "resamples": 200, "budget": None},
 }
 SIZES = np.geomspace(6e3, 8e5, 7)
 
@@ -51,7 +52,7 @@ def write(path: Path, table: list[dict[str, str]]) -> Path:
 
 def result(folder: Path, table: list[dict[str, str]], **settings) -> dict:
     path, out = write(folder / "observations.csv", table), folder / "fit.json"
-    fit.run({"observations": [path]}, {"fit": out}, SETTINGS | settings, folder)
+    contract.run(fit, {"observations": [path]}, {"fit": out}, SETTINGS | settings, folder)
     return json.loads(out.read_text(encoding="utf-8"))
 
 
@@ -169,7 +170,7 @@ def test_isoflop_design_is_analysed_beside_the_law(tmp_path):
     out = tmp_path / "fit.json"
     path = write(tmp_path / "runs.csv", table)
     settings = {"law": "chinchilla", "isoflop": True, "resamples": 100}
-    fit.run({"observations": [path]}, {"fit": out}, settings, tmp_path)
+    contract.run(fit, {"observations": [path]}, {"fit": out}, settings, tmp_path)
     found = json.loads(out.read_text(encoding="utf-8"))
     assert found["isoflop"]["a"]["estimate"] == pytest.approx(0.28 / 0.62, abs=1e-4)
     assert abs(found["isoflop"]["disagreement"]["a"]) < 1e-4
@@ -180,7 +181,7 @@ def test_isoflop_design_is_analysed_beside_the_law(tmp_path):
     ("settings", "message"),
     [
         ({"law": "cubic"}, "law 'cubic'"),
-        ({"law": "power_n", "colour": 1}, "no setting 'colour'"),
+        ({"law": "power_n", "colour": 1}, "colour: no such setting"),
         ({"law": "power_n", "unit": "row"}, "unit 'row'"),
         ({"law": "power_n", "delta": 0.0}, "delta 0.0"),
         ({"law": "power_n", "fixed": {"beta": 1.0}}, "no parameter 'beta'"),

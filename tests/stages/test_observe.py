@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.stages import observe
 
@@ -45,7 +46,9 @@ class Folder:
 
     def run(self, *runs: dict[str, Any]) -> list[dict[str, str]]:
         path = self.path / "observations.csv"
-        measured = observe.run(self.inputs, {"observations": path}, {"runs": list(runs)}, self.path)
+        measured = contract.run(
+            observe, self.inputs, {"observations": path}, {"runs": list(runs)}, self.path
+        )
         lines = path.read_bytes().decode().split("\n")
         assert lines[0] == HEADER
         rows = list(csv.DictReader(lines))

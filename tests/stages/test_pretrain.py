@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 import torch
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats import checkpoints
 from scaletrace.formats.checkpoints import read_checkpoint, write_checkpoint
 from scaletrace.stages import pretrain
 from scaletrace.training.loop import Training
-from scaletrace.training.parallel import Compute
+from scaletrace.training.recipe import Compute
 
 MODEL = {
     "family": "decoder",
@@ -50,10 +51,12 @@ SETTINGS = {
 ALONE = """
 import json, sys
 from pathlib import Path
+from scaletrace import contract
 from scaletrace.stages import pretrain
 inputs, outputs, settings, work = json.loads(sys.argv[1])
 inputs = {name: [Path(path) for path in paths] for name, paths in inputs.items()}
-pretrain.run(inputs, {name: Path(path) for name, path in outputs.items()}, settings, Path(work))
+outputs = {name: Path(path) for name, path in outputs.items()}
+contract.run(pretrain, inputs, outputs, settings, Path(work))
 """
 
 
@@ -80,7 +83,9 @@ class Folder:
 
     def run(self, name: str, state: Path | None = None, **changes: Any) -> dict[str, Any]:
         inputs = self.inputs | ({"state": [state]} if state else {})
-        return pretrain.run(inputs, self.outputs(name), SETTINGS | changes, self.work(name))
+        return contract.run(
+            pretrain, inputs, self.outputs(name), SETTINGS | changes, self.work(name)
+        )
 
     def sha256(self, name: str) -> list[str]:
         return [hashlib.sha256(p.read_bytes()).hexdigest() for p in self.outputs(name).values()]

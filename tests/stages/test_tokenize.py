@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from scaletrace import contract
 from scaletrace.stages import tokenize
 from scaletrace.text import tokenizers, vocabularies
 
@@ -43,7 +44,7 @@ def run(vocabulary, name):
         inputs[split] = [path]
         outputs[split] = folder / f"{split}.bin"
         outputs[f"{split}_header"] = folder / f"{split}.json"
-    tokenize.run(inputs, outputs, {}, folder)
+    contract.run(tokenize, inputs, outputs, {}, folder)
     return outputs
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.stages.test_anneal import FINISH, SETTINGS, finished, inputs  # noqa: F401
 
+from scaletrace import contract
 from scaletrace.stages import evaluate, trial
 
 EVALUATION = {"split": "test", "tokens": 400}
@@ -16,7 +17,7 @@ def tried(inputs: dict[str, list[Path]], folder: Path, **changes) -> dict:  # no
     folder.mkdir()
     result = folder / "result.json"
     settings = SETTINGS | FINISH | {"from_step": 0, "evaluation": EVALUATION} | changes
-    trial.run(inputs | held_out, {"result": result}, settings, folder)
+    contract.run(trial, inputs | held_out, {"result": result}, settings, folder)
     return json.loads(result.read_text())
 
 
@@ -28,7 +29,8 @@ def test_a_trials_loss_is_that_of_the_same_run(inputs, tmp_path: Path, family: s
     outputs = finished(inputs, tmp_path / "run", from_step=0, model=model)
     found = tried(inputs, tmp_path / "trial", model=model)
     result = tmp_path / "evaluation.json"
-    evaluate.run(
+    contract.run(
+        evaluate,
         inputs | {name: [outputs[name]] for name in ("model", "outcome")},
         {"result": result},
         {"model": model, "split": "test", "tokens": 400, "threads": 1},

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.formats.rate_law import read_rate_law
@@ -45,7 +46,7 @@ def tuned(tmp_path):
                         trials.append({**trial, **numbers, "n_tokens": 64_000})
         outputs = {"law": tmp_path / "out-law.json", "trials": tmp_path / "out-trials.csv"}
         settings = {"family": "decoder", "trials": trials}
-        tune.run({"trials": paths}, outputs, settings, tmp_path)
+        contract.run(tune, {"trials": paths}, outputs, settings, tmp_path)
         with outputs["trials"].open(encoding="utf-8", newline="") as stream:
             return outputs["law"], list(csv.DictReader(stream))
 
@@ -100,8 +101,9 @@ def test_the_figure_shows_the_trials_the_parabolas_and_the_law(tuned, tmp_path, 
     law, table = tuned()
     outputs = {form: tmp_path / f"tuning.{form}" for form in ("pdf", "svg", "png", "csv")}
     settings = {"study": "made", "figure": "tuning", "title": "Rates", "n_range": [1e4, 1e6]}
+    settings |= {"conventions": {}, "runs": [], "trunks": []}
     inputs = {"law": [law], "trials": [tmp_path / "out-trials.csv"]}
-    figures.run(inputs, outputs, settings, tmp_path)
+    contract.run(figures, inputs, outputs, settings, tmp_path)
     with outputs["csv"].open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     trials = {row["trial"]: (row["learning_rate"], row["loss"], row["used"]) for row in table}

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer
 from torchtext.data.utils import get_tokenizer
 from torchtext.vocab import Vocab
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.stages import vocab
 from scaletrace.text import tokenizers
@@ -33,7 +34,7 @@ def train(tmp_path) -> Path:
 
 def build(train: Path, name: str = "vocabulary.json", **settings) -> Path:
     path = train.parent / name
-    vocab.run({"train": [train]}, {"vocabulary": path}, settings, train.parent)
+    contract.run(vocab, {"train": [train]}, {"vocabulary": path}, settings, train.parent)
     return path
 
 

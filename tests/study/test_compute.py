@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.models import decoder_bf16, memory
 from scaletrace.models.counts import Shape, n_total
@@ -31,14 +32,14 @@ def plan(gpus: int = 1, **training) -> Plan:
 def test_a_core_each_is_what_studies_have_and_is_not_told():
     study_plan = plan()
     run = study_plan.runs["d16-l1-s0-32k"]
-    assert "compute" not in study_plan.anneal(run)
-    assert "device" not in study_plan.evaluate(run)
+    assert "compute" not in contract.plain(study_plan.anneal(run))
+    assert "device" not in contract.plain(study_plan.evaluate(run))
     assert study_plan.gpus("d16-l1") == 0
 
 
 def test_two_processes_on_the_cpu_share_the_batch():
     study_plan = plan(gpus=2)
-    assert study_plan.anneal(study_plan.runs["d16-l1-s0-32k"])["compute"] == {
+    assert contract.plain(study_plan.anneal(study_plan.runs["d16-l1-s0-32k"]))["compute"] == {
         "device": "cpu",
         "processes": 2,
         "micro_batch_tokens": 32,
@@ -51,8 +52,8 @@ def test_two_processes_on_the_cpu_share_the_batch():
 def test_on_gpus_training_and_evaluation_are_told_the_device():
     study_plan = plan(gpus=2, device="cuda", gpu_memory=80)
     run = study_plan.runs["d16-l1-s0-32k"]
-    assert study_plan.anneal(run)["compute"]["device"] == "cuda"
-    assert study_plan.evaluate(run)["device"] == "cuda"
+    assert study_plan.anneal(run).compute.device == "cuda"
+    assert study_plan.evaluate(run).device == "cuda"
     assert study_plan.gpus("d16-l1") == 2
 
 

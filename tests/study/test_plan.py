@@ -118,7 +118,7 @@ def test_cosine_has_no_trunk():
 def test_a_run_given_up_is_tabled_and_not_trained():
     study_plan = plan(failed={"d8-l1-s0-48k": "out of memory"})
     assert "d8-l1-s0-48k" not in jobs(study_plan)
-    rows = {row["run"]: row["failed"] for row in study_plan.observe()["runs"]}
+    rows = {row["run"]: row["failed"] for row in study_plan.observe().runs}
     assert rows["d8-l1-s0-48k"] == "out of memory"
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scaletrace.errors import BadInput
 from scaletrace.models.counts import Shape, n_non_embedding
 from scaletrace.models.families import MODULES
+from scaletrace.stages.trial import Evaluation
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
 from scaletrace.study.training import FAMILIES, Family, PowerBatch
@@ -58,7 +59,7 @@ def test_a_power_law_gives_rates_and_batches_by_n(study):
     assert run.learning_rate == pytest.approx(0.01 * (n / 1000) ** -0.5)
     # 64 sqrt(55.3) = 476 tokens, 14.9 contexts of 32.
     assert run.batch_tokens == 16 * 32
-    assert plan.anneal(run)["batch_tokens"] == 512
+    assert plan.anneal(run).batch_tokens == 512
     assert plan.runs["d8-l1-s0-32k"].batch_tokens == 64
 
 
@@ -88,8 +89,8 @@ def test_states_and_runs_lie_at_whole_steps_of_each_batch(study):
         batch = plan.longest[size].batch_tokens
         assert tokens % batch == 0
         settings = plan.pretrain(size, 0, tokens)
-        assert settings["to_step"] * settings["batch_tokens"] == tokens
-        assert settings["warmup_steps"] == math.ceil(2_000 / batch)
+        assert settings.to_step * settings.batch_tokens == tokens
+        assert settings.warmup_steps == math.ceil(2_000 / batch)
     rows = {row["run"]: row for row in plan.observe()["runs"]}
     assert all(rows[name]["batch_tokens"] == run.batch_tokens for name, run in plan.runs.items())
 
@@ -122,7 +123,7 @@ def test_families_share_names_of_sizes_and_disturb_no_decoder(study):
     assert len(both.runs) == 2 * len(alone.runs)
     run = both.runs["d16-l1-encoder_textbook-s0-32k"]
     assert (run.family, both.family(run.size)) == ("encoder_textbook", "encoder_textbook")
-    assert both.anneal(run)["model"]["family"] == "encoder_textbook"
+    assert both.anneal(run).model.family == "encoder_textbook"
     assert set(both.fits()) == {
         *("power_n-32k", "power_n-48k"),
         *("power_n-encoder_textbook-32k", "power_n-encoder_textbook-48k"),
@@ -145,13 +146,13 @@ def test_trials_are_whole_runs_on_the_split_that_is_not_reported(study):
     assert len(plan.trials) == 6
     trial = plan.trials["d16-l1-s0-lr0.02"]
     settings = plan.trial(trial)
-    assert (settings["learning_rate"], settings["from_step"]) == (0.02, 0)
-    assert settings["to_step"] * settings["batch_tokens"] == 16_000
-    assert settings["cooldown_from_step"] == 200
-    assert settings["evaluation"] == {"split": "test", "tokens": 8_192}
+    assert (settings.learning_rate, settings.from_step) == (0.02, 0)
+    assert settings.to_step * settings.batch_tokens == 16_000
+    assert settings.cooldown_from_step == 200
+    assert settings.evaluation == Evaluation("test", 8_192)
     untuned = study()
     assert plan.flops() - untuned.flops() == sum(t.flops_exact for t in plan.trials.values())
-    assert plan.tune("decoder")["trials"][1]["trial"] == "d8-l1-s0-lr0.02"
+    assert plan.tune("decoder").trials[1]["trial"] == "d8-l1-s0-lr0.02"
 
 
 def test_training_that_is_tuned_knows_no_rate(study):
@@ -172,7 +173,7 @@ def test_every_combination_is_tried(study):
     assert len(plan.trials) == 2 * 2 * 3 * 2 * 2 * 2
     trial = plan.trials["d8-l1-encoder_textbook-s1-lr0.04-b32-beta0.9"]
     settings = plan.trial(trial)
-    assert (settings["batch_tokens"], settings["beta2"], settings["to_step"]) == (32, 0.9, 500)
+    assert (settings.batch_tokens, settings.beta2, settings.to_step) == (32, 0.9, 500)
 
 
 @pytest.mark.parametrize(

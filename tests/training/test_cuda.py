@@ -10,8 +10,9 @@ from scaletrace.families.decoder import Decoder
 from scaletrace.models.counts import Shape
 from scaletrace.training.device import open_device
 from scaletrace.training.evaluation import window_losses
-from scaletrace.training.loop import Recipe, Training
-from scaletrace.training.parallel import Compute, ParallelTraining
+from scaletrace.training.loop import Training
+from scaletrace.training.parallel import ParallelTraining
+from scaletrace.training.recipe import Compute, Recipe
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 

@@ -7,7 +7,8 @@ import torch
 from scaletrace.families.decoder import Decoder
 from scaletrace.models.counts import Shape
 from scaletrace.training.batches import batch
-from scaletrace.training.loop import Recipe, Training, ends_curve_row
+from scaletrace.training.loop import Training, ends_curve_row
+from scaletrace.training.recipe import Recipe
 from scaletrace.training.schedules import cosine, wsd
 
 RECIPE = Recipe(

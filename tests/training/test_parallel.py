@@ -7,8 +7,9 @@ import torch
 from scaletrace.families.decoder import Decoder
 from scaletrace.models.counts import Shape
 from scaletrace.models.decoder_bf16 import MixedPrecision
-from scaletrace.training.loop import Recipe, Training
-from scaletrace.training.parallel import Compute, ParallelTraining, sequences_per_pass
+from scaletrace.training.loop import Training
+from scaletrace.training.parallel import ParallelTraining, sequences_per_pass
+from scaletrace.training.recipe import Compute, Recipe
 
 SHAPE = Shape(width=16, layers=1, heads=1, context=8, vocabulary_size=11)
 RECIPE = Recipe(

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import torch
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import read_checkpoint
 from scaletrace.stages import pretrain
@@ -44,10 +45,12 @@ TWO = {"device": "cpu", "processes": 2, "micro_batch_tokens": 16, "sharded": Tru
 JOB = """
 import json, sys
 from pathlib import Path
+from scaletrace import contract
 from scaletrace.stages import pretrain
 inputs, outputs, settings, work = json.loads(sys.argv[1])
 inputs = {name: [Path(path) for path in paths] for name, paths in inputs.items()}
-pretrain.run(inputs, {name: Path(path) for name, path in outputs.items()}, settings, Path(work))
+outputs = {name: Path(path) for name, path in outputs.items()}
+contract.run(pretrain, inputs, outputs, settings, Path(work))
 """
 
 
@@ -70,7 +73,7 @@ class Folder:
     def run(self, name: str, **changes: Any) -> tuple[dict[str, torch.Tensor], str]:
         """Train in this process; return the final state and the curve."""
         outputs, work = self.places(name)
-        pretrain.run(self.inputs, outputs, SETTINGS | changes, work)
+        contract.run(pretrain, self.inputs, outputs, SETTINGS | changes, work)
         return read_checkpoint(outputs["state"])[0], outputs["curve"].read_text()
 
     def start(self, name: str, **changes: Any) -> "subprocess.Popen[str]":
@@ -167,7 +170,7 @@ def test_a_state_of_other_passes_is_refused(folder: Folder):
     outputs, work = folder.places("second")
     settings = SETTINGS | {"from_step": 5, "compute": {"micro_batch_tokens": 32}}
     with pytest.raises(BadInput, match=r"micro_batch_tokens': None.*'micro_batch_tokens': 32"):
-        pretrain.run(folder.inputs | {"state": [state]}, outputs, settings, work)
+        contract.run(pretrain, folder.inputs | {"state": [state]}, outputs, settings, work)
 
 
 @pytest.mark.parametrize(

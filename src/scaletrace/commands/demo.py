@@ -138,8 +138,8 @@ def _prediction(extrapolation: dict[str, Any]) -> str:
 def _tell_laws(plan: Plan, results: Path) -> None:
     for name, settings in plan.fits().items():
         fit = json.loads((results / "fits" / f"{name}.json").read_text(encoding="utf-8"))
-        budget = f" at D = {settings['budget']} tokens" if settings["budget"] else ""
-        print(f"\n{name}: {fit['formula']}{budget}, N = {settings['n']}")
+        budget = f" at D = {settings.budget} tokens" if settings.budget else ""
+        print(f"\n{name}: {fit['formula']}{budget}, N = {settings.n}")
         for parameter, value in fit["params"].items():
             print(_parameter(parameter, value, fit["intervals"][parameter]))
         print(f"  R² {fit['diagnostics']['r_squared']:.4f} over {fit['n_observations']} sizes")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 
 
@@ -104,7 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
     }
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "fit.json"
-        fit.run({"observations": [arguments.table]}, {"fit": written}, settings, Path(folder))
+        contract.run(
+            fit, {"observations": [arguments.table]}, {"fit": written}, settings, Path(folder)
+        )
         text = written.read_text(encoding="utf-8")
     if arguments.out:
         try:

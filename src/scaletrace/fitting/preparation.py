@@ -10,6 +10,7 @@ from scaletrace.fitting import profiles
 from scaletrace.fitting.design import ALIKE
 from scaletrace.fitting.fit import Observations, fit
 from scaletrace.fitting.law import VARIABLES, Array, Law
+from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.settings import Settings
 from scaletrace.formats.runs_table import RunsTable
 
@@ -157,7 +158,12 @@ def _weighted(
     law's own error, so that the standard errors alone would trust some runs far too much.
     """
     keep, _ = split(observations, chosen.drop_highest)
-    plain = fit(observations.take(keep), law, chosen.penalty, chosen.fixed)
+    plain = fit(
+        observations.take(keep),
+        law,
+        Objective(chosen.objective, chosen.delta, chosen.above),
+        chosen.fixed,
+    )
     excess = max(0.0, profiles.noise_scale(plain) ** 2 - float(np.median(errors[keep] ** 2)))
     weights = 1.0 / (errors**2 + excess)
     return Observations(

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from scaletrace.fitting.penalties import Objective
-
 
 @dataclass(frozen=True)
 class Settings:
     """What a fit depends on besides the table. A column that is None is the table's default."""
 
     law: str
-    budget: str | None = None
+    budget: str | None
     family: str | None = None
     n: str | None = None
     d: str | None = None
@@ -33,8 +31,3 @@ class Settings:
     compare: list[str] = field(default_factory=list)
     sensitivity: bool = False
     isoflop: bool = False
-
-    @property
-    def penalty(self) -> Objective:
-        """The objective with its constants."""
-        return Objective(self.objective, self.delta, self.above)

@@ -5,6 +5,7 @@ The steps are those of the real stage on random tokens, in a process with a job'
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.jobs.command import ENVIRONMENT
 from scaletrace.study.cost import Pace, Speed, fitted_pace
@@ -43,10 +45,16 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
         if step > LONGEST_STEP_SECONDS:
             continue
         steps = min(max(int(SECONDS / step), STEPS.start), STEPS.stop)
-        settings = plan.anneal(run) | {"from_step": 0, "to_step": steps, "warmup_steps": 1}
-        settings["cooldown_from_step"] = steps
-        settings["learning_rate"] = settings.get("learning_rate") or RATE
-        tried[size] = settings
+        planned = plan.anneal(run)
+        shortened = dataclasses.replace(
+            planned,
+            from_step=0,
+            to_step=steps,
+            warmup_steps=1,
+            cooldown_from_step=steps,
+            learning_rate=planned.learning_rate or RATE,
+        )
+        tried[size] = contract.plain(shortened)
     if not tried:
         raise BadInput(
             "--calibrate: one step of the smallest size would take longer than "
@@ -90,7 +98,8 @@ def _tokens_per_s(settings: dict[str, Any], folder: Path) -> float:
     (folder / "tokens.json").write_text(json.dumps(header), encoding="utf-8")
     # What the stage prints belongs in a job's log.
     with contextlib.redirect_stdout(sys.stderr):
-        measured = pretrain.run(
+        measured = contract.run(
+            pretrain,
             {"tokens": [folder / "tokens.bin"], "header": [folder / "tokens.json"]},
             {"state": folder / "state.safetensors", "curve": folder / "curve.csv"},
             settings,

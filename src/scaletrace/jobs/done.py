@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.jobs import fingerprint, records
 from scaletrace.study.graph import Job
@@ -51,7 +52,7 @@ class Done:
     def _holds(self, job: Job, record: dict[str, Any]) -> bool:
         identity = record["identity"]
         # As the job was handed them: through JSON.
-        settings = json.loads(json.dumps(job.settings()))
+        settings = json.loads(json.dumps(contract.plain(job.settings())))
         key = (job.rule, fingerprint.family(settings))
         if key not in self._code:
             self._code[key] = fingerprint.fingerprint(*key)

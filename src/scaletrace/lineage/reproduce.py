@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.fields import NAME
@@ -141,7 +142,7 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         scratch = Path(folder)
         made = {n: scratch / f"{n}{Path(e['path']).suffix}" for n, e in recorded.items()}
         try:
-            stage.run(inputs, made, identity["settings"], scratch / "state")
+            contract.run(stage, inputs, made, identity["settings"], scratch / "state")
         except BadInput:
             raise
         except UNTRAINABLE as error:

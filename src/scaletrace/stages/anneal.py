@@ -1,23 +1,44 @@
 """Finish a run: from a trunk's state, or from nothing, to the end of its schedule."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from scaletrace.formats.checkpoints import write_checkpoint
-from scaletrace.formats.files import write_json
-from scaletrace.training.segment import Segment
-from scaletrace.training.tuned import with_tuned
+from scaletrace.training.recipe import TrainingSettings as Settings
 
 
-def run(
-    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Training tokens with their header, the trunk's state, and the tuned law if there is one."""
+
+    tokens: Path
+    header: Path
+    state: Path | None = None
+    law: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """The finished model, its loss curve, and how the training ended."""
+
+    model: Path
+    curve: Path
+    outcome: Path
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Train to `total_steps`; write the model, the curve and the outcome."""
-    segment = Segment(inputs, with_tuned(settings, inputs.get("law", [])), work)
+    from scaletrace.formats.checkpoints import write_checkpoint
+    from scaletrace.formats.files import write_json
+    from scaletrace.training.segment import Segment
+    from scaletrace.training.tuned import with_tuned
+
+    tuned = with_tuned(settings, inputs.law)
+    segment = Segment(inputs.tokens, inputs.header, inputs.state, tuned, work)
     measurements = segment.train()
     training = segment.training
-    write_checkpoint(outputs["model"], training.weights(), segment.facts())
-    segment.write_curve(outputs["curve"])
+    write_checkpoint(outputs.model, training.weights(), segment.facts())
+    segment.write_curve(outputs.curve)
     ok = segment.status == "ok"
     outcome = {
         "status": segment.status,
@@ -25,5 +46,5 @@ def run(
         "train_loss": training.rows[-1].loss if ok else None,
         "unique_tokens": segment.unique_tokens,
     }
-    write_json(outputs["outcome"], outcome)
+    write_json(outputs.outcome, outcome)
     return measurements

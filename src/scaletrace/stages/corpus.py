@@ -1,5 +1,6 @@
 """Collect the documents of a study and deal them to train, valid and test."""
 
+import dataclasses
 import hashlib
 import http.client
 import importlib.metadata
@@ -9,7 +10,7 @@ import os
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,27 +36,80 @@ TIMEOUT_SECONDS = 30
 PROGRESS_SECONDS = 5
 
 
-def run(
-    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Raw text, where it lies in files."""
+
+    files: tuple[Path, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """The documents of each split as JSON lines, and what they were made from."""
+
+    train: Path
+    valid: Path
+    test: Path
+    manifest: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class FromPackages:
+    """Docstrings of installed packages by name and version, and the fractions held out."""
+
+    source: str
+    valid: float
+    test: float
+    packages: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class FromFiles:
+    """What counts as one document, and the fractions held out."""
+
+    source: str
+    valid: float
+    test: float
+    document: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FromWikiText:
+    """Where WikiText-2 lies; downloaded where that is None."""
+
+    source: str
+    path: str | None
+
+
+Settings = FromPackages | FromFiles | FromWikiText
+
+
+def settings_type(values: Mapping[str, Any]) -> type:
+    """Return the class of the settings of the source that is asked for."""
+    known = {"docstrings": FromPackages, "files": FromFiles, "wikitext-2": FromWikiText}
+    return known[values["source"]]
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Write train, valid and test as JSON lines of {source, text}, and a manifest."""
     start = time.perf_counter()
-    source = settings["source"]
-    manifest: dict[str, Any] = {"source": source}
-    if source == "wikitext-2":
+    del work
+    manifest: dict[str, Any] = {"source": settings.source}
+    if isinstance(settings, FromWikiText):
         # What lies here is never replaced by what the network has.
-        local = settings["path"] is not None
-        contents = _local(inputs["files"]) if local else _unzipped(_download(WIKITEXT_MIRRORS))
+        local = settings.path is not None
+        contents = _local(inputs.files) if local else _unzipped(_download(WIKITEXT_MIRRORS))
         splits, manifest["files"] = _wikitext(contents)
     else:
-        if source == "docstrings":
-            manifest["packages"] = settings["packages"]
-            documents = _from_packages(settings["packages"])
+        if isinstance(settings, FromPackages):
+            manifest["packages"] = settings.packages
+            documents = _from_packages(settings.packages)
         else:
-            documents, manifest["files"] = _from_files(inputs["files"], settings["document"])
-        splits = _deal(documents, settings["valid"], settings["test"])
-    manifest["splits"] = {split: _write(splits[split], outputs[split]) for split in SPLITS}
-    write_json(outputs["manifest"], manifest)
+            documents, manifest["files"] = _from_files(inputs.files, settings.document)
+        splits = _deal(documents, settings.valid, settings.test)
+    paths = {"train": outputs.train, "valid": outputs.valid, "test": outputs.test}
+    manifest["splits"] = {split: _write(splits[split], paths[split]) for split in SPLITS}
+    write_json(outputs.manifest, manifest)
     size = sum(facts["bytes"] for facts in manifest["splits"].values())
     for split, facts in manifest["splits"].items():
         print(f"corpus: {split} {facts['documents']:,} documents, {facts['bytes']:,} bytes")
@@ -125,7 +179,7 @@ def _source_files(name: str, wanted: str) -> list[importlib.metadata.PackagePath
     return sorted(files, key=lambda file: file.as_posix())
 
 
-def _from_files(paths: list[Path], document: str) -> tuple[list[Document], dict[str, str]]:
+def _from_files(paths: Sequence[Path], document: str) -> tuple[list[Document], dict[str, str]]:
     base = os.path.commonpath([path.parent for path in paths])
     documents: list[Document] = []
     sums = {}
@@ -177,8 +231,10 @@ def _wikitext(contents: dict[Path, bytes]) -> tuple[dict[str, list[Document]], d
     return splits, sums
 
 
-def _local(paths: list[Path]) -> dict[Path, bytes]:
+def _local(paths: Sequence[Path]) -> dict[Path, bytes]:
     """Return the files of the splits, given as they are or as the one zip that holds them."""
+    if not paths:
+        raise BadInput("corpus.path: WikiText-2 is said to lie here, and no file of it is here")
     contents = {path: _read(path) for path in paths}
     if len(contents) > 1:
         return contents

@@ -1,53 +1,85 @@
 """Measure a trained model on held-out tokens that are the same for every run."""
 
+import dataclasses
 import json
 import math
 import time
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
+from typing import TYPE_CHECKING, Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.checkpoints import DamagedCheckpointError, Tensors, read_checkpoint
-from scaletrace.formats.files import write_json
-from scaletrace.formats.tokens import open_held_out
 from scaletrace.models.counts import Shape
-from scaletrace.training.device import open_device
-from scaletrace.training.evaluation import mean_and_error, window_losses
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from scaletrace.formats.checkpoints import Tensors
 
 
-def run(
-    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The model, how its training ended, and held-out tokens with their header."""
+
+    model: Path
+    outcome: Path
+    tokens: Path
+    header: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Status, loss and what follows from it."""
+
+    result: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The model's shape, and how many tokens of which split to measure it on."""
+
+    model: Shape
+    split: str
+    tokens: int
+    threads: int
+    device: str = "cpu"
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Write the loss in nats per token, its standard error, bits per byte and perplexity."""
+    import numpy as np
+    import torch
+
+    from scaletrace.formats.files import write_json
+    from scaletrace.formats.tokens import open_held_out
+    from scaletrace.training.device import open_device
+    from scaletrace.training.evaluation import window_losses
+
     del work
     began = time.perf_counter()
-    torch.set_num_threads(settings["threads"])
-    shape = Shape(**settings["model"])
-    (path,), (header_path,) = inputs["tokens"], inputs["header"]
+    torch.set_num_threads(settings.threads)
+    shape = settings.model
     tokens, header, count = open_held_out(
-        path, header_path, settings["tokens"], shape.vocabulary_size, shape.context
+        inputs.tokens, inputs.header, settings.tokens, shape.vocabulary_size, shape.context
     )
-    status = json.loads(inputs["outcome"][0].read_text(encoding="utf-8"))["status"]
+    status = json.loads(inputs.outcome.read_text(encoding="utf-8"))["status"]
     numbers: dict[str, float | None] = dict.fromkeys(
         ("loss", "loss_se", "bits_per_byte", "perplexity")
     )
     if status == "ok":
-        device = open_device(settings.get("device", "cpu"))
-        weights = _weights(inputs["model"][0], settings)
-        losses = window_losses(shape, weights, tokens, count, device)
+        device = open_device(settings.device)
+        losses = window_losses(shape, _weights(inputs.model, shape), tokens, count, device)
         if np.isfinite(losses).all():
             numbers = _numbers(losses, header["bytes_per_token"])
         else:
             status = "failed"
     evaluated = {"tokens": count * shape.context, "windows": count}
-    write_json(outputs["result"], {"status": status, **numbers, **evaluated})
+    write_json(outputs.result, {"status": status, **numbers, **evaluated})
     return {"seconds": time.perf_counter() - began}
 
 
-def _numbers(losses: np.ndarray, bytes_per_token: float) -> dict[str, float | None]:
+def _numbers(losses: "np.ndarray", bytes_per_token: float) -> dict[str, float | None]:
+    from scaletrace.training.evaluation import mean_and_error
+
     loss, error = mean_and_error(losses)
     return {
         "loss": loss,
@@ -57,11 +89,13 @@ def _numbers(losses: np.ndarray, bytes_per_token: float) -> dict[str, float | No
     }
 
 
-def _weights(path: Path, settings: dict[str, Any]) -> Tensors:
+def _weights(path: Path, shape: Shape) -> "Tensors":
+    from scaletrace.formats.checkpoints import DamagedCheckpointError, read_checkpoint
+
     try:
         weights, facts = read_checkpoint(path)
     except DamagedCheckpointError as error:
         raise BadInput(str(error)) from error
-    if facts["model"] != settings["model"]:
-        raise BadInput(f"{path}: weights of {facts['model']}; expected {settings['model']}")
+    if facts["model"] != dataclasses.asdict(shape):
+        raise BadInput(f"{path}: weights of {facts['model']}; expected {dataclasses.asdict(shape)}")
     return weights

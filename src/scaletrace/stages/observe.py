@@ -1,6 +1,7 @@
 """Gather every run of a study, trained or not, into one table."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,30 @@ COLUMNS = [
 MEASURED = ("loss", "loss_se", "bits_per_byte", "perplexity")
 
 
-def run(
-    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Evaluations and outcomes, one of each per trained run, and the tuned laws, one per family."""
+
+    evals: tuple[Path, ...] = ()
+    outcomes: tuple[Path, ...] = ()
+    laws: tuple[Path, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """The table of all runs."""
+
+    observations: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A planned row per run of the study, with why it is excluded or was given up."""
+
+    runs: list[dict[str, Any]]
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Write `observations.csv`: one row per run, its status, and numbers only where there are any.
 
     Evaluations and outcomes belong to the run that names their file or folder
@@ -28,14 +50,14 @@ def run(
     `above law` or `below law` where a run's rate is more than twice the law's or less than half.
     """
     del work
-    evals = {path.stem: _read(path) for path in inputs["evals"]}
-    outcomes = {path.parent.name: _read(path) for path in inputs["outcomes"]}
-    laws = {law.family: law for law in map(read_rate_law, inputs.get("laws", []))}
+    evals = {path.stem: _read(path) for path in inputs.evals}
+    outcomes = {path.parent.name: _read(path) for path in inputs.outcomes}
+    laws = {law.family: law for law in map(read_rate_law, inputs.laws)}
     rows = [
         _row(_with_rate(run, laws), evals.get(run["run"]), outcomes.get(run["run"]))
-        for run in settings["runs"]
+        for run in settings.runs
     ]
-    with outputs["observations"].open("w", encoding="utf-8", newline="") as stream:
+    with outputs.observations.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows([row.get(name) for name in COLUMNS] for row in rows)

@@ -1,30 +1,57 @@
 """Turn each split into one array of token ids."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    from scaletrace.text import tokenizers
 
-from scaletrace.formats.files import hashes, write_json
-from scaletrace.text import tokenizers
-
-SPLITS = ("train", "valid", "test")
 # Documents encoded at once: enough to keep per-call costs small, little enough to stay in cache.
 BATCH = 256
 
 
-def run(
-    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The vocabulary and the text of each split."""
+
+    vocabulary: Path
+    train: Path
+    valid: Path
+    test: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """For each split an array of token ids and its header."""
+
+    train: Path
+    valid: Path
+    test: Path
+    train_header: Path
+    valid_header: Path
+    test_header: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """None: the vocabulary says it all."""
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Write the tokens of every split, raw little-endian, and a header that describes them.
 
     Every document is followed by the end-of-document id, which counts as a token of no bytes.
     """
-    vocabulary = inputs["vocabulary"][0]
+    from scaletrace.formats.files import hashes, write_json
+    from scaletrace.text import tokenizers
+
+    del settings, work
+    vocabulary = inputs.vocabulary
     tokenizer = tokenizers.load(vocabulary.read_text(encoding="utf-8"))
     common = {
         "vocabulary_size": tokenizer.size,
@@ -32,9 +59,13 @@ def run(
     }
     start = time.perf_counter()
     size = 0
-    for split in SPLITS:
-        header = _write_tokens(tokenizer, inputs[split][0], outputs[split])
-        write_json(outputs[f"{split}_header"], header | common)
+    for split, text, path, header_path in (
+        ("train", inputs.train, outputs.train, outputs.train_header),
+        ("valid", inputs.valid, outputs.valid, outputs.valid_header),
+        ("test", inputs.test, outputs.test, outputs.test_header),
+    ):
+        header = _write_tokens(tokenizer, text, path)
+        write_json(header_path, header | common)
         size += header["bytes"]
         print(
             f"tokenize: {split} {header['count']:,} tokens of {header['documents']:,} documents, "
@@ -45,7 +76,11 @@ def run(
     return {"seconds": seconds, "bytes_per_s": size / seconds}
 
 
-def _write_tokens(tokenizer: tokenizers.Tokenizer, corpus: Path, path: Path) -> dict[str, Any]:
+def _write_tokens(tokenizer: "tokenizers.Tokenizer", corpus: Path, path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from scaletrace.text import tokenizers
+
     dtype = tokenizers.dtype(tokenizer.size)
     end = np.array([tokenizer.end_of_document], dtype)
     digest = hashlib.sha256()

@@ -1,40 +1,75 @@
 """One trial of a tuning: a short training and its loss on held-out tokens."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from scaletrace.formats.files import write_json
-from scaletrace.formats.tokens import open_held_out
-from scaletrace.training.device import open_device
-from scaletrace.training.evaluation import mean_and_error, window_losses
-from scaletrace.training.segment import Segment
+from scaletrace.training.recipe import TrainingSettings
 
 
-def run(
-    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
-) -> dict[str, Any]:
-    """Train to `to_step`; write status, held-out loss (nats per token) and standard error.
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Training tokens and held-out tokens, each with their header."""
 
-    Settings are those of a training, and `evaluation` (split, tokens): the split is not the one
-    that the study reports, so that nothing reported was chosen by its own loss.
+    tokens: Path
+    header: Path
+    held_out: Path
+    held_out_header: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Status, held-out loss (nats per token) and its standard error."""
+
+    result: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What the loss is measured on: a split that the study does not report."""
+
+    split: str
+    tokens: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(TrainingSettings):
+    """Those of a training, and what its loss is measured on.
+
+    The split is not the one that the study reports, so that nothing reported was chosen by its
+    own loss.
     """
-    (path,), (header_path,) = inputs["held_out"], inputs["held_out_header"]
-    training = {name: value for name, value in settings.items() if name != "evaluation"}
-    segment = Segment(inputs, training, work)
-    asked = settings["evaluation"]["tokens"]
+
+    evaluation: Evaluation
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
+    """Train to `to_step`; write status, held-out loss (nats per token) and standard error."""
+    import numpy as np
+
+    from scaletrace.formats.files import write_json
+    from scaletrace.formats.tokens import open_held_out
+    from scaletrace.training.device import open_device
+    from scaletrace.training.evaluation import mean_and_error, window_losses
+    from scaletrace.training.segment import Segment
+
+    segment = Segment(inputs.tokens, inputs.header, None, settings, work)
+    shape = segment.shape
     tokens, _, count = open_held_out(
-        path, header_path, asked, segment.shape.vocabulary_size, segment.shape.context
+        inputs.held_out,
+        inputs.held_out_header,
+        settings.evaluation.tokens,
+        shape.vocabulary_size,
+        shape.context,
     )
     measurements = segment.train()
     status, loss, error = segment.status, None, None
     if status == "ok":
         weights, device = segment.training.weights(), open_device(segment.compute.device)
-        losses = window_losses(segment.shape, weights, tokens, count, device)
+        losses = window_losses(shape, weights, tokens, count, device)
         if np.isfinite(losses).all():
             loss, error = mean_and_error(losses)
         else:
             status = "diverged"
-    write_json(outputs["result"], {"status": status, "loss": loss, "loss_se": error})
+    write_json(outputs.result, {"status": status, "loss": loss, "loss_se": error})
     return measurements

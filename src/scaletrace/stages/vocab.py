@@ -1,5 +1,6 @@
 """Build the vocabulary from the training split."""
 
+import dataclasses
 import json
 import os
 import time
@@ -8,22 +9,45 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.files import write_json, write_text
-from scaletrace.text import tokenizers, vocabularies
 
 
-def run(
-    inputs: dict[str, list[Path]], outputs: dict[str, Path], settings: dict[str, Any], work: Path
-) -> dict[str, Any]:
-    """Write the vocabulary of `settings["kind"]` with `settings["size"]` ids, specials included."""
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The text of the training split."""
+
+    train: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """The vocabulary, as its kind writes it."""
+
+    vocabulary: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The kind of vocabulary, its ids, and how often a word stands that gets one."""
+
+    kind: str
+    size: int
+    min_freq: int = 0
+
+
+def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
+    """Write the vocabulary of `settings.kind` with `settings.size` ids, specials included."""
+    from scaletrace.formats.files import write_json
+    from scaletrace.text import tokenizers
+
+    del work
     start = time.perf_counter()
-    kind, size, path = settings["kind"], settings["size"], outputs["vocabulary"]
-    texts = _texts(inputs["train"][0])
+    kind, size, path = settings.kind, settings.size, outputs.vocabulary
+    texts = _texts(inputs.train)
     print(f"vocab: {kind}, {size} ids", flush=True)
     if kind == "bpe":
         _write_byte_pairs(texts, size, path)
     elif kind == "basic_english":
-        _write_basic_english(texts, size, settings["min_freq"], path)
+        _write_basic_english(texts, size, settings.min_freq, path)
     else:
         if size != tokenizers.Bytes.size:
             raise BadInput(
@@ -43,6 +67,9 @@ def _texts(path: Path) -> Iterator[str]:
 
 
 def _write_byte_pairs(texts: Iterator[str], size: int, path: Path) -> None:
+    from scaletrace.formats.files import write_text
+    from scaletrace.text import tokenizers, vocabularies
+
     smallest = tokenizers.BYTES + 1
     if size < smallest:
         raise BadInput(
@@ -59,6 +86,9 @@ def _write_byte_pairs(texts: Iterator[str], size: int, path: Path) -> None:
 def _write_basic_english(texts: Iterator[str], size: int, min_freq: int, path: Path) -> None:
     # torchtext imports torch, which the other kinds need not wait for.
     from torchtext.vocab import Vocab
+
+    from scaletrace.formats.files import write_json
+    from scaletrace.text import tokenizers, vocabularies
 
     specials = [tokenizers.UNKNOWN, tokenizers.END_OF_WORDS]
     if size < len(specials):

@@ -5,7 +5,6 @@ to the batch. What is chosen decides the last bits of a result, so it stands in 
 """
 
 import dataclasses
-from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.models.counts import Shape
@@ -13,6 +12,7 @@ from scaletrace.models.memory import GIB, fits, training_bytes
 from scaletrace.study.config import Study
 from scaletrace.study.runs import named
 from scaletrace.study.training import Training
+from scaletrace.training.recipe import Compute
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,12 +67,15 @@ def passes(
     )
 
 
-def settings(
-    training: Training, size: str, shape: Shape, batch_tokens: int, count: int
-) -> dict[str, Any]:
-    """Return what a training job is told of it; nothing for one process on the CPU."""
+def chosen(training: Training, size: str, shape: Shape, batch_tokens: int, count: int) -> Compute:
+    """Return what a training job is told of it; the default for one process on the CPU."""
     if training.device == "cpu" and count == 1:
-        return {}
-    chosen = dataclasses.asdict(passes(training, size, shape, batch_tokens, count))
-    rest = {"device": training.device, "cuda_graphs": training.cuda_graphs}
-    return {"compute": {**chosen, **rest}}
+        return Compute()
+    largest = passes(training, size, shape, batch_tokens, count)
+    return Compute(
+        device=training.device,
+        processes=largest.processes,
+        micro_batch_tokens=largest.micro_batch_tokens,
+        sharded=largest.sharded,
+        cuda_graphs=training.cuda_graphs,
+    )

@@ -30,7 +30,7 @@ class Job:
     result: Path
     log: Path
     needs: tuple[str, ...]
-    settings: Callable[[], dict[str, Any]]
+    settings: Callable[[], Any]
     seconds: float
     memory_mb: float
     tokens: int = 0
@@ -60,14 +60,14 @@ def jobs(estimates: Estimates, packages: dict[str, str]) -> Iterator[Job]:
     analysis = {"seconds": ANALYSIS_SECONDS, "memory_mb": ANALYSIS_MB}
 
     def alone(
-        rule: str, result: str, settings: Callable[[], dict[str, Any]], *needs: str, **cost: float
+        rule: str, result: str, settings: Callable[[], Any], *needs: str, **cost: float
     ) -> Job:
         log = results / f"logs/{rule}.log"
         return Job(rule, {}, results / result, log, needs, settings, **cost)  # pyright: ignore[reportArgumentType]
 
     yield alone("corpus", "corpus/manifest.json", lambda: plan.corpus(packages), **text)
     yield alone("vocab", "vocab/vocabulary.json", plan.vocabulary, "corpus", **text)
-    yield alone("tokenize", "tokens/train.json", dict, "vocab", **text)
+    yield alone("tokenize", "tokens/train.json", plan.tokens, "vocab", **text)
     yield from _tuning(estimates, results, analysis)
     yield from _trunks(estimates, results)
     evaluations = []

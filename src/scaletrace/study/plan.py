@@ -6,12 +6,15 @@ from functools import cached_property
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.stages import corpus, evaluate, figures, fit, observe, tokenize, tune, vocab
+from scaletrace.stages import trial as trial_stage
 from scaletrace.study import compute
-from scaletrace.study.config import LawName, Study
+from scaletrace.study.config import Docstrings, Files, LawName, Study
 from scaletrace.study.runs import Run, named, runs, shapes, warmup_steps
 from scaletrace.study.training import TunedRate
 from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
+from scaletrace.training.recipe import Compute, TrainingSettings
 
 FIGURE_TITLES = {
     "loss_vs_params": "Held-out loss against model size",
@@ -55,9 +58,9 @@ class Plan:
         """Return how many GPUs a training of one size needs; 0 on the CPU."""
         return self.processes[size] if self.study.training.device == "cuda" else 0
 
-    def _compute(self, size: str, batch_tokens: int) -> dict[str, Any]:
+    def _compute(self, size: str, batch_tokens: int) -> Compute:
         shape, count = self.sizes[size], self.processes[size]
-        return compute.settings(self.study.training, size, shape, batch_tokens, count)
+        return compute.chosen(self.study.training, size, shape, batch_tokens, count)
 
     def is_tuned(self, size: str) -> bool:
         """Return whether a size's training reads its rate from the law that tuning finds."""
@@ -127,82 +130,85 @@ class Plan:
         left_out = self.study.exclude.keys() | self.study.failed.keys()
         return [run for run in self.runs.values() if run.name not in left_out]
 
-    # Settings of each stage: plain JSON, complete, and only what the job itself uses.
+    # Settings of each stage: complete, and only what the job itself uses.
 
-    def corpus(self, versions: dict[str, str]) -> dict[str, Any]:
+    def corpus(self, versions: dict[str, str]) -> corpus.Settings:
         """Return the corpus stage's settings; `versions` are the read packages' own."""
-        corpus = self.study.corpus.model_dump(exclude={"packages", "paths"})
-        return {**corpus, "packages": versions} if versions else corpus
+        source = self.study.corpus
+        if isinstance(source, Docstrings):
+            return corpus.FromPackages(source.source, source.valid, source.test, versions)
+        if isinstance(source, Files):
+            return corpus.FromFiles(source.source, source.valid, source.test, source.document)
+        return corpus.FromWikiText(source.source, source.path)
 
-    def vocabulary(self) -> dict[str, Any]:
+    def vocabulary(self) -> vocab.Settings:
         """Return the vocabulary stage's settings."""
-        return {**self.study.vocabulary.model_dump(), "size": self.study.vocabulary.size}
+        chosen = self.study.vocabulary
+        return vocab.Settings(chosen.kind, chosen.size, getattr(chosen, "min_freq", 0))
 
-    def _training(self, run: Run | Trial) -> dict[str, Any]:
+    def tokens(self) -> tokenize.Settings:
+        """Return the settings of tokenization: none."""
+        return tokenize.Settings()
+
+    def _training(
+        self,
+        run: Run | Trial,
+        from_step: int,
+        to_step: int,
+        cooldown_from_step: int | None = None,
+    ) -> TrainingSettings:
         training = self.study.training
-        return {
-            "model": dataclasses.asdict(self.sizes[run.size]),
-            "seed": run.seed,
-            "batch_tokens": run.batch_tokens,
-            "learning_rate": run.learning_rate,
-            "schedule": training.schedule,
-            "warmup_steps": warmup_steps(self.study, run.batch_tokens),
-            "weight_decay": training.weight_decay,
-            "beta1": training.beta1,
-            "beta2": training.beta2,
-            "clip": training.clip,
-            "threads": 1,
-            "save_seconds": 30,
-            **self._compute(run.size, run.batch_tokens),
-        }
+        return TrainingSettings(
+            model=self.sizes[run.size],
+            seed=run.seed,
+            batch_tokens=run.batch_tokens,
+            learning_rate=run.learning_rate,
+            schedule=training.schedule,
+            warmup_steps=warmup_steps(self.study, run.batch_tokens),
+            weight_decay=training.weight_decay,
+            beta1=training.beta1,
+            beta2=training.beta2,
+            clip=training.clip,
+            threads=1,
+            save_seconds=30,
+            from_step=from_step,
+            to_step=to_step,
+            cooldown_from_step=cooldown_from_step,
+            compute=self._compute(run.size, run.batch_tokens),
+        )
 
-    def pretrain(self, size: str, seed: int, tokens: int) -> dict[str, Any]:
+    def pretrain(self, size: str, seed: int, tokens: int) -> TrainingSettings:
         """Return the settings of the trunk segment that ends after `tokens` tokens."""
         run = dataclasses.replace(self.longest[size], seed=seed)
-        return {
-            **self._training(run),
-            "from_step": self.state_before(size, tokens) // run.batch_tokens,
-            "to_step": tokens // run.batch_tokens,
-        }
+        before = self.state_before(size, tokens)
+        return self._training(run, before // run.batch_tokens, tokens // run.batch_tokens)
 
-    def anneal(self, run: Run) -> dict[str, Any]:
+    def anneal(self, run: Run) -> TrainingSettings:
         """Return the settings of the job that finishes a run."""
-        return {
-            **self._training(run),
-            "from_step": self.start(run) // run.batch_tokens,
-            "cooldown_from_step": self._trunk(run.size).branch(run.steps),
-            "to_step": run.steps,
-        }
+        branch = self._trunk(run.size).branch(run.steps)
+        return self._training(run, self.start(run) // run.batch_tokens, run.steps, branch)
 
-    def trial(self, trial: Trial) -> dict[str, Any]:
+    def trial(self, trial: Trial) -> trial_stage.Settings:
         """Return the settings of one trial: a whole run, and what its loss is measured on."""
         branch = Trunk(trial.batch_tokens, self.study.training.cooldown).branch(trial.steps)
-        return {
-            **self._training(trial),
-            "beta2": trial.beta2,
-            "from_step": 0,
-            "cooldown_from_step": branch,
-            "to_step": trial.steps,
-            "evaluation": {"split": self.tuning_split, "tokens": self.study.evaluation.tokens},
-        }
+        training = self._training(trial, 0, trial.steps, branch)
+        measured = trial_stage.Evaluation(self.tuning_split, self.study.evaluation.tokens)
+        return trial_stage.Settings(
+            **vars(training) | {"beta2": trial.beta2, "evaluation": measured}
+        )
 
-    def tune(self, family: str) -> dict[str, Any]:
+    def tune(self, family: str) -> tune.Settings:
         """Return the settings of the fit of a family's rate law: its trials, in order."""
         own = [trial for trial in self.trials.values() if trial.family == family]
-        return {"family": family, "trials": [dataclasses.asdict(trial) for trial in own]}
+        return tune.Settings(family, [dataclasses.asdict(trial) for trial in own])
 
-    def evaluate(self, run: Run) -> dict[str, Any]:
+    def evaluate(self, run: Run) -> evaluate.Settings:
         """Return the settings of one run's evaluation."""
         evaluation, device = self.study.evaluation, self.study.training.device
-        return {
-            "model": dataclasses.asdict(self.sizes[run.size]),
-            "split": evaluation.split,
-            "tokens": evaluation.tokens,
-            "threads": 1,
-            **({} if device == "cpu" else {"device": device}),
-        }
+        shape = self.sizes[run.size]
+        return evaluate.Settings(shape, evaluation.split, evaluation.tokens, 1, device)
 
-    def observe(self) -> dict[str, Any]:
+    def observe(self) -> observe.Settings:
         """Return one planned row per run of the study."""
         rows = []
         for run in self.runs.values():
@@ -212,12 +218,12 @@ class Plan:
             row["excluded"] = self.study.exclude.get(run.name)
             row["failed"] = self.study.failed.get(run.name)
             rows.append(row)
-        return {"runs": rows}
+        return observe.Settings(rows)
 
-    def fits(self) -> dict[str, dict[str, Any]]:
+    def fits(self) -> dict[str, fit.Settings]:
         """Return the settings of each fit by name: per family and law one, or one per budget."""
         conventions = self.study.conventions
-        common = {
+        common: dict[str, Any] = {
             "n": f"n_{conventions.n}",
             "d": "n_tokens",
             "flops": f"flops_{conventions.flops}",
@@ -226,34 +232,31 @@ class Plan:
         }
         families = self.study.model.family
         budgets = list(dict.fromkeys(run.budget for run in self.runs.values()))
-        found: dict[str, dict[str, Any]] = {}
+        fits: dict[str, fit.Settings] = {}
         for family, law in itertools.product(families, self.study.fits):
             own = {"family": family} if len(families) > 1 else {}
             for budget in budgets if law in BUDGET_LAWS else [None]:
                 name = "-".join([named(law, family), *([budget] if budget else [])])
-                found[name] = {"law": law, "budget": budget, **own, **common}
-        return found
+                fits[name] = fit.Settings(law=law, budget=budget, **own, **common)
+        return fits
 
-    def figures(self) -> dict[str, dict[str, Any]]:
+    def figures(self) -> dict[str, figures.Settings]:
         """Return the settings of each figure by name."""
         titles = FIGURE_TITLES | {name: f.title for name, f in self.study.figures.items()}
-        found: dict[str, dict[str, Any]] = {
-            name: {
-                "study": self.study.study,
-                "figure": name,
-                "title": title,
-                "conventions": self.study.conventions.model_dump(),
-                "runs": [],
-                "trunks": [],
-            }
+        n = [run.n_non_embedding for run in self.runs.values()]
+        curves = {
+            "runs": [run.name for run in self.trained_runs()],
+            "trunks": [f"{size}-s{seed}" for size, seed, _ in self.trunk_states()],
+        }
+        return {
+            name: figures.Settings(
+                study=self.study.study,
+                figure=name,
+                title=title,
+                conventions=self.study.conventions.model_dump(),
+                **(curves if name == "training_curves" else {"runs": [], "trunks": []}),
+                n_range=(min(n), max(n)) if name == "tuning" else None,
+            )
             for name, title in titles.items()
             if name != "tuning" or self.trials
         }
-        found["training_curves"]["runs"] = [run.name for run in self.trained_runs()]
-        found["training_curves"]["trunks"] = [
-            f"{size}-s{seed}" for size, seed, _ in self.trunk_states()
-        ]
-        if "tuning" in found:
-            n = [run.n_non_embedding for run in self.runs.values()]
-            found["tuning"]["n_range"] = [min(n), max(n)]
-        return found

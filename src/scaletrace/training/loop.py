@@ -9,37 +9,9 @@ from torch.optim.adamw import adamw
 
 from scaletrace.models.language_model import LanguageModel
 from scaletrace.training.batches import batch
-from scaletrace.training.schedules import cosine, wsd
+from scaletrace.training.recipe import Recipe
 
 DENSE_ROWS = 64
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train from one step to another; steps are 0-based, rates per step.
-
-    A trunk of the `wsd` schedule leaves `cooldown_from_step` out; `cosine` does not read it.
-    """
-
-    seed: int
-    batch_tokens: int
-    learning_rate: float
-    schedule: str
-    warmup_steps: int
-    from_step: int
-    to_step: int
-    weight_decay: float
-    beta1: float
-    beta2: float
-    clip: float
-    cooldown_from_step: int | None = None
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of `step`."""
-        if self.schedule == "cosine":
-            return self.learning_rate * cosine(step, self.warmup_steps, self.to_step)
-        cooldown = self.to_step if self.cooldown_from_step is None else self.cooldown_from_step
-        return self.learning_rate * wsd(step, self.warmup_steps, cooldown, self.to_step)
 
 
 @dataclass(frozen=True)

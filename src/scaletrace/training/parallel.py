@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,8 @@ from scaletrace.models.counts import Shape
 from scaletrace.models.decoder_bf16 import MixedPrecision, compiler
 from scaletrace.models.language_model import LanguageModel
 from scaletrace.training.batches import batch
-from scaletrace.training.loop import Recipe, Training
+from scaletrace.training.loop import Training
+from scaletrace.training.recipe import Compute, Recipe
 
 if TYPE_CHECKING:
     from scaletrace.training.group import Group
@@ -32,22 +32,6 @@ ALIGNMENT = 32
 # The host prepares batches while the GPU works, but no further ahead than this.
 STEPS_AHEAD = 2
 WARM_UP_PASSES = 3
-
-
-@dataclass(frozen=True)
-class Compute:
-    """Where, and in which parts, a step is computed: it decides the last bits of the result.
-
-    `micro_batch_tokens` is the most that a process takes in one pass, None the whole of its share.
-    `cuda_graphs` records a pass once and replays it, for models that a GPU computes faster than a
-    host can launch their operations.
-    """
-
-    device: str = "cpu"
-    processes: int = 1
-    micro_batch_tokens: int | None = None
-    sharded: bool = False
-    cuda_graphs: bool = False
 
 
 class ParallelTraining(Training):

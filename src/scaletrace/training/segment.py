@@ -21,11 +21,11 @@ from scaletrace.formats.checkpoints import (
 )
 from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens, window_count
-from scaletrace.models.counts import Shape, flops_per_token_exact
+from scaletrace.models.counts import flops_per_token_exact
 from scaletrace.training.batches import unique_tokens
 from scaletrace.training.device import gpu_memory
-from scaletrace.training.loop import CurveRow, Recipe
-from scaletrace.training.parallel import Compute
+from scaletrace.training.loop import CurveRow
+from scaletrace.training.recipe import Compute, TrainingSettings
 from scaletrace.training.workers import GO_ON, SAVE, STOP, STOP_SIGNALS, Task, together
 
 REPORT_SECONDS = 2.0
@@ -34,33 +34,31 @@ REPORT_SECONDS = 2.0
 class Segment:
     """A training between two steps, with its resumable state in the folder `work`."""
 
-    def __init__(self, inputs: dict[str, list[Path]], settings: dict[str, Any], work: Path):
-        rest = {"model", "threads", "save_seconds", "compute"}
-        self.model_settings = settings["model"]
-        self.shape = Shape(**settings["model"])
-        self.recipe = Recipe(**{k: v for k, v in settings.items() if k not in rest})
-        self.compute = Compute(**settings.get("compute", {}))
-        self.save_seconds = settings["save_seconds"]
+    def __init__(
+        self, tokens: Path, header: Path, state: Path | None, settings: TrainingSettings, work: Path
+    ):
+        self.shape = settings.model
+        self.recipe = settings.recipe()
+        self.compute = settings.compute
+        self.save_seconds = settings.save_seconds
         self.generations = Generations(work)
         self.processes: list[dict[str, Any]] = []
-        tokens, _ = open_tokens(
-            inputs["tokens"][0], inputs["header"][0], self.shape.vocabulary_size
-        )
-        self._check_batch(inputs["tokens"][0], len(tokens))
+        ids, _ = open_tokens(tokens, header, self.shape.vocabulary_size)
+        self._check_batch(tokens, len(ids))
         self.unique_tokens = unique_tokens(
-            len(tokens), self.recipe.to_step, self._sequences(), self.shape.context
+            len(ids), self.recipe.to_step, self._sequences(), self.shape.context
         )
         self.task = Task(
-            tokens=str(inputs["tokens"][0]),
-            header=str(inputs["header"][0]),
+            tokens=str(tokens),
+            header=str(header),
             shape=self.shape,
             recipe=self.recipe,
             compute=self.compute,
-            threads=settings["threads"],
+            threads=settings.threads,
         )
         self.training = self.task.open()
         if not self._resume():
-            self._begin(inputs.get("state", []))
+            self._begin(state)
 
     @property
     def status(self) -> str:
@@ -70,7 +68,7 @@ class Segment:
     def facts(self) -> dict[str, Any]:
         """Return what a checkpoint says of itself."""
         return {
-            "model": self.model_settings,
+            "model": asdict(self.shape),
             "compute": asdict(self.compute),
             "status": self.status,
             "step": self.training.step,
@@ -150,24 +148,24 @@ class Segment:
                 f"a batch equally: multiples of {self.compute.processes * context} are allowed"
             )
 
-    def _begin(self, states: list[Path]) -> None:
+    def _begin(self, state: Path | None) -> None:
         training, recipe = self.training, self.recipe
-        if not states:
+        if state is None:
             if recipe.from_step:
                 raise BadInput(f"from_step: {recipe.from_step}; without a state it must be 0")
             return
         try:
-            tensors, facts = read_checkpoint(states[0])
+            tensors, facts = read_checkpoint(state)
         except DamagedCheckpointError as error:
             raise BadInput(str(error)) from error
-        self._check_state(facts, str(states[0]))
+        self._check_state(facts, str(state))
         training.diverged = facts["status"] == "diverged"
         if not training.diverged and facts["step"] != recipe.from_step:
             raise BadInput(
-                f"{states[0]}: a state after step {facts['step']}; this segment begins at "
+                f"{state}: a state after step {facts['step']}; this segment begins at "
                 f"{recipe.from_step}"
             )
-        self._put_state(tensors, facts["step"], str(states[0]))
+        self._put_state(tensors, facts["step"], str(state))
 
     def _resume(self) -> bool:
         saved = self.generations.newest()
@@ -186,8 +184,8 @@ class Segment:
 
     def _check_state(self, facts: dict[str, Any], where: str) -> None:
         found, computed = facts["model"], facts.get("compute", asdict(Compute()))
-        if found != self.model_settings:
-            raise BadInput(f"{where}: weights of {found}; this run trains {self.model_settings}")
+        if found != asdict(self.shape):
+            raise BadInput(f"{where}: weights of {found}; this run trains {asdict(self.shape)}")
         if computed != asdict(self.compute):
             raise BadInput(
                 f"{where}: its steps were computed with {computed}; this run computes with "

@@ -25,8 +25,9 @@ from scaletrace.formats.tokens import open_tokens
 from scaletrace.models import families
 from scaletrace.models.counts import Shape
 from scaletrace.training.device import open_device
-from scaletrace.training.loop import Recipe, Training
-from scaletrace.training.parallel import Compute, ParallelTraining
+from scaletrace.training.loop import Training
+from scaletrace.training.parallel import ParallelTraining
+from scaletrace.training.recipe import Compute, Recipe
 
 if TYPE_CHECKING:
     from scaletrace.training.group import Group

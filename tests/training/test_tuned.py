@@ -1,25 +1,33 @@
 """What a tuned law makes of the settings of a training."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.rate_law import RateLaw
 from scaletrace.models.counts import Shape, n_non_embedding
+from scaletrace.training.recipe import TrainingSettings
 from scaletrace.training.tuned import with_tuned
 
 SHAPE = Shape(width=16, layers=2, heads=1, context=32, vocabulary_size=320)
-SETTINGS = {
-    "model": asdict(SHAPE),
-    "batch_tokens": 128,
-    "learning_rate": None,
-    "beta2": 0.95,
-    "warmup_steps": 5,
-    "from_step": 10,
-    "to_step": 40,
-}
+SETTINGS = TrainingSettings(
+    model=SHAPE,
+    seed=0,
+    batch_tokens=128,
+    learning_rate=None,
+    schedule="wsd",
+    warmup_steps=5,
+    weight_decay=0.1,
+    beta1=0.9,
+    beta2=0.95,
+    clip=1.0,
+    threads=1,
+    save_seconds=30,
+    from_step=10,
+    to_step=40,
+)
 N = n_non_embedding(SHAPE)
 
 
@@ -32,23 +40,24 @@ def law(tmp_path):
 
 
 def test_without_a_law_settings_are_as_they_were():
-    assert with_tuned(SETTINGS, []) == SETTINGS
+    assert with_tuned(SETTINGS, None) == SETTINGS
 
 
 def test_the_laws_rate_at_the_models_n_and_its_beta2_are_put_in(law):
-    expected = SETTINGS | {"learning_rate": pytest.approx(0.005), "beta2": 0.9}
-    assert with_tuned(SETTINGS, [law]) == expected
+    tuned = with_tuned(SETTINGS, law)
+    assert tuned.learning_rate == pytest.approx(0.005)
+    assert tuned == replace(SETTINGS, learning_rate=tuned.learning_rate, beta2=0.9)
 
 
 def test_a_smaller_batch_takes_more_steps_to_the_same_tokens(law):
     law.write_text(law.read_text().replace('"batch_tokens": 128', '"batch_tokens": 32'))
-    found = with_tuned(SETTINGS, [law])
-    assert found["batch_tokens"] == 32
+    tuned = with_tuned(SETTINGS, law)
+    assert tuned.batch_tokens == 32
     for steps in ("warmup_steps", "from_step", "to_step"):
-        assert found[steps] * 32 == SETTINGS[steps] * 128
+        assert getattr(tuned, steps) * 32 == getattr(SETTINGS, steps) * 128
 
 
 def test_a_batch_that_does_not_divide_the_plans_is_refused(law):
     law.write_text(law.read_text().replace('"batch_tokens": 128', '"batch_tokens": 96'))
     with pytest.raises(BadInput, match="a batch of 96 tokens"):
-        with_tuned(SETTINGS, [law])
+        with_tuned(SETTINGS, law)

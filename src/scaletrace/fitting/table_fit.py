@@ -1,0 +1,175 @@
+"""A law fitted to a table of runs, with everything that `FIT.json` says of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scaletrace.errors import BadInput
+from scaletrace.fitting import comparison, isoflop, resampling, sensitivity
+from scaletrace.fitting.analysis import Method, analyse
+from scaletrace.fitting.checklist import checklist
+from scaletrace.fitting.design import DesignError
+from scaletrace.fitting.diagnostics import MANY_FAILED, warning
+from scaletrace.fitting.fit import Observations
+from scaletrace.fitting.law import Law
+from scaletrace.fitting.penalties import NAMES, Objective
+from scaletrace.fitting.preparation import Prepared, conventions, prepare, split, with_variables
+from scaletrace.fitting.settings import Settings
+from scaletrace.fitting.solver import NotConvergedError
+from scaletrace.formats.runs_table import RunsTable, read_runs
+
+Laws = Mapping[str, Law]
+
+
+def fit_table(path: Path, settings: Settings, laws: Laws) -> dict[str, Any]:
+    """Return what `FIT.json` holds (see DESIGN §6 for its keys).
+
+    Args:
+        path: table of runs.
+        settings: what the fit depends on besides.
+        laws: the laws that settings may name.
+
+    Raises:
+        BadInput: settings or table cannot be used, or the fit did not converge.
+    """
+    chosen = check_settings(settings, laws)
+    table = read_runs(path, chosen.budget, chosen.family)
+    prepared = prepare(table, laws[chosen.law], chosen)
+    try:
+        return _analyse(table, prepared, chosen, laws)
+    except (NotConvergedError, DesignError) as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def _analyse(table: RunsTable, prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]:
+    law, every = laws[chosen.law], prepared.observations
+    objective = Objective(chosen.objective, chosen.delta, chosen.above)
+    method = Method(
+        *(objective, chosen.fixed, chosen.unit, chosen.resamples, chosen.seed, chosen.level)
+    )
+    keep, highest = split(every, chosen.drop_highest)
+    observations = every.take(keep)
+    names = [prepared.names[i] for i in keep]
+    result = analyse(observations, law, method, prepared.columns, names)
+    result["warnings"] = _left_out(table) + _mixed(table) + result["warnings"]
+    result["data"] = {
+        "columns": prepared.columns,
+        "budget": chosen.budget,
+        "family": chosen.family,
+        "clusters": prepared.clusters,
+        "rows": len(every) + sum(len(runs) for runs in table.left_out.values()),
+        "left_out": {status: len(runs) for status, runs in table.left_out.items()},
+        "dropped_highest": [prepared.names[i] for i in highest],
+    }
+    result["settings"] = asdict(chosen)
+    if chosen.compare:
+        compared = [laws[name] for name in dict.fromkeys([chosen.law, *chosen.compare])]
+        result["comparison"] = comparison.compare(
+            with_variables(table, chosen, observations, keep, compared), compared, objective
+        )
+    if chosen.sensitivity:
+        result["sensitivity"] = sensitivity.table(
+            every, chosen.drop_highest, law, objective, chosen.fixed, conventions(table, law)
+        )
+    if chosen.isoflop:
+        result["isoflop"] = _isoflop(observations, objective, method, result)
+    result["checklist"] = checklist(result, law, prepared, chosen)
+    return result
+
+
+def _left_out(table: RunsTable) -> list[dict[str, str]]:
+    return [
+        warning(
+            "runs_left_out",
+            f"{len(runs)} run{'s' if len(runs) > 1 else ''} with status {status} left out: "
+            f"{', '.join(runs)}",
+        )
+        for status, runs in sorted(table.left_out.items())
+    ]
+
+
+def _mixed(table: RunsTable) -> list[dict[str, str]]:
+    families = sorted({row.get("family", "") for row in table.rows})
+    if len(families) < 2:
+        return []
+    return [
+        warning(
+            "families_mixed",
+            f"one law through runs of {', '.join(families)}: choose one with --family",
+        )
+    ]
+
+
+def _isoflop(
+    observations: Observations, objective: Objective, method: Method, result: dict[str, Any]
+) -> dict[str, Any]:
+    """IsoFLOP analysis, and how far its exponent lies from the parametric fit's."""
+    found = isoflop.analyse(observations, objective, method.resamples, method.seed, method.level)
+    failed, resamples = found["resamples_failed"], found["resamples"]
+    if failed > MANY_FAILED * resamples:
+        result["warnings"].append(
+            warning(
+                "isoflop_resamples_failed",
+                f"{failed} of {resamples} resamples of the IsoFLOP analysis had no minimum and "
+                "were left out: train more sizes at each budget",
+            )
+        )
+    parametric = result["intervals"].get("a")
+    if parametric is None:
+        return found
+    apart = found["a"]["estimate"] - parametric["estimate"]
+    ends = (found["a"]["low"], found["a"]["high"], parametric["low"], parametric["high"])
+    overlap = None if None in ends else bool(ends[0] <= ends[3] and ends[2] <= ends[1])
+    found["parametric"] = {"a": parametric["estimate"], "low": ends[2], "high": ends[3]}
+    found["disagreement"] = {"a": apart, "intervals_overlap": overlap}
+    if overlap is False:
+        result["warnings"].append(
+            warning(
+                "isoflop_disagrees",
+                f"IsoFLOP minima give a = {found['a']['estimate']:.3f}, the law "
+                f"{parametric['estimate']:.3f}, and their intervals do not overlap: the law's "
+                "form does not hold over this range; compare laws before extrapolating",
+            )
+        )
+    return found
+
+
+def check_settings(chosen: Settings, laws: Laws) -> Settings:
+    """Return settings whose every value is allowed.
+
+    Raises:
+        BadInput: a value outside what is allowed.
+    """
+    units = tuple(resampling.ASSUMES)
+    for name, value, allowed in (
+        ("law", chosen.law, tuple(laws)),
+        ("objective", chosen.objective, NAMES),
+        ("unit", chosen.unit, units),
+        *(("compare", name, tuple(laws)) for name in chosen.compare),
+    ):
+        if value not in allowed:
+            raise BadInput(f"fit: {name} {value!r}; allowed: {', '.join(allowed)}")
+    for name, value, sound, allowed in (
+        ("delta", chosen.delta, 0.0 < chosen.delta < np.inf, "a positive number"),
+        ("above", chosen.above, 0.0 < chosen.above < 1.0, "between 0 and 1"),
+        ("level", chosen.level, 0.0 < chosen.level < 1.0, "between 0 and 1"),
+        ("resamples", chosen.resamples, chosen.resamples >= 100, "at least 100"),
+        ("drop_highest", chosen.drop_highest, chosen.drop_highest >= 0, "0 or more"),
+        ("seed", chosen.seed, chosen.seed >= 0, "0 or more"),
+    ):
+        if not sound:
+            raise BadInput(f"fit: {name} {value}; allowed: {allowed}")
+    law = laws[chosen.law]
+    for name, value in chosen.fixed.items():
+        if name not in law.names:
+            raise BadInput(f"fit: {law.name} has no parameter {name!r}; {', '.join(law.names)}")
+        parameter = law.parameters[law.index(name)]
+        positive = parameter.logarithmic or parameter.low >= 0.0
+        if not np.isfinite(value) or (positive and value <= 0.0):
+            raise BadInput(f"fit: {name} held at {value}; a positive finite number is needed")
+    if len(chosen.fixed) == len(law.names):
+        raise BadInput(f"fit: every parameter of {law.name} is held; leave at least one to fit")
+    return chosen

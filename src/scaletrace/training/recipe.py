@@ -1,0 +1,87 @@
+"""How a model is trained, as plain data: what the plan says and a training reads."""
+
+import dataclasses
+
+from scaletrace.models.counts import Shape
+from scaletrace.training.schedules import cosine, wsd
+
+
+@dataclasses.dataclass(frozen=True)
+class Compute:
+    """Where, and in which parts, a step is computed: it decides the last bits of the result.
+
+    `micro_batch_tokens` is the most that a process takes in one pass, None the whole of its share.
+    `cuda_graphs` records a pass once and replays it, for models that a GPU computes faster than a
+    host can launch their operations.
+    """
+
+    device: str = "cpu"
+    processes: int = 1
+    micro_batch_tokens: int | None = None
+    sharded: bool = False
+    cuda_graphs: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to train from one step to another; steps are 0-based, rates per step.
+
+    A trunk of the `wsd` schedule leaves `cooldown_from_step` out; `cosine` does not read it.
+    """
+
+    seed: int
+    batch_tokens: int
+    learning_rate: float
+    schedule: str
+    warmup_steps: int
+    from_step: int
+    to_step: int
+    weight_decay: float
+    beta1: float
+    beta2: float
+    clip: float
+    cooldown_from_step: int | None = None
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of `step`."""
+        if self.schedule == "cosine":
+            return self.learning_rate * cosine(step, self.warmup_steps, self.to_step)
+        cooldown = self.to_step if self.cooldown_from_step is None else self.cooldown_from_step
+        return self.learning_rate * wsd(step, self.warmup_steps, cooldown, self.to_step)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """All that a training job is told: the model, the recipe, and how the work is done.
+
+    A learning rate that is None is read from the law that tuning has found.
+    save_seconds: between two states on the disk.
+    """
+
+    model: Shape
+    seed: int
+    batch_tokens: int
+    learning_rate: float | None
+    schedule: str
+    warmup_steps: int
+    weight_decay: float
+    beta1: float
+    beta2: float
+    clip: float
+    threads: int
+    save_seconds: float
+    from_step: int
+    to_step: int
+    cooldown_from_step: int | None = None
+    compute: Compute = Compute()
+
+    def recipe(self) -> Recipe:
+        """Return the recipe alone.
+
+        Raises:
+            ValueError: the rate was left to tuning and is not known yet.
+        """
+        if self.learning_rate is None:
+            raise ValueError("learning_rate: left to tuning, and no law is given")
+        names = (field.name for field in dataclasses.fields(Recipe))
+        return Recipe(**{name: getattr(self, name) for name in names})
