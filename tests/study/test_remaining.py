@@ -6,7 +6,7 @@ import pytest
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import Job, jobs
+from scaletrace.study.graph import CORPUS, Graph, Job, Takes
 from scaletrace.study.plan import Plan
 from scaletrace.study.remaining import Left, Measured, Underway, left_of, makespan, work
 
@@ -14,8 +14,9 @@ START = 3.0
 
 
 def job(name, seconds, needs=(), size=None, tokens=0):
-    path = Path(name)
-    return Job(name, {}, path, path, needs, dict, seconds, 100, tokens, size)
+    takes = Takes(seconds, 100)
+    more = {"needs": needs, "tokens": tokens, "size": size}
+    return Job(CORPUS, {"name": name}, None, None, Path(name), dict, takes, **more)
 
 
 LADDER = [
@@ -33,7 +34,7 @@ def seconds_of(done=(), underway=(), measured=(), start=START):
 
 
 def test_without_measurements_all_is_as_planned():
-    assert seconds_of() == {one.name: one.seconds for one in LADDER}
+    assert seconds_of() == {one.name: one.takes.seconds for one in LADDER}
 
 
 def test_what_ran_is_subtracted_by_steps_of_trainings_and_by_the_clock_otherwise():
@@ -93,7 +94,7 @@ def test_a_job_of_several_cores_waits_for_them():
 @pytest.fixture(scope="module")
 def planned():
     plan = Plan(load(Path(__file__).parents[2] / "config" / "demo.yaml"))
-    return list(jobs(Estimates(plan, ASSUMED["cpu"]), {}))
+    return list(Graph(Estimates(plan, ASSUMED["cpu"]), {}).jobs())
 
 
 def execution(planned, cores, slowness):

@@ -81,7 +81,7 @@ class Status:
         if circumstances is not None:
             return _done(job, circumstances)
         queued = by_name.get(_queue_name(job))
-        note = job_note.read(self.study, job.rule, job.wildcards)
+        note = job_note.read(self.study, job.rule.name, job.wildcards)
         if note is None:
             return self._without_note(job, queued)
         folder = Path(note["folder"]) if note.get("folder") else None
@@ -94,7 +94,7 @@ class Status:
         if holder or ("problem" not in note and _begins(note, by_id)):
             found = holder or note
             progress, age = _progress(job.log)
-            left = max(0.0, progress.seconds_left - age) if progress else job.seconds
+            left = max(0.0, progress.seconds_left - age) if progress else job.takes.seconds
             place = next((n for n, one in enumerate(tried) if _same(one, found)), -1)
             return Standing(
                 job,
@@ -114,7 +114,7 @@ class Status:
             note["slurm_job"],
             _progress(job.log)[0],
             None,
-            job.seconds,
+            job.takes.seconds,
             len(tried),
             attempts.failed(tried),
         )
@@ -122,8 +122,8 @@ class Status:
 
     def _without_note(self, job: Job, queued: slurm.Queued | None) -> Standing:
         """Tell a job that nobody has begun from one that failed before it could leave a note."""
-        waiting = Standing(job, "waiting", seconds_left=job.seconds)
-        record = records.path_of(self.study, job.rule, job.wildcards)
+        waiting = Standing(job, "waiting", seconds_left=job.takes.seconds)
+        record = records.path_of(self.study, job.rule.name, job.wildcards)
         if queued or record.exists():
             return _queued_again(waiting, queued)
         # Snakemake leaves an empty log for each job of a group of which one failed, and for one
@@ -141,7 +141,7 @@ class Status:
 
 
 def _queue_name(job: Job) -> str:
-    return f"{job.rule} {'_'.join(job.wildcards.values())}"
+    return f"{job.rule.name} {'_'.join(job.wildcards.values())}"
 
 
 def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
