@@ -19,11 +19,13 @@ from scaletrace.formats.progress_line import ProgressLine, last_progress
 from scaletrace.jobs import attempts, job_note, lease, records
 from scaletrace.jobs.attempts import Failed
 from scaletrace.jobs.done import Done
-from scaletrace.study.graph import Job
+from scaletrace.study.graph import RULES, Job
 from scaletrace.study.plan import Plan
 
 State = Literal["done", "running", "queued", "waiting", "failed"]
 TAIL_BYTES = 8192
+# The rules that may share a submission by the name of a group.
+PACKED = [name for name, rule in RULES.items() if rule.pack in ("text", "run")]
 # A job on another host that has no lease yet is taken to be alive for this long, in seconds.
 BEGINNING = 120.0
 
@@ -67,11 +69,11 @@ class Status:
         """Return where every job stands now, by name."""
         self._done.look(self.jobs)
         queue = slurm.queue(prefix_of(self.study))
-        by_name = {name: queued for queued in queue for name in slurm.names(queued.name)}
+        by_name = {name: queued for queued in queue for name in slurm.names(queued.name, PACKED)}
         by_id = {queued.job: queued for queued in queue}
         known = {_queue_name(job) for job in self.jobs}
-        self.packs = [one for one in queue if not known & set(slurm.names(one.name))]
-        self._said = slurm.last_logs(self._logs)
+        self.packs = [one for one in queue if not known & set(slurm.names(one.name, PACKED))]
+        self._said = slurm.last_logs(self._logs, PACKED)
         return {job.name: self._look(job, by_name, by_id) for job in self.jobs}
 
     def _look(
