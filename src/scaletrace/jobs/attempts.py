@@ -7,11 +7,12 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scaletrace.formats import files, untrusted
+from scaletrace.formats.record import Attempt, Circumstances
 from scaletrace.jobs import job_note
 from scaletrace.jobs.lease import is_process
 
@@ -54,15 +55,10 @@ def begin(work: Path, start: float, surroundings: dict[str, Any]) -> Iterator[li
         raise
 
 
-def failed(tried: list[dict[str, Any]]) -> tuple[Failed, ...]:
+def failed(tried: Iterable[Attempt]) -> tuple[Failed, ...]:
     """Return what became of attempts that all ended without a result."""
     return tuple(
-        Failed(
-            number,
-            one.get("node") or one.get("host"),
-            one.get("slurm_job"),
-            one.get("problem", SILENT),
-        )
+        Failed(number, one.node or one.host, one.slurm_job, one.problem or SILENT)
         for number, one in enumerate(tried, 1)
     )
 
@@ -74,14 +70,11 @@ def place(failed: dict[str, Any]) -> str:
     return f"attempt {failed['attempt']}{where}"
 
 
-def overcome(circumstances: dict[str, Any]) -> tuple[Failed, ...]:
+def overcome(circumstances: Circumstances) -> tuple[Failed, ...]:
     """Return the attempts that failed before the one whose result is recorded.
 
-    Later ones have only put that result in place. The circumstances may be of anybody's making.
+    Later ones have only put that result in place.
     """
-    tried = circumstances.get("attempts")
-    if not isinstance(tried, list) or not all(isinstance(one, dict) for one in tried):
-        return ()
-    starts = [one.get("start") for one in tried]
-    start = circumstances.get("start")
-    return failed(tried[: starts.index(start) if start in starts else -1])
+    starts = [one.start for one in circumstances.attempts]
+    start = circumstances.start
+    return failed(circumstances.attempts[: starts.index(start) if start in starts else -1])

@@ -10,14 +10,16 @@ import time
 from pathlib import Path, PurePath
 from typing import Any
 
+from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.jobs import records
+from scaletrace.formats.record import parse_record
+from scaletrace.jobs import ledger
 from scaletrace.jobs.lease import is_process
 
 
 def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:
     """Return where the note of a job lies."""
-    return Path("work", study, "underway", rule, records.path_of(study, rule, wildcards).name)
+    return Path("work", study, "underway", rule, ledger.path_of(study, rule, wildcards).name)
 
 
 def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | None:
@@ -92,10 +94,10 @@ class Note:
     def _recorded(self) -> str | None:
         """Return the working folder of the job's latest result; None without one."""
         try:
-            record = untrusted.read_json(records.path_of(*self._job))
-            return str(self._path.parents[2] / record["circumstances"]["work"])
-        except (OSError, ValueError, KeyError, TypeError):
+            work = parse_record(ledger.path_of(*self._job)).circumstances.work
+        except BadInput:
             return None
+        return str(self._path.parents[2] / work) if work else None
 
     def done(self) -> None:
         """Take the note away: the job's record says all from now on."""

@@ -16,7 +16,8 @@ import psutil
 from scaletrace.cluster import slurm
 from scaletrace.cluster.site import prefix_of, read_site
 from scaletrace.formats.progress_line import ProgressLine, last_progress
-from scaletrace.jobs import attempts, job_note, lease, records
+from scaletrace.formats.record import Attempt, Circumstances
+from scaletrace.jobs import attempts, job_note, lease, ledger
 from scaletrace.jobs.attempts import Failed
 from scaletrace.jobs.done import Done
 from scaletrace.study.graph import Job
@@ -105,7 +106,7 @@ class Status:
                 progress and progress.tokens_per_s,
                 left,
                 len(tried),
-                attempts.failed(tried[:place]),
+                attempts.failed(map(Attempt.of, tried[:place])),
             )
         before = Standing(
             job,
@@ -116,14 +117,14 @@ class Status:
             None,
             job.takes.seconds,
             len(tried),
-            attempts.failed(tried),
+            attempts.failed(map(Attempt.of, tried)),
         )
         return _queued_again(before, queued)
 
     def _without_note(self, job: Job, queued: slurm.Queued | None) -> Standing:
         """Tell a job that nobody has begun from one that failed before it could leave a note."""
         waiting = Standing(job, "waiting", seconds_left=job.takes.seconds)
-        record = records.path_of(self.study, job.rule.name, job.wildcards)
+        record = ledger.path_of(self.study, job.rule.name, job.wildcards)
         if queued or record.exists():
             return _queued_again(waiting, queued)
         # Snakemake leaves an empty log for each job of a group of which one failed, and for one
@@ -157,16 +158,16 @@ def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
     )
 
 
-def _done(job: Job, circumstances: dict[str, Any]) -> Standing:
+def _done(job: Job, circumstances: Circumstances) -> Standing:
     return Standing(
         job,
         "done",
-        circumstances.get("node") or circumstances.get("host"),
-        circumstances.get("slurm_job"),
+        circumstances.node or circumstances.host,
+        circumstances.slurm_job,
         _progress(job.log)[0] if job.tokens else None,
-        (circumstances.get("measured") or {}).get("tokens_per_s"),
+        circumstances.measured.tokens_per_s,
         0.0,
-        max(1, len(circumstances.get("attempts", []))),
+        max(1, len(circumstances.attempts)),
         attempts.overcome(circumstances),
     )
 

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
-from scaletrace.jobs import git, records
+from scaletrace.formats.record import inside
+from scaletrace.jobs import git
 
 SOURCES = PurePosixPath("src")
 
@@ -87,14 +88,14 @@ class Snapshot:
         """Return the contents of small files; None for those that are not there."""
         if not self.commit:
             return {name: self._content(name) for name in names}
-        asked = {name: f"{self.commit}:{name}" for name in names if records.inside(name)}
+        asked = {name: f"{self.commit}:{name}" for name in names if inside(name)}
         found = objects(list(asked.values()))
         return {name: found.get(asked.get(name, "")) for name in names}
 
     def _content(self, name: str) -> bytes | None:
         path = self.folder / name
         try:
-            return untrusted.read_bytes(path) if records.inside(name) and path.is_file() else None
+            return untrusted.read_bytes(path) if inside(name) and path.is_file() else None
         except OSError:
             return None
 
@@ -103,7 +104,7 @@ class Snapshot:
         places = module_paths(module)
         texts = list(self.read(list(places)).values())
         if commit.isalnum():
-            names = [f"{commit}:{path}" for path in places if records.inside(path)]
+            names = [f"{commit}:{path}" for path in places if inside(path)]
             for repository in {self.folder, Path()}:
                 texts += objects(names, repository).values()
         return [text for text in texts if text is not None]

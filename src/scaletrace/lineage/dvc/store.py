@@ -6,7 +6,7 @@ import itertools
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
+from scaletrace.formats.record import RecordedFile
 from scaletrace.formats.yaml_files import UNREADABLE, require_plain
 from scaletrace.lineage import links
 
@@ -216,11 +217,11 @@ def _leads_out(folder: str) -> bool:
     return "://" in folder or not place.is_relative_to(Path.cwd())
 
 
-def pull(wanted: dict[str, dict[str, Any]]) -> str | None:
+def pull(wanted: Iterable[RecordedFile]) -> str | None:
     """Fetch files from DVC's remote where its cache has them not, and put them in place.
 
     Args:
-        wanted: md5 and size of each file by its path.
+        wanted: the files.
 
     Returns:
         Why some may be missing, or None. Nothing is verified here.
@@ -229,11 +230,10 @@ def pull(wanted: dict[str, dict[str, Any]]) -> str | None:
     from dvc.exceptions import DvcException
 
     reason = None
-    stage = {"cmd": "restore", "outs": list(wanted)}
     entries = [
-        {"path": path, "hash": "md5", "md5": entry["md5"], "size": entry["size"]}
-        for path, entry in wanted.items()
+        {"path": file.path, "hash": "md5", "md5": file.md5, "size": file.size} for file in wanted
     ]
+    stage = {"cmd": "restore", "outs": [entry["path"] for entry in entries]}
     with _repository() as repo, repo.lock:
         (loaded,) = _loaded(
             repo, Path("dvc.yaml"), {"restore": stage}, {"restore": {"outs": entries}}

@@ -1,6 +1,6 @@
 import pytest
 
-from scaletrace.jobs.records import uses_gpu
+from scaletrace.jobs.surroundings import uses_gpu
 
 
 @pytest.mark.parametrize(
