@@ -16,6 +16,9 @@ from scaletrace.jobs import git, ledger
 
 # Instruction sets by which numerical libraries choose their kernels, and thereby their rounding.
 KERNEL_FEATURES = re.compile(r"avx\w*|fma|amx\w*|asimd\w*|sve\w*|bf16|i8mm")
+# Where Linux tells of its processors, and the driver of its GPUs.
+CPUINFO = Path("/proc/cpuinfo")
+GPUS = Path("/proc/driver/nvidia/gpus")
 # What of the repository decides a job's outcome.
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
@@ -47,9 +50,8 @@ def _git() -> dict[str, Any] | None:
 
 def _cpuinfo(name: str) -> str | None:
     """Return what Linux says of the first processor under a name; None elsewhere."""
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    if CPUINFO.is_file():
+        for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
             if key.strip() == name:
                 return value.strip()
@@ -72,7 +74,7 @@ def _instruction_sets() -> str | None:
 def _gpu() -> str | None:
     """Return the models of GPU that the driver sees, whether the job uses one or not."""
     models = set()
-    for path in Path("/proc/driver/nvidia/gpus").glob("*/information"):
+    for path in GPUS.glob("*/information"):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         models |= {line.partition(":")[2].strip() for line in lines if line.startswith("Model")}
     return ", ".join(sorted(models)) or None
