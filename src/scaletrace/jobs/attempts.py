@@ -33,10 +33,10 @@ class Failed:
 def read(folder: Path | None) -> list[dict[str, Any]]:
     """Return the processes that a working folder has seen, oldest first."""
     try:
-        found = untrusted.read_json(folder / FILE) if folder else []
+        processes = untrusted.read_json(folder / FILE) if folder else []
     except (OSError, ValueError):
         return []
-    return found if isinstance(found, list) and all(map(is_process, found)) else []
+    return processes if isinstance(processes, list) and all(map(is_process, processes)) else []
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def begin(work: Path, start: float, surroundings: dict[str, Any]) -> Iterator[li
     try:
         yield [*before, me]
     except BaseException as problem:
-        ended = {"end": time.time(), "problem": job_note.told(problem)}
+        ended = {"end": time.time(), "problem": job_note.reason_of(problem)}
         with contextlib.suppress(OSError):
             files.write_json(work / FILE, [*before, me | ended])
         raise

@@ -125,11 +125,11 @@ def allocations(items: Iterable[Item]) -> list[Allocation]:
     shared: dict[str, list[Item]] = {}
     for one in items:
         shared.setdefault(one.slurm_job or f"- {one.job}", []).append(one)
-    found = []
+    held = []
     for own in shared.values():
         memory = [one.memory_mb or 0.0 for one in own]
         end = max(one.start + one.seconds for one in own)
-        found.append(
+        held.append(
             Allocation(
                 rule=" and ".join(dict.fromkeys(one.rule for one in own)),
                 jobs=len(own),
@@ -142,7 +142,7 @@ def allocations(items: Iterable[Item]) -> list[Allocation]:
                 utilisation=sum(one.utilisation or 0.0 for one in own),
             )
         )
-    return found
+    return held
 
 
 def hours(items: Iterable[Item]) -> dict[str, float]:

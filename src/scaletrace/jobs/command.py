@@ -50,17 +50,17 @@ def word(study: str, value: Any) -> tuple[str, str, Path]:
 
 def argument(study: str, value: Any) -> str:
     """Return a value as a word of a job's command, after writing the file that it may need."""
-    found, text, path = word(study, value)
-    if found != text and not path.exists():
+    short, text, path = word(study, value)
+    if short != text and not path.exists():
         files.write_text(path, text)
-    return found
+    return short
 
 
-def value(found: str, folder: Path = Path()) -> Any:
+def value(word: str, folder: Path = Path()) -> Any:
     """Return the value of a word of a job's command that was written in a folder."""
-    if found.startswith("@"):
-        return untrusted.read_json(folder / found[1:])
-    return untrusted.from_json(found.encode())
+    if word.startswith("@"):
+        return untrusted.read_json(folder / word[1:])
+    return untrusted.from_json(word.encode())
 
 
 def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
@@ -89,8 +89,8 @@ def parse(line: str, folder: Path = Path()) -> AskedJob | None:
     Raises:
         BadInput: the command is not as the rules write it.
     """
-    _, found, rest = line.partition(PROGRAM)
-    if not found:
+    _, program, rest = line.partition(PROGRAM)
+    if not program:
         return None
     try:
         stage, *words = shlex.split(rest)

@@ -41,7 +41,7 @@ def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | N
     return note | {"slurm_job": note.get("slurm_job")} if inside else None
 
 
-def told(problem: BaseException) -> str:
+def reason_of(problem: BaseException) -> str:
     """Return in a line why a process ends without a result."""
     if isinstance(problem, SystemExit) and isinstance(problem.code, int):
         return f"stopped by signal {problem.code - 128}" if problem.code > 128 else "stopped"
@@ -57,7 +57,7 @@ class Note:
         self._job = (study, rule, wildcards)
         self._path = path_of(study, rule, wildcards)
         self._before = self._recorded()
-        self._said: dict[str, Any] = {
+        self._content: dict[str, Any] = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
@@ -65,31 +65,31 @@ class Note:
             "start": time.time(),
             "folder": None,
         }
-        files.write_json(self._path, self._said)
+        files.write_json(self._path, self._content)
 
     def works_in(self, folder: Path) -> None:
         """Name the working folder."""
-        self._said["folder"] = str(folder)
-        files.write_json(self._path, self._said)
+        self._content["folder"] = str(folder)
+        files.write_json(self._path, self._content)
 
     def fails(self, problem: BaseException) -> None:
         """Say why the job ends without a result; a note that cannot be written is left out."""
         if self.superseded():
             return
-        ended = {"end": time.time(), "problem": told(problem)}
+        ended = {"end": time.time(), "problem": reason_of(problem)}
         with contextlib.suppress(OSError):
-            files.write_json(self._path, self._said | ended)
+            files.write_json(self._path, self._content | ended)
 
     def superseded(self) -> bool:
         """Tell whether the job of this name was changed and begun anew since: in another folder.
 
         Thus one that outlived its snakemake learns of its successor.
         """
-        said = read(*self._job) or {}
-        if said.get("folder") not in (None, self._said["folder"]):
+        newest = read(*self._job) or {}
+        if newest.get("folder") not in (None, self._content["folder"]):
             return True
         recorded = self._recorded()
-        return recorded not in (self._before, self._said["folder"])
+        return recorded not in (self._before, self._content["folder"])
 
     def _recorded(self) -> str | None:
         """Return the working folder of the job's latest result; None without one."""

@@ -61,7 +61,7 @@ class Status:
         self.jobs = jobs
         self.packs: list[slurm.Queued] = []
         self._logs = read_site().logs
-        self._said: dict[str, Path] = {}
+        self._last_logs: dict[str, Path] = {}
         self._done = Done(plan)
 
     def look(self) -> dict[str, Standing]:
@@ -72,7 +72,7 @@ class Status:
         by_id = {queued.job: queued for queued in queue}
         known = {_queue_name(job) for job in self.jobs}
         self.packs = [one for one in queue if not known & set(slurm.names(one.name))]
-        self._said = slurm.last_logs(self._logs)
+        self._last_logs = slurm.last_logs(self._logs)
         return {job.name: self._look(job, by_name, by_id) for job in self.jobs}
 
     def _look(
@@ -93,15 +93,15 @@ class Status:
             # It waits for the lease, or failed before it could take it.
             tried.append(note)
         if holder or ("problem" not in note and _begins(note, by_id)):
-            found = holder or note
+            worker = holder or note
             progress, age = _progress(job.log)
             left = max(0.0, progress.seconds_left - age) if progress else job.takes.seconds
-            place = next((n for n, one in enumerate(tried) if _same(one, found)), -1)
+            place = next((n for n, one in enumerate(tried) if _same(one, worker)), -1)
             return Standing(
                 job,
                 "running",
-                note.get("node") or found["host"],
-                found["slurm_job"],
+                note.get("node") or worker["host"],
+                worker["slurm_job"],
                 progress,
                 progress and progress.tokens_per_s,
                 left,
@@ -129,13 +129,13 @@ class Status:
             return _queued_again(waiting, queued)
         # Snakemake leaves an empty log for each job of a group of which one failed, and for one
         # that its node could not even begin, of which SLURM's log tells.
-        said, submission = _tail(job.log).strip(), None
-        log = self._said.get(_queue_name(job))
-        if log and not said and all(need in self._done.circumstances for need in job.needs):
-            said, submission = _tail(log).strip(), log.stem
-        if not said:
+        text, submission = _tail(job.log).strip(), None
+        log = self._last_logs.get(_queue_name(job))
+        if log and not text and all(need in self._done.circumstances for need in job.needs):
+            text, submission = _tail(log).strip(), log.stem
+        if not text:
             return waiting
-        failed = Failed(1, None, submission, said.splitlines()[-1])
+        failed = Failed(1, None, submission, text.splitlines()[-1])
         return dataclasses.replace(
             waiting, state="failed", slurm_job=submission, attempts=1, failed=(failed,)
         )
@@ -197,5 +197,5 @@ def _tail(log: Path) -> str:
 
 def _progress(log: Path) -> tuple[ProgressLine | None, float]:
     """Return the newest progress in a log and its age in seconds."""
-    found = last_progress(_tail(log))
-    return found, max(0.0, time.time() - log.stat().st_mtime) if found else 0.0
+    progress = last_progress(_tail(log))
+    return progress, max(0.0, time.time() - log.stat().st_mtime) if progress else 0.0

@@ -49,12 +49,12 @@ def changes(before: Any, after: Any, name: str = "settings") -> list[str]:
     else:
         return [f"{name}: made with {before!r}, now {after!r}"]
     then, now = places
-    found = [
+    lines = [
         line
         for key in sorted(then.keys() | now.keys())
         for line in changes(then.get(key, MISSING), now.get(key, MISSING), form.format(key))
     ]
-    return found or [f"{name}: the same in another order"]
+    return lines or [f"{name}: the same in another order"]
 
 
 def differences(job: AskedJob, record: Record | None) -> list[str]:
@@ -87,10 +87,10 @@ def dependents(jobs: dict[Path, AskedJob], start: set[Path]) -> set[Path]:
         for paths in job.inputs.values():
             for path in paths:
                 readers.setdefault(path, []).append(name)
-    waiting, found = list(start), set()
+    waiting, resting = list(start), set()
     while waiting:
         for path in jobs[waiting.pop()].outputs.values():
-            new = [reader for reader in readers.get(path, []) if reader not in found | start]
-            found.update(new)
+            new = [reader for reader in readers.get(path, []) if reader not in resting | start]
+            resting.update(new)
             waiting.extend(new)
-    return found
+    return resting

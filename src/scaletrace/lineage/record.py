@@ -21,10 +21,10 @@ def _git(*words: str) -> str:
     try:
         return git.text(*words)
     except OSError as error:
-        said = str(error)
+        reason = str(error)
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip()
-    raise BadInput(f"git {words[0]}: {said}; record works in a clone")
+        reason = error.stderr.decode(errors="replace").strip()
+    raise BadInput(f"git {words[0]}: {reason}; record works in a clone")
 
 
 def _in_git(study: str) -> set[str]:
@@ -114,9 +114,9 @@ def _cached(job: RecordedJob, in_git: set[str]) -> set[str]:
     return {output.md5 for output in job.identity.outputs if output.path not in in_git}
 
 
-def _unfinished(found: list[graph.Output]) -> list[str]:
+def _unfinished(outputs: list[graph.Output]) -> list[str]:
     why = {"ok": "sound, but something that it rests on is not"}
-    return [f"{o.path}: {why.get(o.status, o.status)}" for o in graph.unfinished(found)]
+    return [f"{o.path}: {why.get(o.status, o.status)}" for o in graph.unfinished(outputs)]
 
 
 def _root(
@@ -171,15 +171,15 @@ def record(study_file: Path) -> int:
     links.require_none()
     study = load(study_file).study
     with lease(Path("work") / "record"):
-        found = graph.outputs(study_file)
-        if waiting := _unfinished(found):
+        outputs = graph.outputs(study_file)
+        if waiting := _unfinished(outputs):
             if wrong := _edited(study):
                 raise BadInput("\n".join(wrong))
             raise BadInput(
                 f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
                 f"snakemake --configfile {study_file} first"
             )
-        jobs = graph.recorded_jobs(study, found)
+        jobs = graph.recorded_jobs(study, outputs)
         if wrong := [*changed_files(jobs), *_laundered(jobs)]:
             raise BadInput("\n".join(wrong))
         in_git, place = _in_git(study), pipeline.own(study)
@@ -191,7 +191,7 @@ def record(study_file: Path) -> int:
             place.lock: pipeline.lock_text(locked),
             place.yaml: pipeline.text(content),
             **{path: files.to_json(fit) for path, fit in pipeline.fitted(jobs, study).items()},
-            root.path_of(study): files.to_json(_root(study, study_file, jobs, found)),
+            root.path_of(study): files.to_json(_root(study, study_file, jobs, outputs)),
         }
         environments = {job.record.circumstances.environment for job in jobs}
         with transaction.together(texts):
@@ -215,10 +215,10 @@ def moved(study_file: Path) -> list[str]:
     study = load(study_file).study
     if not root.path_of(study).exists():
         return [f"{study}: never recorded"]
-    found = graph.outputs(study_file)
-    if waiting := _unfinished(found):
+    outputs = graph.outputs(study_file)
+    if waiting := _unfinished(outputs):
         return [*_edited(study), *(f"{line}; snakemake would make it again" for line in waiting)]
-    jobs = graph.recorded_jobs(study, found)
+    jobs = graph.recorded_jobs(study, outputs)
     recorded = root.read(study)
     wrong = [*changed_files(jobs), *_laundered(jobs), *root.differences(recorded)]
     wrong += [
@@ -243,5 +243,5 @@ def moved(study_file: Path) -> list[str]:
     return [*wrong, *_all(disagreements(jobs, study, study_file, locked, place.lock))]
 
 
-def _other(path: Path, text: str, said: str) -> list[str]:
-    return [] if path.exists() and path.read_bytes() == text.encode() else [f"{path}: {said}"]
+def _other(path: Path, text: str, difference: str) -> list[str]:
+    return [] if path.exists() and path.read_bytes() == text.encode() else [f"{path}: {difference}"]

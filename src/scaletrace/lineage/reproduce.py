@@ -142,8 +142,8 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         except BadInput:
             raise
         except UNTRAINABLE as error:
-            said = job_note.told(error).partition("\n")[0][:200]
-            raise BadInput(f"{path}: settings: cannot be trained ({said})") from None
+            reason = job_note.reason_of(error).partition("\n")[0][:200]
+            raise BadInput(f"{path}: settings: cannot be trained ({reason})") from None
         outputs = {
             recorded[n].path: {
                 "recorded": recorded[n].sha256,

@@ -90,11 +90,11 @@ def differences(root: dict[str, Any]) -> list[str]:
     """Return in which files the configuration and the records are not those of the root."""
     expected = {name: entry["sha256"] for name, entry in root["records"].items()}
     expected[root["study_file"]["path"]] = root["study_file"]["sha256"]
-    found = []
+    lines = []
     for name, sha256 in sorted(expected.items()):
         path = Path(name)
         if not path.is_file():
-            found.append(f"{name}: missing since the study was recorded")
+            lines.append(f"{name}: missing since the study was recorded")
         elif files.hashes(path)["sha256"] != sha256:
-            found.append(f"{name}: changed since the study was recorded")
-    return found
+            lines.append(f"{name}: changed since the study was recorded")
+    return lines

@@ -29,7 +29,7 @@ def _cat_file(batch: str, names: list[str], repository: Path) -> bytes:
 def objects(names: list[str], repository: Path = Path()) -> dict[str, bytes | None]:
     """Return the contents of small objects of a git repository by name; None for those it lacks."""
     sizes = _cat_file("--batch-check=%(objectsize)", names, repository).splitlines()
-    found: dict[str, bytes | None] = dict.fromkeys(names if sizes else ())
+    contents: dict[str, bytes | None] = dict.fromkeys(names if sizes else ())
     small = [
         name
         for name, size in zip(names, sizes, strict=False)
@@ -42,9 +42,9 @@ def objects(names: list[str], repository: Path = Path()) -> dict[str, bytes | No
         if len(header) != 3:
             continue
         size = int(header[2])
-        found[name] = rest[at : at + size]
+        contents[name] = rest[at : at + size]
         at += size + 1
-    return found
+    return contents
 
 
 class Snapshot:
@@ -78,8 +78,8 @@ class Snapshot:
     def names(self, folder: str, suffix: str) -> list[str]:
         """Return the files with a suffix below a folder of the repository."""
         if not self.commit:
-            found = (self.folder / folder).rglob(f"*{suffix}")
-            return sorted(path.relative_to(self.folder).as_posix() for path in found)
+            paths = (self.folder / folder).rglob(f"*{suffix}")
+            return sorted(path.relative_to(self.folder).as_posix() for path in paths)
         options = ("-r", "-z", "--name-only", "--full-tree")
         listed = git.text("ls-tree", *options, self.commit, "--", folder)
         return sorted(name for name in listed.split("\0") if name.endswith(suffix))
@@ -89,8 +89,8 @@ class Snapshot:
         if not self.commit:
             return {name: self._content(name) for name in names}
         asked = {name: f"{self.commit}:{name}" for name in names if inside(name)}
-        found = objects(list(asked.values()))
-        return {name: found.get(asked.get(name, "")) for name in names}
+        contents = objects(list(asked.values()))
+        return {name: contents.get(asked.get(name, "")) for name in names}
 
     def _content(self, name: str) -> bytes | None:
         path = self.folder / name

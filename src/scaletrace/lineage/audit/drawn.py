@@ -52,8 +52,8 @@ def _identities(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
         try:
             identity = read_identity(path)
         except BadInput as problem:
-            said = str(problem).removeprefix(f"{path}: ")
-            yield scope.finding(str(path), "identity", "that of a figure", said)
+            reason = str(problem).removeprefix(f"{path}: ")
+            yield scope.finding(str(path), "identity", "that of a figure", reason)
             continue
         for field, expected in (("study", scope.study), ("figure", name), ("csv_sha256", digest)):
             if identity[field] != expected:
@@ -87,8 +87,10 @@ def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     for row in points:
         run, seen = row.get("run"), by_run.get(row.get("run"))
         if seen is None:
-            said = f"({row.get('x')}, {row.get('y')})"
-            yield scope.finding(str(path), f"point of {run}", "an observation", f"none has {said}")
+            actual = f"({row.get('x')}, {row.get('y')})"
+            yield scope.finding(
+                str(path), f"point of {run}", "an observation", f"none has {actual}"
+            )
             continue
         for axis, name in (("x", x), ("y", "loss")):
             if _number(row.get(axis)) != _number(seen.get(name)):
@@ -99,8 +101,8 @@ def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     for run, row in by_run.items():
         usable = row.get("status") in DRAWN and _number(row.get("loss")) is not None
         if usable and run not in drawn:
-            said = f"left out, though its status is {row['status']}"
-            yield scope.finding(str(path), f"point of {run}", f"loss {row['loss']}", said)
+            actual = f"left out, though its status is {row['status']}"
+            yield scope.finding(str(path), f"point of {run}", f"loss {row['loss']}", actual)
 
 
 def _residuals(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
@@ -108,7 +110,7 @@ def _residuals(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     path, rows = _output(job, "csv"), _table(_output(job, "csv"))
     if job.identity.settings.get("figure") != "residuals" or rows is None:
         return
-    told = {
+    residuals = {
         (file.path, run): residual
         for file in job.identity.inputs
         if file.name == "fits"
@@ -116,8 +118,11 @@ def _residuals(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     }
     points = [row for row in rows if row.get("kind") == "point"]
     drawn = {(row.get("source", ""), row.get("run", "")): row.get("y") for row in points}
-    for source, run in sorted(told.keys() | drawn.keys()):
-        then, now = told.get((source, run), "no residual"), drawn.get((source, run), "no point")
+    for source, run in sorted(residuals.keys() | drawn.keys()):
+        then, now = (
+            residuals.get((source, run), "no residual"),
+            drawn.get((source, run), "no point"),
+        )
         if then != _number(now):
             yield scope.finding(str(path), f"point of {run} in {source}", then, now)
 

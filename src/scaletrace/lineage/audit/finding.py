@@ -49,9 +49,9 @@ class Scope:
             start = [output.path for job in jobs for output in job.identity.outputs]
         return tuple(sorted(job.name for job in self.ancestry.downstream(start)))
 
-    def finding(self, file: str, field: str, expected: object, found: object) -> Finding:
+    def finding(self, file: str, field: str, expected: object, actual: object) -> Finding:
         """Return a finding with what rests on its file."""
-        return Finding(file, field, str(expected), str(found), self.affected(file))
+        return Finding(file, field, str(expected), str(actual), self.affected(file))
 
 
 def counted(names: tuple[str, ...]) -> str:

@@ -47,8 +47,8 @@ def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
         expected = _compiled(job, scope.study, study_file, stage, place)
         yield from _compare(scope, job, place.yaml, name, expected, stage)
         expected = _locked(job, expected, locked.get(name), rerun)
-        found = _by_path(locked.get(name))
-        yield from _compare(scope, job, place.lock, name, expected, found)
+        stored = _by_path(locked.get(name))
+        yield from _compare(scope, job, place.lock, name, expected, stored)
         yield from _metrics(scope, job)
     # In a pipeline that studies share, others' stages are theirs.
     mine = {n for n, s in stages.items() if not place.shared or pipeline.owner(s) == scope.study}
@@ -94,8 +94,8 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
         config = Path(held["study_file"]["path"])
         same = config.is_file() and files.hashes(config)["sha256"] == held["study_file"]["sha256"]
         if not same and signed:
-            said = "other bytes, whatever they mean"
-            yield Finding(str(config), "sha256 (in the root)", held["study_file"]["sha256"], said)
+            actual = "other bytes, whatever they mean"
+            yield Finding(str(config), "sha256 (in the root)", held["study_file"]["sha256"], actual)
         elif not same:
             scope.notes.append(f"{config}: its bytes are not those that were recorded")
     return rerun
@@ -138,7 +138,7 @@ def _by_path(stage: Any) -> dict[str, Any] | None:
     """Return a stage of dvc.lock with its files by path; a path that stands twice keeps a mark."""
     if not isinstance(stage, dict):
         return None
-    found = dict(stage)
+    by_path = dict(stage)
     for side in ("deps", "outs"):
         held: dict[str, Any] = {}
         entries = stage.get(side)
@@ -146,18 +146,18 @@ def _by_path(stage: Any) -> dict[str, Any] | None:
             rest = dict(entry) if isinstance(entry, dict) else {"entry": entry}
             path = str(rest.pop("path", ABSENT))
             held[path if path not in held else f"{path} (again)"] = rest
-        found[side] = held
-    return found
+        by_path[side] = held
+    return by_path
 
 
 def _compare(
-    scope: Scope, job: RecordedJob, file: Path, name: str, expected: dict[str, Any], found: Any
+    scope: Scope, job: RecordedJob, file: Path, name: str, expected: dict[str, Any], held: Any
 ) -> Iterator[Finding]:
     affects = tuple(sorted({job.name, *scope.affected(str(job.path))}))
-    if found is None:
+    if held is None:
         yield Finding(str(file), f"stages.{name}", "the stage of a job", ABSENT, affects)
         return
-    then, now = leaves(expected, f"stages.{name}"), leaves(found, f"stages.{name}")
+    then, now = leaves(expected, f"stages.{name}"), leaves(held, f"stages.{name}")
     for field in sorted(then.keys() | now.keys()):
         if then.get(field, ABSENT) != now.get(field, ABSENT) or type(then.get(field)) is not type(
             now.get(field)
@@ -175,8 +175,8 @@ def _metrics(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     path = ledger.PROVENANCE / "metrics" / scope.study / fit.name
     try:
         expected = untrusted.read_json(fit)["params"]
-        found = untrusted.read_json(path)
-        then, now = leaves(expected, "params"), leaves(found, "params")
+        shown = untrusted.read_json(path)
+        then, now = leaves(expected, "params"), leaves(shown, "params")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")
         return

@@ -133,11 +133,11 @@ def _functions(then: Side, now: Side, a: RecordedJob, b: RecordedJob, module: st
             texts.append(parts)
         else:
             return f"changed; its text in {side.snapshot.name} is not here"
-    said = []
+    names = []
     for name, pair in different(*texts).items():
         how = " (new)" if pair[0] == ABSENT else " (gone)" if pair[1] == ABSENT else ""
-        said.append(f"{name}{how}")
-    return ", ".join(said) or "the order of its parts"
+        names.append(f"{name}{how}")
+    return ", ".join(names) or "the order of its parts"
 
 
 def _raw(paths: set[str], a: RecordedJob, b: RecordedJob) -> list[Cause]:
@@ -148,7 +148,7 @@ def _raw(paths: set[str], a: RecordedJob, b: RecordedJob) -> list[Cause]:
 
 def _surroundings(then: Side, now: Side, a: RecordedJob, b: RecordedJob) -> list[Cause]:
     """Return what surrounded two executions differently; if nothing did, that nothing did."""
-    found = [
+    moved = [
         Cause(kind, b.name, b.rule, name, *pair)
         for kind, before, after in (
             ("environment", then.environment(a), now.environment(b)),
@@ -157,4 +157,4 @@ def _surroundings(then: Side, now: Side, a: RecordedJob, b: RecordedJob) -> list
         for name, pair in different(before, after).items()
     ]
     unknown = "other bytes from equal parameters, code, inputs, environment and processor"
-    return found or [Cause("unknown", b.name, b.rule, unknown, ABSENT, ABSENT)]
+    return moved or [Cause("unknown", b.name, b.rule, unknown, ABSENT, ABSENT)]

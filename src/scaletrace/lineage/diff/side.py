@@ -34,7 +34,9 @@ class Side:
             known = ", ".join(studies(snapshot)) or "none"
             raise BadInput(f"{snapshot.name}: no job records of study {study}; it has {known}")
         self.jobs = {job.path: job for job in self.ancestry.jobs}
-        self.notes += [f"{snapshot.name}: {said}" for said in self.ancestry.unreadable.values()]
+        self.notes += [
+            f"{snapshot.name}: {message}" for message in self.ancestry.unreadable.values()
+        ]
         digests = {str(job.record.circumstances.environment) for job in self.jobs.values()}
         places = {digest: str(ledger.environment_path(digest)) for digest in digests}
         made = {

@@ -164,15 +164,15 @@ def _parameters(content: bytes, path: Path) -> dict[str, Any]:
 
 def _plotted(rows: list[dict[str, str]]) -> dict[str, Any]:
     """Return every number in a figure by its series, and by its run or its place in the curve."""
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     counted: Counter[str] = Counter()
     for row in rows:
         series = f"{row.get('series')}: {row.get('kind')}"
         counted[series] += 1
         place = row.get("run") or counted[series]
-        found |= {
+        numbers |= {
             f"{series} {place}: {axis}": _number(row[axis])
             for axis in ("x", "y", "low", "high")
             if row.get(axis)
         }
-    return found
+    return numbers

@@ -61,8 +61,8 @@ def is_kept_apart(study: str) -> bool:
 
 def _shared_stages(study: str) -> set[str]:
     """Return the names of a study's stages in the root's pipeline."""
-    found = store.stages(store.read_yaml(SHARED.yaml), SHARED.yaml)
-    return {name for name, stage in found.items() if owner(stage) == study}
+    stages = store.stages(store.read_yaml(SHARED.yaml), SHARED.yaml)
+    return {name for name, stage in stages.items() if owner(stage) == study}
 
 
 def stage_name(identity: Identity, study: str) -> str:
@@ -133,11 +133,11 @@ def metrics_files(jobs: list[RecordedJob], study: str) -> dict[Path, Path]:
 
 def _parameters(path: Path) -> dict[str, Any]:
     try:
-        found = untrusted.read_json(path)["params"]
-        files.to_json(found)
+        parameters = untrusted.read_json(path)["params"]
+        files.to_json(parameters)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: not a fit with its params ({error})") from None
-    return found
+    return parameters
 
 
 def fitted(jobs: list[RecordedJob], study: str) -> dict[Path, dict[str, Any]]:
@@ -230,6 +230,6 @@ def moved_out(study: str) -> dict[Path, str]:
 
 def lost_entries(place: Place) -> set[str]:
     """Return the recorded stages of a pipeline that its lock says nothing of."""
-    found = store.stages(store.read_yaml(place.yaml), place.yaml)
-    recorded = {name for name, stage in found.items() if owner(stage) is not None}
+    stages = store.stages(store.read_yaml(place.yaml), place.yaml)
+    recorded = {name for name, stage in stages.items() if owner(stage) is not None}
     return recorded - store.locked(place.lock).keys()

@@ -78,9 +78,9 @@ def jobs(study_file: Path) -> dict[Path, AskedJob]:
     """
     with _view(levels_above(load(study_file))) as folder:
         options = ("--dry-run", "--forceall", "--printshellcmds")
-        said = _snakemake(study_file, *options, folder=folder)
-        found = [parse(line, folder) for line in said.splitlines()]
-    return {job.record: job for job in found if job}
+        printed = _snakemake(study_file, *options, folder=folder)
+        asked = [parse(line, folder) for line in printed.splitlines()]
+    return {job.record: job for job in asked if job}
 
 
 def outputs(study_file: Path) -> list[Output]:
@@ -93,12 +93,12 @@ def outputs(study_file: Path) -> list[Output]:
     return [Output(row["output_file"], row["rule"], row["status"], row["plan"]) for row in table]
 
 
-def unfinished(found: list[Output]) -> list[Output]:
+def unfinished(outputs: list[Output]) -> list[Output]:
     """Return the outputs that Snakemake would make or make again."""
-    return [output for output in found if output.plan != "no update"]
+    return [output for output in outputs if output.plan != "no update"]
 
 
-def recorded_jobs(study: str, found: list[Output]) -> list[RecordedJob]:
+def recorded_jobs(study: str, outputs: list[Output]) -> list[RecordedJob]:
     """Return the recorded jobs that made the outputs, sorted by rule and wildcards.
 
     Timings have no record: they are printed from the records themselves.
@@ -106,7 +106,7 @@ def recorded_jobs(study: str, found: list[Output]) -> list[RecordedJob]:
     Raises:
         BadInput: an output has no record.
     """
-    needed = {output.path: output for output in found if output.rule != "timings"}
+    needed = {output.path: output for output in outputs if output.rule != "timings"}
     jobs = []
     for path in ledger.paths(study):
         record = read_record(path)
