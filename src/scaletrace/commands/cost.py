@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     items = _items(arguments.study)
     advice = bill.advice(items)
     if arguments.json:
-        found = {
+        costs = {
             "study": arguments.study,
             **bill.hours(items),
             "jobs": [dataclasses.asdict(one) for one in items],
             "advice": advice,
         }
-        print(json.dumps(found, indent=2))
+        print(json.dumps(costs, indent=2))
         return 0
     groups: dict[str, list[Item]] = {}
     for one in items:
