@@ -169,7 +169,7 @@ def _compare(
 
 def _metrics(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Compare what `dvc metrics` shows of a fit with the fit."""
-    if job.rule != "fit":
+    if job.rule != "fit" or not job.identity.outputs:
         return
     fit = Path(job.identity.outputs[0].path)
     path = ledger.PROVENANCE / "metrics" / scope.study / fit.name

@@ -105,7 +105,7 @@ def remember(
         "params": sorted(map(repr, params)),
         "code": code,
         "record_format_version": FORMAT,
-        "job_hash": zlib.crc32(outputs[0].encode()),
+        "job_hash": zlib.crc32(outputs[0].encode()) if outputs else 0,
         "starttime": start,
         "endtime": end,
         "incomplete": False,
