@@ -10,7 +10,7 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.cluster.capacity import Room
 from scaletrace.errors import BadInput
-from scaletrace.jobs import fingerprint, records
+from scaletrace.jobs import fingerprint, ledger
 from scaletrace.jobs.command import argument, describe
 from scaletrace.jobs.pace import known_pace
 from scaletrace.study.config import load
@@ -51,7 +51,7 @@ def _tabled(plan: Plan) -> tuple[str, ...]:
     return tuple(
         run
         for run in plan.study.exclude
-        if records.path_of(study, EVALUATE.name, {"run": run}).exists()
+        if ledger.path_of(study, EVALUATE.name, {"run": run}).exists()
     )
 
 

@@ -92,7 +92,7 @@ def test_an_edited_fit_of_the_best_rate_concerns_the_tuning_alone(package):
 
 def test_the_job_wrapper_concerns_no_stage(package):
     before = all_of(package)
-    for module in ("job.py", "jobs/lease.py", "cli.py", "jobs/records.py", "study/plan.py"):
+    for module in ("job.py", "jobs/lease.py", "cli.py", "jobs/ledger.py", "study/plan.py"):
         with (package / module).open("a", encoding="utf-8") as stream:
             stream.write("\nANOTHER = 1\n")
     assert all_of(package) == before

@@ -9,7 +9,7 @@ import yaml
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.files import to_json
-from scaletrace.jobs.records import identifier
+from scaletrace.formats.record import identifier
 from scaletrace.lineage import archive
 from scaletrace.lineage.restore import restore
 from tests.workflow.conftest import LOCK, Clone

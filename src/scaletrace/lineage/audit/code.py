@@ -5,24 +5,23 @@ import re
 from collections.abc import Iterator
 
 from scaletrace.jobs import fingerprint
-from scaletrace.lineage.ancestry import Job
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.snapshot import module_paths, objects
 
 
 def check(scope: Scope) -> Iterator[Finding]:
     """Read the modules of every fingerprint at the recorded commit, and hash their meaning."""
-    by_commit: dict[str, dict[str, list[Job]]] = {}
+    by_commit: dict[str, dict[str, list[RecordedJob]]] = {}
     unknown, dirty = set(), set()
     for job in scope.jobs:
-        git = job.record["circumstances"].get("git")
-        commit = git.get("commit") if isinstance(git, dict) else None
-        if not isinstance(commit, str) or not re.fullmatch("[0-9a-f]{40,64}", commit):
+        git = job.record.circumstances.git
+        commit = git.commit or ""
+        if not re.fullmatch("[0-9a-f]{40,64}", commit):
             unknown.add(job.name)
             continue
-        changed = git.get("changed") if isinstance(git, dict) else None
-        changed = [str(line) for line in changed] if isinstance(changed, list) else []
-        for module, digest in job.identity["code"]["modules"].items():
+        changed = [str(line) for line in git.changed or ()]
+        for module, digest in job.identity.code.modules.items():
             if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", module):
                 yield scope.finding(str(job.path), "code.modules", "names of modules", module)
             elif any(_touches(line, path) for line in changed for path in module_paths(module)):
@@ -42,20 +41,20 @@ def check(scope: Scope) -> Iterator[Finding]:
 
 
 def _compare(
-    scope: Scope, by_commit: dict[str, dict[str, list[Job]]], unknown: set[str]
+    scope: Scope, by_commit: dict[str, dict[str, list[RecordedJob]]], unknown: set[str]
 ) -> Iterator[Finding]:
     wanted = [
         f"{commit}:{path}"
-        for commit, found in by_commit.items()
-        for module in dict.fromkeys(key.partition(" ")[0] for key in found)
+        for commit, modules in by_commit.items()
+        for module in dict.fromkeys(key.partition(" ")[0] for key in modules)
         for path in module_paths(module)
     ]
     sources = objects([*by_commit, *wanted])
-    for commit, found in by_commit.items():
+    for commit, modules in by_commit.items():
         if sources.get(commit) is None:
-            unknown |= {job.name for jobs in found.values() for job in jobs}
+            unknown |= {job.name for jobs in modules.values() for job in jobs}
             continue
-        for key, jobs in found.items():
+        for key, jobs in modules.items():
             module, _, digest = key.partition(" ")
             texts = (sources.get(f"{commit}:{path}") for path in module_paths(module))
             text = next((text for text in texts if text is not None), None)
@@ -71,7 +70,7 @@ def _compare(
                 )
 
 
-def _resting(scope: Scope, job: Job) -> tuple[str, ...]:
+def _resting(scope: Scope, job: RecordedJob) -> tuple[str, ...]:
     return scope.affected(str(job.path))
 
 
