@@ -115,7 +115,7 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
             {"name": name, "path": path, **files.hashes(Path(path))}
             for name, path in job.outputs.items()
         ]
-        modules = fingerprint.modules(job.rule, fingerprint.family(job.settings))
+        modules = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
         identity = {
             "rule": job.rule,
             "wildcards": job.wildcards,

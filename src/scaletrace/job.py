@@ -42,9 +42,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _require_code(stage: str, family: str | None, expected: str) -> None:
+def _require_code(stage: str, kinds: tuple[str, ...], expected: str) -> None:
     fingerprint.forget()
-    if fingerprint.fingerprint(stage, family) != expected:
+    if fingerprint.fingerprint(stage, kinds) != expected:
         raise BadInput(
             f"src/scaletrace: the code of stage {stage} is not the code that the workflow was read "
             "with; start snakemake again"
@@ -84,8 +84,8 @@ def _describe(files_by_name: dict[str, list[str]]) -> list[dict[str, Any]]:
 
 def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
     start, clock = time.time(), time.perf_counter()
-    family = fingerprint.family(arguments.settings)
-    _require_code(arguments.stage, family, arguments.code)
+    kinds = fingerprint.kinds_of(arguments.stage, arguments.settings)
+    _require_code(arguments.stage, kinds, arguments.code)
     surroundings = records.surroundings()
     inputs = _describe(arguments.job["inputs"])
     for entry in inputs:
@@ -97,7 +97,7 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
         _require_newest(note)
         found = kept.put_back(work, outputs)
         if found is None:
-            measured = _compute(arguments, family, inputs, outputs, work, note)
+            measured = _compute(arguments, kinds, inputs, outputs, work, note)
             found = {
                 **surroundings,
                 "start": start,
@@ -119,8 +119,9 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
                 "wildcards": arguments.job["wildcards"],
                 "settings": arguments.settings,
                 "code": {
+                    "scheme": fingerprint.SCHEME,
                     "fingerprint": arguments.code,
-                    "modules": fingerprint.modules(arguments.stage, family),
+                    "modules": fingerprint.modules(arguments.stage, kinds),
                 },
                 "inputs": inputs,
                 "outputs": described,
@@ -132,7 +133,7 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
 
 def _compute(
     arguments: argparse.Namespace,
-    family: str | None,
+    kinds: tuple[str, ...],
     inputs: list[dict[str, Any]],
     outputs: dict[str, Path],
     work: Path,
@@ -157,7 +158,7 @@ def _compute(
             settings=arguments.settings,
             work=work,
         )
-        _require_code(arguments.stage, family, arguments.code)
+        _require_code(arguments.stage, kinds, arguments.code)
         if _describe(arguments.job["inputs"]) != [
             {key: value for key, value in entry.items() if key != "record"} for entry in inputs
         ]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.jobs.fingerprint import fingerprint
+from scaletrace.jobs.fingerprint import fingerprint, kinds_of
 from scaletrace.jobs.pace import known_pace
 from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
@@ -106,4 +106,5 @@ def stage(name: str, family: str | None = None) -> str:
         name: of the stage.
         family: of the model that the job trains or measures, if it does.
     """
-    return f"{name}@{fingerprint(name, family)}"
+    kinds = kinds_of(name, {"model": {"family": family}})
+    return f"{name}@{fingerprint(name, kinds)}"

@@ -34,7 +34,7 @@ class Done:
         self._excluded = plan.study.exclude.keys()
         self.circumstances: dict[str, dict[str, Any]] = {}
         self._made: dict[str, str] = {}
-        self._code: dict[tuple[str, str | None], str] = {}
+        self._code: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def look(self, jobs: Iterable[Job]) -> None:
         """Look at jobs, each after those that it needs."""
@@ -52,7 +52,7 @@ class Done:
         identity = record["identity"]
         # As the job was handed them: through JSON.
         settings = json.loads(json.dumps(job.settings()))
-        key = (job.rule, fingerprint.family(settings))
+        key = (job.rule, fingerprint.kinds_of(job.rule, settings))
         if key not in self._code:
             self._code[key] = fingerprint.fingerprint(*key)
         return (

@@ -65,7 +65,7 @@ def differences(job: Job, record: dict[str, Any] | None) -> list[str]:
     if identity["code"]["fingerprint"] != job.fingerprint:
         before, after = (
             identity["code"]["modules"],
-            fingerprint.modules(job.rule, fingerprint.family(job.settings)),
+            fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings)),
         )
         names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
         found.append(f"code: changed since in {', '.join(names) or 'an unknown module'}")

@@ -1,12 +1,14 @@
 """One of the two states of a study that are compared."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.jobs import fingerprint, records
-from scaletrace.lineage import drift
+from scaletrace.jobs import meaning, records
+from scaletrace.jobs.parsed import Sources
+from scaletrace.lineage import code_at, drift
 from scaletrace.lineage.ancestry import Ancestry, Job
 from scaletrace.lineage.dvc import store
 from scaletrace.lineage.snapshot import Snapshot
@@ -48,6 +50,7 @@ class Side:
         absent = {path: md5 for path, md5 in made.items() if self._contents[path] is None}
         held = store.cached(set(absent.values())) if absent else {}
         self._contents.update((path, held.get(md5)) for path, md5 in absent.items())
+        self._sources: Sources | None = None
         self._parts: dict[tuple[str, str, str], dict[str, str] | None] = {}
         self._environments = {d: self._environment(d, path) for d, path in places.items()}
 
@@ -96,7 +99,7 @@ class Side:
         return {name: said[name] for name in names if name in said}
 
     def parts(self, job: Job, module: str) -> dict[str, str] | None:
-        """Return the parts of a module as a job ran it, see `fingerprint.parts`.
+        """Return the parts of a module as a job ran it, see `meaning.parts`.
 
         None where no text of it with the recorded meaning is here.
         """
@@ -105,15 +108,39 @@ class Side:
         commit = git.get("commit") if isinstance(git, dict) else None
         key = module, digest, str(commit)
         if key not in self._parts:
-            self._parts[key] = self._found_parts(*key)
+            reached = code_at.scheme(job.identity["code"]) > 1
+            self._parts[key] = (
+                self._reached_parts(job, *key) if reached else self._found_parts(*key)
+            )
         return self._parts[key]
+
+    def _reached_parts(
+        self, job: Job, module: str, digest: str, commit: str
+    ) -> dict[str, str] | None:
+        """Return the parts of a module that counted for a job, in a state where it was the same."""
+        modules = job.identity["code"]["modules"]
+        for sources in self._states(commit):
+            found = code_at.counted(sources, job.rule, modules) or {}
+            if module in found and found[module].hash == digest:
+                return found[module].parts
+        return None
+
+    def _states(self, commit: str) -> Iterator[Sources]:
+        """Yield the sources that a job may have run: of the snapshot, and at a commit."""
+        self._sources = self._sources or code_at.of_snapshot(self.snapshot)
+        yield self._sources
+        if commit.isalnum():
+            for repository in dict.fromkeys((self.snapshot.folder, Path())):
+                sources = code_at.of_commit(commit, repository)
+                if sources is not None:
+                    yield sources
 
     def _found_parts(self, module: str, digest: str, commit: str) -> dict[str, str] | None:
         for content in self.snapshot.module(module, commit):
             try:
                 text = content.decode("utf-8")
-                if fingerprint.meaning(text) == digest:
-                    return fingerprint.parts(text)
+                if meaning.module_meaning(text) == digest:
+                    return meaning.parts(text)
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
         return None
