@@ -43,12 +43,14 @@ def modules(stage: str, kinds: tuple[str, ...] = (), root: Path = ROOT) -> dict[
 
 @functools.cache
 def _modules(stage: str, kinds: tuple[str, ...], root: Path) -> dict[str, str]:
-    found = reachable.counted(_sources(root), stage, kinds)
+    found = reachable.counted(sources(root), stage, kinds)
     return {name: counted.hash for name, counted in found.items()}
 
 
 @functools.cache
-def _sources(root: Path) -> Sources:
+def sources(root: Path = ROOT) -> Sources:
+    """Return the package's sources in a folder, as they are now or were at the first call."""
+
     def text_of(path: str) -> str | None:
         file = root / path
         return file.read_text(encoding="utf-8") if file.is_file() else None
@@ -67,5 +69,5 @@ def fingerprint(stage: str, kinds: tuple[str, ...] = (), root: Path = ROOT) -> s
 
 def forget() -> None:
     """Read the sources anew at the next call: they may have been edited meanwhile."""
-    _sources.cache_clear()
+    sources.cache_clear()
     _modules.cache_clear()

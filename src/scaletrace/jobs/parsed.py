@@ -56,6 +56,8 @@ class Mentions(ast.NodeVisitor):
 
     def visit(self, node: ast.AST) -> None:
         """Note what a node names, and go on to what is in it."""
+        if meaning.is_docstring(node):
+            return
         if id(node) in self._module.words:
             for part in meaning.computed(node):
                 self.visit(part)

@@ -19,6 +19,7 @@ it says so, such as an argument of a function.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 from scaletrace.jobs import at_import, meaning
@@ -151,6 +152,7 @@ class _Reach:
             self._waiting.append(statement)
 
 
+@functools.lru_cache(maxsize=1024)
 def _always(module: Module, sources: Sources) -> tuple[list[Statement], list[Import]]:
     """Return what of a module counts always."""
     statements = [
