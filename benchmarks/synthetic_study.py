@@ -120,7 +120,11 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
             "rule": job.rule,
             "wildcards": job.wildcards,
             "settings": job.settings,
-            "code": {"fingerprint": job.fingerprint, "modules": modules},
+            "code": {
+                "scheme": fingerprint.SCHEME,
+                "fingerprint": job.fingerprint,
+                "modules": modules,
+            },
             "inputs": inputs,
             "outputs": outputs,
         }

@@ -187,6 +187,7 @@ def other(node):
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         node.body.append(ast.parse("12345").body[0])
     elif isinstance(node, ast.Assign | ast.AnnAssign):
+        assert node.value is not None
         node.value = ast.Tuple([node.value, ast.Constant(12345)], ast.Load())
     else:
         node = ast.If(ast.Constant(12345), [node], [])

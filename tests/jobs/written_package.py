@@ -1,7 +1,7 @@
 """Small packages, written for a test, and what counts in them."""
 
 from scaletrace.jobs import fingerprint, reachable
-from scaletrace.jobs.parsed import Sources
+from scaletrace.jobs.sources import Sources
 
 KINDS = ("scaletrace.kinds.one",)
 

@@ -17,7 +17,7 @@ import builtins
 import fnmatch
 from collections.abc import Iterator
 
-from scaletrace.jobs.parsed import DEFINITIONS, PACKAGE, Module, Sources, Statement, stored
+from scaletrace.jobs.sources import DEFINITIONS, Module, Sources, Statement, stored
 
 MAKERS = [
     *(f"builtins.{name}" for name in ("frozenset", "tuple", "dict", "list", "set", "range")),
@@ -241,14 +241,14 @@ class _Reader:
         defined, ones = module.definitions.get(name, []), module.imported.get(name, [])
         if not defined and ones and not any(one.thing for one in ones):
             # `import a` and `import a.b` both bind a.
-            return name if name != PACKAGE else None
+            return None if ones[0].is_ours else name
         if len(defined) + len(ones) > 1:
             return None
         if defined:
             return module, defined[0]
         if ones:
             one = ones[0]
-            if one.source.partition(".")[0] != PACKAGE:
+            if not one.is_ours:
                 return one.dotted
             source = self.sources.module(one.source)
             if source is None:

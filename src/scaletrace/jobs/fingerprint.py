@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.jobs import reachable
-from scaletrace.jobs.parsed import Sources
+from scaletrace.jobs.sources import Sources
 from scaletrace.models import families
 
 SCHEME = 2

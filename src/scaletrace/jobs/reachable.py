@@ -23,7 +23,8 @@ import functools
 from collections.abc import Iterator
 
 from scaletrace.jobs import at_import, meaning
-from scaletrace.jobs.parsed import PACKAGE, Import, Module, Sources, Statement
+from scaletrace.jobs.imports import PACKAGE, Import
+from scaletrace.jobs.sources import Module, Sources, Statement
 
 # What the job wrapper names of a stage's module.
 ENTRIES = ("run", "Inputs", "Outputs", "Settings")

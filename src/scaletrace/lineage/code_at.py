@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.jobs import git, reachable
-from scaletrace.jobs.parsed import PACKAGE, Sources
+from scaletrace.jobs.imports import PACKAGE
+from scaletrace.jobs.sources import Sources
 from scaletrace.lineage.snapshot import SOURCES, Snapshot, objects
 
 FOLDER = f"{SOURCES}/{PACKAGE}"

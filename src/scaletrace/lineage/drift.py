@@ -62,7 +62,10 @@ def differences(job: Job, record: dict[str, Any] | None) -> list[str]:
         return ["no record: the job is new, or has another name"]
     identity = record["identity"]
     found = changes(identity["settings"], job.settings)
-    if identity["code"]["fingerprint"] != job.fingerprint:
+    scheme, now = identity["code"].get("scheme", 1), fingerprint.SCHEME
+    if scheme != now:
+        found.append(f"code: its fingerprint is of scheme {scheme}, and now {now} is in use")
+    elif identity["code"]["fingerprint"] != job.fingerprint:
         before, after = (
             identity["code"]["modules"],
             fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings)),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from scaletrace.jobs import meaning
-from scaletrace.jobs.parsed import Sources
+from scaletrace.jobs.sources import Sources
 from scaletrace.lineage import code_at
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.audit.finding import Finding, Scope

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scaletrace.lineage import drift
+from scaletrace.lineage import code_at, drift
 from scaletrace.lineage.ancestry import Job
 from scaletrace.lineage.diff.side import Side
 
@@ -117,6 +117,11 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def _code(then: Side, now: Side, a: Job, b: Job) -> list[Cause]:
     before, after = a.identity["code"]["modules"], b.identity["code"]["modules"]
+    schemes = [code_at.scheme(job.identity["code"]) for job in (a, b)]
+    if schemes[0] != schemes[1]:
+        what = f"fingerprints of scheme {schemes[0]} and {schemes[1]}: what changed is not known"
+        sides = (a.identity["code"]["fingerprint"], b.identity["code"]["fingerprint"])
+        return [Cause("code", b.name, b.rule, what, *sides)]
     return [
         Cause("code", b.name, b.rule, f"{module}: {_functions(then, now, a, b, module)}", *pair)
         for module, pair in different(before, after).items()

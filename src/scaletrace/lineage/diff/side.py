@@ -7,7 +7,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.jobs import meaning, records
-from scaletrace.jobs.parsed import Sources
+from scaletrace.jobs.sources import Sources
 from scaletrace.lineage import code_at, drift
 from scaletrace.lineage.ancestry import Ancestry, Job
 from scaletrace.lineage.dvc import store

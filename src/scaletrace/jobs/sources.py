@@ -1,143 +1,15 @@
-"""A module as reachability sees it: its statements, what each names, and what it imports."""
+"""The package's modules in one state of its files: statements, imports, what imports what."""
 
 import ast
-import dataclasses
 import functools
-import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from scaletrace.jobs import meaning
+from scaletrace.jobs.imports import PACKAGE, Import, imported
+from scaletrace.jobs.mentions import Mentions, loads
 
-PACKAGE = "scaletrace"
-# Who names one of these may reach a definition whose name stands nowhere.
-BY_ANY_NAME = {"globals", "locals", "eval", "exec", "__import__"}
-LOOK_UPS = {"__subclasses__", "getmembers", "getmembers_static", "resolve_name"}
-CAPTURES = {"redirect_stdout", "redirect_stderr", "__stdout__", "__stderr__"}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-@dataclasses.dataclass(frozen=True)
-class Import:
-    """One name that a module binds by importing: `thing` of `source`.
-
-    Without a thing it is `import a.b`, which binds a.
-    """
-
-    bound: str
-    source: str
-    thing: str = ""
-
-    @property
-    def dotted(self) -> str:
-        """The whole name of what is imported."""
-        return f"{self.source}.{self.thing}".strip(".")
-
-
-class Mentions(ast.NodeVisitor):
-    """What a statement names.
-
-    Attributes:
-        own: plain names, which are looked up in the statement's module.
-        any: attributes and strings, which may be looked up in every module.
-        imports: what it imports inside.
-        by_any_name: whether it may reach what it does not name.
-        captures: whether it redirects what is printed.
-    """
-
-    def __init__(self, statement: ast.AST, module: "Module") -> None:
-        self.own: set[str] = set()
-        self.any: set[str] = set()
-        self.imports: set[Import] = set()
-        self.by_any_name = self.captures = False
-        self._module = module
-        self.visit(statement)
-        self.captures |= not CAPTURES.isdisjoint(self.own | self.any)
-
-    def visit(self, node: ast.AST) -> None:
-        """Note what a node names, and go on to what is in it."""
-        if meaning.is_docstring(node):
-            return
-        if id(node) in self._module.words:
-            for part in meaning.computed(node):
-                self.visit(part)
-            return
-        match node:
-            case ast.Name(id=name):
-                self.own.add(name)
-                self.by_any_name |= name in BY_ANY_NAME | LOOK_UPS
-            case ast.Attribute(value=value, attr=name, ctx=context):
-                self.any.add(name)
-                self.captures |= name in meaning.STREAMS and isinstance(context, ast.Store)
-                self.by_any_name |= (
-                    name in LOOK_UPS
-                    # A model's `eval` is no evaluation of text.
-                    or (name in BY_ANY_NAME and _is_name(value, "builtins"))
-                    or (name == "modules" and _is_name(value, "sys"))
-                    or (name == "__dict__" and self._may_be_module(value))
-                )
-            case ast.Constant(value=str() as text):
-                if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", text):
-                    self.any.update(text.split("."))
-            case ast.Import() | ast.ImportFrom():
-                self.imports.update(imported(node, self._module))
-            case ast.Global(names=names):
-                self.own.update(names)
-            case ast.MatchClass(kwd_attrs=names):
-                self.any.update(names)
-            case ast.Call():
-                self._call(node)
-        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            if annotation is not None:
-                self._annotation(annotation)
-        self.generic_visit(node)
-
-    def _annotation(self, annotation: ast.AST) -> None:
-        # Names in quoted annotations are looked up by what reads them, such as pydantic.
-        for node in ast.walk(annotation):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                self.own.update(re.findall(r"[^\W\d]\w*", node.value))
-
-    def _call(self, call: ast.Call) -> None:
-        match call:
-            case ast.Call(func=ast.Name(id="vars" | "dir"), args=[]):
-                self.by_any_name = True
-            case ast.Call(func=ast.Name(id="vars" | "dir"), args=[thing]):
-                self.by_any_name |= self._may_be_module(thing)
-            case ast.Call(
-                func=ast.Name(id="getattr" | "setattr" | "delattr" | "hasattr"),
-                args=[thing, name, *_],
-            ):
-                computed = not isinstance(name, ast.Constant)
-                self.by_any_name |= computed and self._may_be_module(thing)
-            case ast.Call(
-                func=ast.Name(id="attrgetter" | "methodcaller")
-                | ast.Attribute(attr="attrgetter" | "methodcaller"),
-                args=names,
-            ):
-                self.by_any_name |= not all(isinstance(name, ast.Constant) for name in names)
-
-    def _may_be_module(self, node: ast.AST) -> bool:
-        return _loads(node) or (
-            isinstance(node, ast.Name) and node.id in self._module.holds_modules
-        )
-
-
-def _is_ours(one: "Import") -> bool:
-    return one.dotted.partition(".")[0] == PACKAGE
-
-
-def _is_name(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def _loads(node: ast.AST) -> bool:
-    """Tell whether an expression may give a module that is loaded by its name."""
-    return any(
-        isinstance(part, ast.Name | ast.Attribute)
-        and (part.id if isinstance(part, ast.Name) else part.attr) == "import_module"
-        for part in ast.walk(node)
-    )
 
 
 class Statement:
@@ -156,7 +28,8 @@ class Statement:
     @cached_property
     def mentions(self) -> Mentions:
         """What it names."""
-        return Mentions(self.node, self.module)
+        node, module = self.node, self.module
+        return Mentions(node, module.package, module.words, module.holds_modules)
 
     @cached_property
     def hash(self) -> str:
@@ -204,7 +77,8 @@ class Module:
     def __init__(self, name: str, is_package: bool, text: str) -> None:
         self.name = name
         self.package = name if is_package else name.rpartition(".")[0]
-        tree = ast.parse(text)
+        # Kept, for `words` are places in memory.
+        self._tree = tree = ast.parse(text)
         nodes = list(ast.walk(tree))
         self.words = frozenset(meaning.wording(nodes))
         self.imports: list[Import] = []
@@ -213,7 +87,7 @@ class Module:
         body = list(self._executed(tree.body))
         for node in body:
             if isinstance(node, ast.Import | ast.ImportFrom):
-                self.imports += imported(node, self)
+                self.imports += imported(node, self.package)
         self.statements = [
             Statement(node, self)
             for node in body
@@ -231,7 +105,7 @@ class Module:
             one
             for node in nodes
             if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in hidden
-            for one in imported(node, self)
+            for one in imported(node, self.package)
         ]
         self.stars = {one.source for one in everything if one.thing == "*"}
         self.loads = {
@@ -240,12 +114,12 @@ class Module:
             for name in (one.source, one.dotted)
             if name.partition(".")[0] == PACKAGE
         }
-        self.holds_modules = {one.bound for one in everything if _is_ours(one)}
+        self.holds_modules = {one.bound for one in everything if one.is_ours}
         self.otherwise_bound: set[str] = set()
         for node in nodes:
             if isinstance(node, ast.Global):
                 self.otherwise_bound.update(node.names)
-            elif isinstance(node, ast.Assign) and _loads(node.value):
+            elif isinstance(node, ast.Assign) and loads(node.value):
                 self.holds_modules.update(n.id for n in node.targets if isinstance(n, ast.Name))
         for statement in self.statements:
             if not statement.names:
@@ -322,26 +196,6 @@ def _checks_types(nodes: list[ast.AST]) -> bool:
                 continue
         sources.update(found[name] for name in names & found.keys())
     return bool(sources) and sources <= {"typing", "typing.TYPE_CHECKING"}
-
-
-def imported(node: ast.AST, module: Module) -> Iterator[Import]:
-    """Yield what a statement of a module imports."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            source, _, thing = alias.name.rpartition(".")
-            if alias.asname is None or alias.asname == alias.name:
-                yield Import(alias.name.partition(".")[0], alias.name)
-            else:
-                # `import a.b as x` is `from a import b as x`, and `import a as x` has no such form.
-                yield Import(alias.asname, source, thing)
-    elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
-        source = node.module or ""
-        if node.level:
-            above = module.package.split(".")
-            above = above[: len(above) - node.level + 1]
-            source = ".".join([*above, node.module] if node.module else above)
-        for alias in node.names:
-            yield Import(alias.asname or alias.name, source, alias.name)
 
 
 @functools.lru_cache(maxsize=512)
