@@ -143,7 +143,7 @@ def _tells(call: ast.Call, bound: dict[str, set[str]]) -> bool:
     """Tell whether a call prints or logs."""
     match call.func:
         case ast.Name(id="print"):
-            return "print" not in bound and all(
+            return {"print", "*"}.isdisjoint(bound) and all(
                 keyword.arg in {"sep", "end", "flush"} or _is_stream(keyword, bound)
                 for keyword in call.keywords
             )
