@@ -113,8 +113,8 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
             for path in paths
         ]
         outputs = [RecordedFile.at(name, path) for name, path in job.outputs.items()]
-        modules = fingerprint.modules(job.rule, fingerprint.family(job.settings))
-        code = Code(job.fingerprint, modules)
+        modules = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
+        code = Code(job.fingerprint, modules, fingerprint.SCHEME)
         identity = Identity(
             job.rule, job.wildcards, job.settings, code, tuple(inputs), tuple(outputs)
         )

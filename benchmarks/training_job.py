@@ -70,7 +70,11 @@ class TrainingJob:
             return subprocess.Popen(
                 [
                     *(sys.executable, "-m", "scaletrace.job"),
-                    *(f"pretrain@{fingerprint('pretrain', 'decoder')}", "--study", "benchmark"),
+                    *(
+                        f"pretrain@{fingerprint('pretrain', ('scaletrace.families.decoder',))}",
+                        "--study",
+                        "benchmark",
+                    ),
                     *("--threads", "1", "--job", json.dumps(files)),
                     *("--settings", json.dumps(self.settings)),
                 ],

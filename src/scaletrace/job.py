@@ -51,9 +51,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _require_code(stage: str, family: str | None, expected: str) -> None:
+def _require_code(stage: str, kinds: tuple[str, ...], expected: str) -> None:
     fingerprint.forget()
-    if fingerprint.fingerprint(stage, family) != expected:
+    if fingerprint.fingerprint(stage, kinds) != expected:
         raise BadInput(
             f"src/scaletrace: the code of stage {stage} is not the code that the workflow was read "
             "with; start snakemake again"
@@ -89,8 +89,8 @@ def _described(files_by_name: dict[str, list[str]]) -> list[RecordedFile]:
 
 def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
     start, clock = time.time(), time.perf_counter()
-    family = fingerprint.family(arguments.settings)
-    _require_code(arguments.stage, family, arguments.code)
+    kinds = fingerprint.kinds_of(arguments.stage, arguments.settings)
+    _require_code(arguments.stage, kinds, arguments.code)
     here = surroundings.here()
     inputs = _described(arguments.job["inputs"])
     recorded = [file.made_by(ledger.producer(arguments.study, file)) for file in inputs]
@@ -101,7 +101,7 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
         _require_newest(note)
         circumstances = kept.put_back(work, outputs)
         if circumstances is None:
-            measured = _compute(arguments, family, inputs, outputs, work, note)
+            measured = _compute(arguments, kinds, inputs, outputs, work, note)
             circumstances = {
                 **here,
                 "start": start,
@@ -120,7 +120,9 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
             rule=arguments.stage,
             wildcards=arguments.job["wildcards"],
             settings=arguments.settings,
-            code=Code(arguments.code, fingerprint.modules(arguments.stage, family)),
+            code=Code(
+                arguments.code, fingerprint.modules(arguments.stage, kinds), fingerprint.SCHEME
+            ),
             inputs=tuple(recorded),
             outputs=tuple(made),
         )
@@ -131,7 +133,7 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
 
 def _compute(
     arguments: argparse.Namespace,
-    family: str | None,
+    kinds: tuple[str, ...],
     inputs: list[RecordedFile],
     outputs: dict[str, Path],
     work: Path,
@@ -157,7 +159,7 @@ def _compute(
             settings=arguments.settings,
             work=work,
         )
-        _require_code(arguments.stage, family, arguments.code)
+        _require_code(arguments.stage, kinds, arguments.code)
         if _described(arguments.job["inputs"]) != inputs:
             raise BadInput("an input changed while the job was reading it; run it again")
         _require_newest(note)

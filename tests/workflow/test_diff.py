@@ -133,7 +133,7 @@ def test_an_edited_function_is_named_with_its_module(damaged):
     damaged.git("add", "--force", *small)
     damaged.commit("with results")
     damaged.edit(
-        "src/scaletrace/stages/fit/preparation.py",
+        "src/scaletrace/fitting/preparation.py",
         "loss = np.array(table.numbers(loss_column))\n",
         f"loss = {FACTOR} * np.array(table.numbers(loss_column))\n",
     )

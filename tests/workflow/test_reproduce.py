@@ -125,5 +125,5 @@ def test_what_cannot_be_repeated_is_one_sentence(copy):
         record["identity"]["code"]["modules"]["scaletrace.training.segment"] = "0" * 64
 
     rewrite(path, older)
-    with pytest.raises(BadInput, match=r"scaletrace\.segment changed since; git checkout"):
+    with pytest.raises(BadInput, match=r"scaletrace\.training\.segment changed since; git"):
         reproduce(RUN, "tiny", TOLERANCE)

@@ -41,7 +41,7 @@ class Done:
         self._excluded = plan.study.exclude.keys()
         self.circumstances: dict[str, Circumstances] = {}
         self._made: dict[str, str] = {}
-        self._code: dict[tuple[str, str | None], str] = {}
+        self._code: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def look(self, jobs: Iterable[Job]) -> None:
         """Look at jobs, each after those that it needs."""
@@ -54,8 +54,9 @@ class Done:
     def _holds(self, job: Job, record: Record) -> bool:
         identity = record.identity
         # As the job was handed them: through JSON.
-        settings = json.loads(json.dumps(contract.plain(job.settings())))
-        key = (job.rule.name, fingerprint.family(settings))
+        told = job.settings()
+        settings = json.loads(json.dumps(contract.plain(told)))
+        key = (job.rule.name, contract.kinds(job.rule.stage, told))
         if key not in self._code:
             self._code[key] = fingerprint.fingerprint(*key)
         return (

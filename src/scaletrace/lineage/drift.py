@@ -63,9 +63,12 @@ def differences(job: AskedJob, record: Record | None) -> list[str]:
         return ["no record: the job is new, or has another name"]
     identity = record.identity
     lines = changes(identity.settings, job.settings)
-    if identity.code.fingerprint != job.fingerprint:
+    scheme, now = identity.code.scheme, fingerprint.SCHEME
+    if scheme != now:
+        lines.append(f"code: its fingerprint is of scheme {scheme}, and now {now} is in use")
+    elif identity.code.fingerprint != job.fingerprint:
         before = identity.code.modules
-        after = fingerprint.modules(job.rule, fingerprint.family(job.settings))
+        after = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
         names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
         lines.append(f"code: changed since in {', '.join(names) or 'an unknown module'}")
     for side, recorded, here in (

@@ -58,10 +58,10 @@ def _record_path(name: str, study: str) -> Path:
 
 def _require_code(path: Path, record: Record) -> None:
     identity = record.identity
-    family = fingerprint.family(identity.settings)
-    if fingerprint.fingerprint(identity.rule, family) == identity.code.fingerprint:
+    kinds = fingerprint.kinds_of(identity.rule, identity.settings)
+    if fingerprint.fingerprint(identity.rule, kinds) == identity.code.fingerprint:
         return
-    then, now = identity.code.modules, fingerprint.modules(identity.rule, family)
+    then, now = identity.code.modules, fingerprint.modules(identity.rule, kinds)
     names = sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n))
     commit = record.circumstances.git.commit
     raise BadInput(

@@ -117,6 +117,11 @@ def _settings(job: RecordedJob) -> dict[str, Any]:
 
 def _code(then: Side, now: Side, a: RecordedJob, b: RecordedJob) -> list[Cause]:
     before, after = a.identity.code.modules, b.identity.code.modules
+    schemes = [job.identity.code.scheme for job in (a, b)]
+    if schemes[0] != schemes[1]:
+        what = f"fingerprints of scheme {schemes[0]} and {schemes[1]}: what changed is not known"
+        sides = (a.identity.code.fingerprint, b.identity.code.fingerprint)
+        return [Cause("code", b.name, b.rule, what, *sides)]
     return [
         Cause("code", b.name, b.rule, f"{module}: {_functions(then, now, a, b, module)}", *pair)
         for module, pair in different(before, after).items()

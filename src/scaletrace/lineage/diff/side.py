@@ -1,15 +1,17 @@
 """One of the two states of a study that are compared."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
 from scaletrace.formats.record import RecordedFile
-from scaletrace.jobs import fingerprint, ledger
+from scaletrace.jobs import ledger, meaning
+from scaletrace.jobs.sources import Sources
 from scaletrace.jobs.surroundings import uses_gpu
-from scaletrace.lineage import drift
+from scaletrace.lineage import code_at, drift
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.dvc import store
 from scaletrace.lineage.snapshot import Snapshot
@@ -51,6 +53,7 @@ class Side:
         absent = {path: md5 for path, md5 in made.items() if self._contents[path] is None}
         held = store.cached(set(absent.values())) if absent else {}
         self._contents.update((path, held.get(md5)) for path, md5 in absent.items())
+        self._sources: Sources | None = None
         self._parts: dict[tuple[str, str, str], dict[str, str] | None] = {}
         self._environments = {d: self._environment(d, path) for d, path in places.items()}
 
@@ -100,22 +103,46 @@ class Side:
         return {name: getattr(ran, name) for name in names if name in ran.raw}
 
     def parts(self, job: RecordedJob, module: str) -> dict[str, str] | None:
-        """Return the parts of a module as a job ran it, see `fingerprint.parts`.
+        """Return the parts of a module as a job ran it, see `meaning.parts`.
 
         None where no text of it with the recorded meaning is here.
         """
         digest = job.identity.code.modules.get(module, "")
         key = module, digest, str(job.record.circumstances.git.commit)
         if key not in self._parts:
-            self._parts[key] = self._parts_of(*key)
+            reached = job.identity.code.scheme > 1
+            self._parts[key] = (
+                self._reached_parts(job, *key) if reached else self._found_parts(*key)
+            )
         return self._parts[key]
 
-    def _parts_of(self, module: str, digest: str, commit: str) -> dict[str, str] | None:
+    def _reached_parts(
+        self, job: RecordedJob, module: str, digest: str, commit: str
+    ) -> dict[str, str] | None:
+        """Return the parts of a module that counted for a job, in a state where it was the same."""
+        modules = job.identity.code.modules
+        for sources in self._states(commit):
+            found = code_at.counted(sources, job.rule, modules) or {}
+            if module in found and found[module].hash == digest:
+                return found[module].parts
+        return None
+
+    def _states(self, commit: str) -> Iterator[Sources]:
+        """Yield the sources that a job may have run: of the snapshot, and at a commit."""
+        self._sources = self._sources or code_at.of_snapshot(self.snapshot)
+        yield self._sources
+        if commit.isalnum():
+            for repository in dict.fromkeys((self.snapshot.folder, Path())):
+                sources = code_at.of_commit(commit, repository)
+                if sources is not None:
+                    yield sources
+
+    def _found_parts(self, module: str, digest: str, commit: str) -> dict[str, str] | None:
         for content in self.snapshot.module(module, commit):
             try:
                 text = content.decode("utf-8")
-                if fingerprint.meaning(text) == digest:
-                    return fingerprint.parts(text)
+                if meaning.module_meaning(text) == digest:
+                    return meaning.parts(text)
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
         return None
