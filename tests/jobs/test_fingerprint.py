@@ -79,7 +79,7 @@ def test_an_edited_model_concerns_training_and_evaluation(package):
 
 def test_an_edited_family_concerns_no_other(package):
     before = all_of(package)
-    edited(package, "families/encoder_textbook.py", "INITIAL_RANGE = 0.1", "INITIAL_RANGE = 0.2")
+    edited(package, "models/encoder_textbook.py", "INITIAL_RANGE = 0.1", "INITIAL_RANGE = 0.2")
     users = {f"{stage} encoder_textbook" for stage in USERS_OF_MODELS}
     assert changed(before, all_of(package)) == users
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletrace.errors import BadInput
+from scaletrace.kinds import module
 from scaletrace.models.counts import Shape
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class Settings:
     tokens: int
     threads: int
     device: str = "cpu"
+
+
+def kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the module of the model's family."""
+    return (module("families", settings.model.family),)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from scaletrace import kinds
 from scaletrace.models.counts import Shape
 from scaletrace.training.schedules import cosine, wsd
 
@@ -85,3 +86,10 @@ class TrainingSettings:
             raise ValueError("learning_rate: left to tuning, and no law is given")
         names = (field.name for field in dataclasses.fields(Recipe))
         return Recipe(**{name: getattr(self, name) for name in names})
+
+
+def loaded_modules(settings: TrainingSettings) -> tuple[str, ...]:
+    """Return what a training loads by name: its family, and on a GPU the mixed-precision form."""
+    family = kinds.load("families", settings.model.family)
+    on_gpu = settings.compute.device == "cuda" and family.MIXED_PRECISION
+    return (family.__name__, on_gpu) if on_gpu else (family.__name__,)

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.formats.tokens import open_tokens
-from scaletrace.models import families
 from scaletrace.models.counts import Shape
 from scaletrace.training.device import open_device
 from scaletrace.training.loop import Training
@@ -60,7 +60,7 @@ class Task:
         torch.set_flush_denormal(True)
         tokens, _ = open_tokens(Path(self.tokens), Path(self.header), self.shape.vocabulary_size)
         device = open_device(self.compute.device, rank, self.compute.processes)
-        model = families.build(self.shape, self.recipe.seed)
+        model = kinds.load("families", self.shape.family).build(self.shape, self.recipe.seed)
         if self.compute == Compute():
             return Training(model, tokens, self.shape.context, self.recipe)
         return ParallelTraining(model, tokens, self.shape, self.recipe, self.compute, device, rank)
