@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from scaletrace.jobs import fingerprint, reachable
-from scaletrace.models.families import MODULES
 
 SOURCE = Path(fingerprint.__file__).parents[1]
 STAGES = [

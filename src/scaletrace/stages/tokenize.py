@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaletrace.kinds import module
+
 if TYPE_CHECKING:
-    from scaletrace.text import tokenizers
+    from scaletrace.tokenizers import AnyTokenizer
 
 # Documents encoded at once: enough to keep per-call costs small, little enough to stay in cache.
 BATCH = 256
@@ -39,7 +41,14 @@ class Outputs:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """None: the vocabulary says it all."""
+    """The kind of the vocabulary, whose code the job runs; the file itself says the rest."""
+
+    kind: str = "bpe"
+
+
+def kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the module of the kind of vocabulary."""
+    return (module("tokenizers", settings.kind),)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
@@ -48,13 +57,13 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     Every document is followed by the end-of-document id, which counts as a token of no bytes.
     """
     from scaletrace.formats.files import hashes, write_json
-    from scaletrace.text import tokenizers
+    from scaletrace.tokenizers import tokenizer
 
     del settings, work
     vocabulary = inputs.vocabulary
-    tokenizer = tokenizers.load(vocabulary.read_text(encoding="utf-8"))
+    encoder = tokenizer(vocabulary.read_text(encoding="utf-8"))
     common = {
-        "vocabulary_size": tokenizer.size,
+        "vocabulary_size": encoder.size,
         "vocabulary_sha256": hashes(vocabulary)["sha256"],
     }
     start = time.perf_counter()
@@ -64,7 +73,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
         ("valid", inputs.valid, outputs.valid, outputs.valid_header),
         ("test", inputs.test, outputs.test, outputs.test_header),
     ):
-        header = _write_tokens(tokenizer, text, path)
+        header = _write_tokens(encoder, text, path)
         write_json(header_path, header | common)
         size += header["bytes"]
         print(
@@ -76,18 +85,18 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     return {"seconds": seconds, "bytes_per_s": size / seconds}
 
 
-def _write_tokens(tokenizer: "tokenizers.Tokenizer", corpus: Path, path: Path) -> dict[str, Any]:
+def _write_tokens(encoder: "AnyTokenizer", corpus: Path, path: Path) -> dict[str, Any]:
     import numpy as np
 
-    from scaletrace.text import tokenizers
+    from scaletrace.tokenizers import dtype
 
-    dtype = tokenizers.dtype(tokenizer.size)
-    end = np.array([tokenizer.end_of_document], dtype)
+    kind = dtype(encoder.size)
+    end = np.array([encoder.end_of_document], kind)
     digest = hashlib.sha256()
     count = documents = size = 0
     with corpus.open(encoding="utf-8") as lines, path.open("wb") as stream:
         while texts := [json.loads(line)["text"] for line in itertools.islice(lines, BATCH)]:
-            encoded = tokenizer.encode(texts)
+            encoded = encoder.encode(texts)
             tokens = np.concatenate([part for ids in encoded for part in (ids, end)])
             block = tokens.tobytes()
             stream.write(block)
@@ -96,7 +105,7 @@ def _write_tokens(tokenizer: "tokenizers.Tokenizer", corpus: Path, path: Path) -
             documents += len(texts)
             size += sum(len(text.encode()) for text in texts)
     return {
-        "dtype": dtype.name,
+        "dtype": kind.name,
         "count": count,
         "documents": documents,
         "bytes": size,

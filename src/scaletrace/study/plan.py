@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.stages import corpus, evaluate, figures, fit, observe, tokenize, tune, vocab
+from scaletrace.stages import evaluate, figures, fit, observe, tokenize, tune
 from scaletrace.stages import trial as trial_stage
 from scaletrace.study import compute
-from scaletrace.study.config import Docstrings, Files, LawName, Study
+from scaletrace.study.config import LawName, Study
 from scaletrace.study.runs import Run, named, runs, shapes, warmup_steps
 from scaletrace.study.training import TunedRate
 from scaletrace.study.trials import Trial, trials
@@ -132,23 +132,17 @@ class Plan:
 
     # Settings of each stage: complete, and only what the job itself uses.
 
-    def corpus(self, versions: dict[str, str]) -> corpus.Settings:
+    def corpus(self, versions: dict[str, str]) -> Any:
         """Return the corpus stage's settings; `versions` are the read packages' own."""
-        source = self.study.corpus
-        if isinstance(source, Docstrings):
-            return corpus.FromPackages(source.source, source.valid, source.test, versions)
-        if isinstance(source, Files):
-            return corpus.FromFiles(source.source, source.valid, source.test, source.document)
-        return corpus.FromWikiText(source.source, source.path)
+        return self.study.corpus.settings(versions)
 
-    def vocabulary(self) -> vocab.Settings:
+    def vocabulary(self) -> Any:
         """Return the vocabulary stage's settings."""
-        chosen = self.study.vocabulary
-        return vocab.Settings(chosen.kind, chosen.size, getattr(chosen, "min_freq", 0))
+        return self.study.vocabulary.settings()
 
     def tokens(self) -> tokenize.Settings:
-        """Return the settings of tokenization: none."""
-        return tokenize.Settings()
+        """Return the settings of tokenization: whose code it runs."""
+        return tokenize.Settings(self.study.vocabulary.kind)
 
     def _training(
         self,
