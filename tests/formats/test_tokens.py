@@ -20,7 +20,7 @@ def written(folder: Path, ids: list[int], dtype: str, **changes) -> tuple[Path, 
 def test_ids_come_back(tmp_path: Path, dtype: str, ids: list[int]):
     tokens, header = open_tokens(*written(tmp_path, ids, dtype), vocabulary_size=300)
     assert tokens.tolist() == ids
-    assert header["count"] == len(ids)
+    assert header.count == len(ids)
 
 
 def test_a_file_shorter_than_its_header_says(tmp_path: Path):

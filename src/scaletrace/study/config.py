@@ -1,10 +1,11 @@
 """The study file: what a person may write under `config/`, with units, limits and defaults."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from scaletrace import kinds
 from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, each_once
 from scaletrace.formats.yaml_files import read
 from scaletrace.study.training import Family, Training, TunedRate, Tuning
@@ -170,7 +171,10 @@ class Figure(Section):
 
 
 LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
-FigureName = Literal["loss_vs_params", "loss_vs_tokens", "training_curves", "residuals", "tuning"]
+if TYPE_CHECKING:
+    FigureName = str
+else:
+    FigureName = Literal[kinds.names("figures")]
 
 
 class Study(Section):
@@ -257,9 +261,12 @@ class Study(Section):
                     "tuning: missing; training.learning_rate is tuned, so say which sizes and "
                     "rates to try"
                 )
-        if tuning is None and "tuning" in self.figures:
-            raise ValueError("figures.tuning: no such figure without `tuning`; leave it out")
         if tuning is None:
+            for name in self.figures:
+                if "tuning" in kinds.load("figures", name).DRAWS:
+                    raise ValueError(
+                        f"figures.{name}: no such figure without `tuning`; leave it out"
+                    )
             return self
         batch, context = self.training.batch_tokens, self.model.context
         for name in tuning.sizes:
