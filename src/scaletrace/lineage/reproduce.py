@@ -10,6 +10,7 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
+from scaletrace.formats.curve import read_curve
 from scaletrace.formats.fields import NAME
 from scaletrace.jobs import fingerprint, job_note, records
 from scaletrace.lineage import links
@@ -81,11 +82,8 @@ def _verified(path: Path, entry: dict[str, Any]) -> Path:
 
 
 def _last_loss(curve: Path) -> float | None:
-    try:
-        rows = untrusted.read_rows(curve)
-        return float(rows[-1]["loss"]) if rows else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{curve}: no loss curve ({error!r})") from None
+    points = read_curve(curve)
+    return points[-1].loss if points else None
 
 
 def _libraries(environment: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted
+from scaletrace.formats.fit import read_parameters
 from scaletrace.jobs import records
 from scaletrace.lineage.dvc import store
 
@@ -129,15 +129,6 @@ def metrics_files(jobs: list[dict[str, Any]], study: str) -> dict[Path, Path]:
     return {folder / fit.name: fit for fit in fits}
 
 
-def _parameters(path: Path) -> dict[str, Any]:
-    try:
-        found = untrusted.read_json(path)["params"]
-        files.to_json(found)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: not a fit with its params ({error})") from None
-    return found
-
-
 def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]:
     """Return the parameters of each fit by the file that shows them to `dvc metrics`.
 
@@ -146,7 +137,7 @@ def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]
     Raises:
         BadInput: a fit cannot be read.
     """
-    return {shown: _parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
+    return {shown: read_parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
 
 
 def _metrics(jobs: list[dict[str, Any]], study: str) -> list[str]:
