@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 TITLE = "Training curves"
 DRAWS = ("observations", "curves")
+CAPTION = (
+    "Training loss against training tokens. Each sample is the mean since the one before. "
+    "Thin: trunks at a constant learning rate; thicker: the runs, which with trunks are the "
+    "cooldown alone. A cross marks where a run diverged."
+)
 read = read_content
 
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 TITLE = "Best learning rate"
 DRAWS = ("tuning",)
+CAPTION = (
+    "Above: held-out loss of short trainings against their peak learning rate, at each tuned "
+    "size, on the split that the study does not report; the parabola in the logarithm of the "
+    "rate whose minimum is the best rate. Hollow points lie outside it. Below: the best rates "
+    "against N and the power law through them, with its interval."
+)
 SAMPLES = 41
 RATE_LABEL = "Peak learning rate"
 
