@@ -1,4 +1,5 @@
 """The stage: its bytes, and what it refuses."""
+# ruff: noqa: F811
 
 import json
 import os
@@ -16,7 +17,7 @@ from scaletrace.errors import BadInput
 from scaletrace.stages import figures
 
 
-def test_bytes_do_not_depend_on_process_matplotlibrc_or_output_names(made: MadeStudy):  # noqa: F811
+def test_bytes_do_not_depend_on_process_matplotlibrc_or_output_names(made: MadeStudy):
     hostile = Path("hostile")
     hostile.mkdir()
     (hostile / "matplotlibrc").write_text(
@@ -72,7 +73,11 @@ def forget_runs(made: MadeStudy) -> None:
     [
         ("loss_vs_params", lose_all, "observations.csv: no run has a loss"),
         ("loss_vs_params", write_other_n, "fitted to column 'n_total'"),
-        ("loss_vs_params", lambda made: made.fits[0].write_text("[]"), "not the result of a fit"),
+        (
+            "loss_vs_params",
+            lambda made: made.fits[0].write_text("[]"),
+            "not a fit that scaletrace wrote",
+        ),
         ("loss_vs_params", lambda made: made.observations.write_text("a\n1\n"), "not a table"),
         ("residuals", forget_runs, "is not in results/made/observations.csv"),
         ("residuals", lambda made: made.fits.clear(), "no fit"),
@@ -81,7 +86,7 @@ def forget_runs(made: MadeStudy) -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_a_sentence(
-    made: MadeStudy,  # noqa: F811
+    made: MadeStudy,
     figure: str,
     spoil: Any,
     message: str | None,
@@ -98,7 +103,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence(
     assert not any(path.exists() for path in outputs.values())
 
 
-def test_settings_out_of_range_and_inputs_elsewhere_are_refused(made: MadeStudy):  # noqa: F811
+def test_settings_out_of_range_and_inputs_elsewhere_are_refused(made: MadeStudy):
     with pytest.raises(BadInput, match="one of loss_vs_params, loss_vs_tokens"):
         made.draw("loss_vs_params", figure="pie")
     with pytest.raises(BadInput, match=r"conventions\.n: 'all'; one of non_embedding"):

@@ -14,7 +14,7 @@ from scaletrace.formats.files import write_json
 from scaletrace.formats.typed_json import Listed, Named, Number, Text, Whole
 
 WEAK = "weakly identified"
-WHAT = "the result of a fit"
+WHAT = "a fit that scaletrace wrote"
 
 
 @dataclass(frozen=True)

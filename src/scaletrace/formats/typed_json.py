@@ -66,10 +66,10 @@ def checked(content: Any, path: Path, kind: type[T], what: str) -> T:
         message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         # The name of a class says nothing to who reads a file.
         message = message.partition(" or an instance of ")[0]
-        if problem["type"] != "missing":
-            message = f"found {reprlib.repr(problem['input'])}; {message[0].lower()}{message[1:]}"
+        said = f"found {reprlib.repr(problem['input'])}; {message[0].lower()}{message[1:]}"
+        said = "missing" if problem["type"] == "missing" else said
         key = _printable(".".join(map(str, problem["loc"]))) or "the whole of it"
-        raise BadInput(f"{path}: not {what} ({key}: {message})") from None
+        raise BadInput(f"{path}: not {what} ({key}: {said})") from None
 
 
 def _printable(key: str) -> str:
