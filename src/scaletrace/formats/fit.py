@@ -7,7 +7,9 @@ so that a file which is wrong elsewhere, or older than another part, still answe
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
 
 from scaletrace.formats import typed_json
 from scaletrace.formats.files import write_json
@@ -80,6 +82,17 @@ class CurvesAlong:
 
     x_column: Text
     series: Listed[CurveAtHeld]
+
+
+def _of_variables(curve: Any) -> str:
+    return "one" if isinstance(curve, dict) and "x_column" in curve else "two"
+
+
+# Told apart by their keys, so that a sentence is about the one that the file has.
+LawCurve = Annotated[
+    Annotated[CurveAlone, Tag("one")] | Annotated[Named[CurvesAlong], Tag("two")],
+    Discriminator(_of_variables),
+]
 
 
 @dataclass(frozen=True)
@@ -241,7 +254,7 @@ class Drawable(Estimates):
 
     law: Text
     data: Data
-    curve: CurveAlone | Named[CurvesAlong]
+    curve: LawCurve
     residuals: Listed[Residual]
 
     @property
