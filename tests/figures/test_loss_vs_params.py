@@ -100,3 +100,10 @@ def test_numbers_in_the_csv_have_all_their_digits(made: MadeStudy):
     rows = made.table("loss_vs_params")
     cells = [r[k] for r in rows for k in ("x", "y", "low", "high") if r[k]]
     assert all(repr(float(cell)) == cell and math.isfinite(float(cell)) for cell in cells)
+
+
+def test_an_interval_that_reaches_below_zero_is_cut_off(made: MadeStudy):
+    made.rows[1]["loss_se"] = "9.0"
+    made.write()
+    (axes,) = made.picture("loss_vs_params").axes
+    assert 0 < axes.get_ylim()[0] < axes.get_ylim()[1]

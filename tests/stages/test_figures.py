@@ -68,6 +68,11 @@ def forget_runs(made: MadeStudy) -> None:
     made.write()
 
 
+def forget_residuals(made: MadeStudy) -> None:
+    for path in made.fits:
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"residuals": []}))
+
+
 @pytest.mark.parametrize(
     ("figure", "spoil", "message"),
     [
@@ -81,6 +86,7 @@ def forget_runs(made: MadeStudy) -> None:
         ("loss_vs_params", lambda made: made.observations.write_text("a\n1\n"), "not a table"),
         ("residuals", forget_runs, "is not in results/made/observations.csv"),
         ("residuals", lambda made: made.fits.clear(), "no fit"),
+        ("residuals", forget_residuals, "has no residual"),
         ("training_curves", lambda made: made.trunks.pop(), None),
         ("training_curves", lambda made: made.curves.clear() or made.trunks.clear(), "no curve"),
     ],

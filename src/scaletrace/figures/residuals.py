@@ -45,6 +45,8 @@ def rows(content: FigureContent) -> list[Row]:
                 Row(series, "point", fit.source, o.n, residuals[o.run], run=o.run) for o in runs
             ]
             shown += points + marks.means(points, series)
+    if not shown:
+        raise BadInput(f"{content.fits[0].source.path}: has no residual, so there is none to draw")
     return shown
 
 
