@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import untrusted
+from scaletrace.formats.fit import Answering, read_answering
 
 FAR = 10.0  # beyond this factor outside the measured range a warning says so
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         BadInput: the file is no fit, or the law cannot answer this question.
     """
-    fit = _read(arguments.fit)
+    fit = read_answering(arguments.fit)
     given = {
         name: getattr(arguments, name)
         for name in ("flops", "n", "d", "unique", "loss", "perplexity")
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if answer["reachable"] == "unreachable" else 0
 
 
-def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
+def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """Answer one question, with intervals from the fit's own resamples.
 
     given: flops; n and d (and unique); or loss or perplexity, with n or d or neither. Intervals
@@ -67,14 +67,14 @@ def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
 
     from scaletrace.laws import LAWS
 
-    law = LAWS[fit["law"]]
+    law = LAWS[fit.law]
     for name, value in given.items():
         if not (math.isfinite(value) and value > 0.0):
             raise BadInput(f"--{name} {value}: a positive finite number is needed")
     quantities = _quantities(law, fit, given)
-    estimate = np.array([[fit["params"][name] for name in law.names]])
-    draws = np.array(fit["draws"]["values"])
-    level = fit["settings"]["level"]
+    estimate = np.array([[fit.params[name] for name in law.names]])
+    draws = np.array(fit.draws.values)
+    level = fit.settings.level
     predictions = {}
     with np.errstate(all="ignore"):
         for name, quantity in quantities.items():
@@ -97,7 +97,7 @@ def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
+def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """Return the functions of the parameters that answer the question."""
     from scaletrace.fitting import allocation
 
@@ -105,7 +105,7 @@ def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[
     both = allocation.trades_off(law)
     target = given.get("loss")
     if "perplexity" in given:
-        if fit["data"]["columns"]["loss"] in ("bits_per_byte", "perplexity"):
+        if fit.data.columns.get("loss") in ("bits_per_byte", "perplexity"):
             raise BadInput("--perplexity needs a fit to a loss in nats per token; use --loss")
         target = math.log(given["perplexity"])
         if target <= 0.0:
@@ -140,14 +140,15 @@ def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[
     )
 
 
-def _reachable(fit: dict[str, Any], given: dict[str, float], predictions: dict[str, Any]) -> str:
+def _reachable(fit: Answering, given: dict[str, float], predictions: dict[str, Any]) -> str:
     """Return yes, uncertain, or unreachable: below E's interval, or with what is held never."""
     if not {"loss", "perplexity"} & set(given):
         return "yes"
     target = given["loss"] if "loss" in given else math.log(given["perplexity"])
-    floor = "a" if fit["law"] == "broken" else "E"
-    held = {"low": fit["params"].get(floor, 0.0)}
-    if target < (fit["intervals"].get(floor, held)["low"] or 0.0):
+    floor = "a" if fit.law == "broken" else "E"
+    interval = fit.intervals.get(floor)
+    lowest = fit.params.get(floor, 0.0) if interval is None else interval.low or 0.0
+    if target < lowest:
         return "unreachable"
     if all(prediction["low"] is None for prediction in predictions.values()):
         return "unreachable"
@@ -156,7 +157,7 @@ def _reachable(fit: dict[str, Any], given: dict[str, float], predictions: dict[s
 
 
 def _warnings(
-    fit: dict[str, Any], given: dict[str, float], predictions: dict[str, Any], reachable: str
+    fit: Answering, given: dict[str, float], predictions: dict[str, Any], reachable: str
 ) -> list[dict[str, str]]:
     found = []
     if reachable == "unreachable":
@@ -183,10 +184,10 @@ def _warnings(
         if name in ("n", "d") and prediction["estimate"]:
             point[name] = prediction["estimate"]
     for name, value in point.items():
-        measured = fit["diagnostics"]["design"].get(name)
-        if not measured:
+        measured = getattr(fit.diagnostics.design, name)
+        if measured is None:
             continue
-        factor = max(value / measured["largest"], measured["smallest"] / value)
+        factor = max(value / measured.largest, measured.smallest / value)
         if factor > FAR:
             found.append(
                 {
@@ -195,7 +196,7 @@ def _warnings(
                     "outside the measured range: the interval holds only if the law does",
                 }
             )
-    weak = [name for name, i in fit["intervals"].items() if i["verdict"] != "identified"]
+    weak = [name for name, interval in fit.intervals.items() if interval.weak]
     if weak:
         found.append(
             {
@@ -220,15 +221,3 @@ def _tell(answer: dict[str, Any]) -> None:
         print(f"{name:<6} {estimate:<12} [{low}, {high}]  ({100 * prediction['level']:g} %)")
     for warning in answer["warnings"]:
         print(f"warning: {warning['message']} [{warning['code']}]")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        fit = untrusted.read_json(path)
-        for key in ("law", "params", "intervals", "draws", "settings", "diagnostics", "data"):
-            fit[key]
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{path}: not a fit that scaletrace wrote ({error!r})") from error
-    return fit

@@ -1,0 +1,13 @@
+"""Figures, one a file; a study draws them all and may give each a title of its own.
+
+A figure's module has
+    TITLE: what stands above the axes where the study gives no title,
+    CAPTION: what the report says below it, in reStructuredText,
+    DRAWS: names of what it is drawn from: "observations", "fits", "curves" (of runs and trunks,
+        whose names the settings give), "tuning" (laws of the learning rate with their trials, and
+        the N between which to draw them: such a figure exists only where the study tunes),
+    read(inputs, settings) -> content, from `drawing.inputs`,
+    rows(content) -> every point and every sample of a line, as they go to the figure's CSV,
+    draw(content, rows, title) -> a Matplotlib figure of those rows.
+The plan reads the first three, so what is slow to import, functions import themselves.
+"""

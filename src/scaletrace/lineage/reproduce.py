@@ -9,6 +9,7 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
+from scaletrace.formats.curve import read_curve
 from scaletrace.formats.fields import NAME
 from scaletrace.formats.record import Record, RecordedFile, read_record
 from scaletrace.jobs import fingerprint, job_note, ledger, surroundings
@@ -80,11 +81,8 @@ def _verified(path: Path, recorded: RecordedFile) -> Path:
 
 
 def _last_loss(curve: Path) -> float | None:
-    try:
-        rows = untrusted.read_rows(curve)
-        return float(rows[-1]["loss"]) if rows else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{curve}: no loss curve ({error!r})") from None
+    points = read_curve(curve)
+    return points[-1].loss if points else None
 
 
 def _libraries(environment: dict[str, Any]) -> dict[str, Any]:

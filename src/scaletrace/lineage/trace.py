@@ -10,6 +10,8 @@ from typing import Any
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.figure_identity import read_identity
+from scaletrace.formats.fit import read_residuals
+from scaletrace.formats.observations import read_observations
 from scaletrace.formats.record import RecordedFile, RecordedInput, inside
 from scaletrace.jobs import attempts, ledger
 from scaletrace.lineage import links
@@ -143,12 +145,12 @@ def _at(
             for file in root.identity.inputs
             if file.name == "observations" and inside(file.path)
         )
-        columns = {"N": f"n_{root.identity.settings['conventions']['n']}", "D": "n_tokens"}
+        convention = root.identity.settings["conventions"]["n"]
         at = {
-            row["run"]: {axis: float(row[columns[axis]]) for axis in point}
-            for row in untrusted.read_rows(Path(table))
+            observed.run: {axis: {"N": observed.n, "D": observed.d}[axis] for axis in point}
+            for observed in read_observations(Path(table), convention)
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (BadInput, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{table}: --point needs the observations ({error})") from None
     plotted = {row["run"] for row in rows}
     runs = {
@@ -165,11 +167,7 @@ def _at(
 
 def _runs_of_fit(path: Path) -> set[str]:
     """Return the runs that a fit was fitted to."""
-    try:
-        content = untrusted.read_json(path)
-        return {str(row["run"]) for row in content["residuals"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{path}: does not say which runs it is fitted to ({error!r})") from None
+    return set(read_residuals(path))
 
 
 def _parents(

@@ -28,9 +28,9 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
         BadInput: settings or table cannot be used, or the fit did not converge.
     """
     from scaletrace.fitting.table_fit import fit_table
-    from scaletrace.formats.files import write_json
+    from scaletrace.formats.fit import write_fit
     from scaletrace.laws import LAWS
 
     del work
-    write_json(outputs.fit, fit_table(inputs.observations, settings, LAWS))
+    write_fit(outputs.fit, fit_table(inputs.observations, settings, LAWS))
     return {}

@@ -1,7 +1,7 @@
 """The study file: what a person may write under `config/`, with units, limits and defaults."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -110,7 +110,10 @@ class Figure(Section):
 
 
 LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
-FigureName = Literal["loss_vs_params", "loss_vs_tokens", "training_curves", "residuals", "tuning"]
+if TYPE_CHECKING:
+    FigureName = str
+else:
+    FigureName = Literal[kinds.names("figures")]
 
 
 class Study(Section):
@@ -197,9 +200,12 @@ class Study(Section):
                     "tuning: missing; training.learning_rate is tuned, so say which sizes and "
                     "rates to try"
                 )
-        if tuning is None and "tuning" in self.figures:
-            raise ValueError("figures.tuning: no such figure without `tuning`; leave it out")
         if tuning is None:
+            for name in self.figures:
+                if "tuning" in kinds.load("figures", name).DRAWS:
+                    raise ValueError(
+                        f"figures.{name}: no such figure without `tuning`; leave it out"
+                    )
             return self
         batch, context = self.training.batch_tokens, self.model.context
         for name in tuning.sizes:

@@ -5,6 +5,7 @@ import itertools
 from functools import cached_property
 from typing import Any
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.stages import evaluate, figures, fit, observe, tokenize, tune
 from scaletrace.stages import trial as trial_stage
@@ -16,13 +17,6 @@ from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
 from scaletrace.training.recipe import Compute, TrainingSettings
 
-FIGURE_TITLES = {
-    "loss_vs_params": "Held-out loss against model size",
-    "loss_vs_tokens": "Held-out loss against training tokens",
-    "training_curves": "Training curves",
-    "residuals": "Residuals of the fitted laws",
-    "tuning": "Best learning rate",
-}
 BUDGET_LAWS: tuple[LawName, ...] = ("power_n",)
 
 
@@ -236,21 +230,23 @@ class Plan:
 
     def figures(self) -> dict[str, figures.Settings]:
         """Return the settings of each figure by name."""
-        titles = FIGURE_TITLES | {name: f.title for name, f in self.study.figures.items()}
         n = [run.n_non_embedding for run in self.runs.values()]
-        curves = {
-            "runs": [run.name for run in self.trained_runs()],
-            "trunks": [f"{size}-s{seed}" for size, seed, _ in self.trunk_states()],
-        }
-        return {
-            name: figures.Settings(
+        drawn: dict[str, figures.Settings] = {}
+        for name in kinds.names(figures.FOLDER):
+            figure = kinds.load(figures.FOLDER, name)
+            tuning, curves = "tuning" in figure.DRAWS, "curves" in figure.DRAWS
+            if tuning and not self.trials:
+                continue
+            titled = self.study.figures.get(name)
+            drawn[name] = figures.Settings(
                 study=self.study.study,
                 figure=name,
-                title=title,
+                title=figure.TITLE if titled is None else titled.title,
                 conventions=self.study.conventions.model_dump(),
-                **(curves if name == "training_curves" else {"runs": [], "trunks": []}),
-                n_range=(min(n), max(n)) if name == "tuning" else None,
+                runs=[run.name for run in self.trained_runs()] if curves else [],
+                trunks=[f"{size}-s{seed}" for size, seed, _ in self.trunk_states()]
+                if curves
+                else [],
+                n_range=(min(n), max(n)) if tuning else None,
             )
-            for name, title in titles.items()
-            if name != "tuning" or self.trials
-        }
+        return drawn

@@ -1,20 +1,20 @@
 """Do the identities inside the figures agree with the records, and the tables with each other?"""
 
+import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
+from scaletrace.formats.evaluation import EvaluatedRun, read_evaluation
 from scaletrace.formats.figure_identity import read_identity
+from scaletrace.formats.fit import read_residuals
+from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, read_cells
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 
-OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": "n_tokens"}
-DRAWN = {"ok", "excluded"}
-# The columns of an observation that are an evaluation's, digit by digit.
-MEASURED = ("loss", "loss_se", "bits_per_byte", "perplexity")
+OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": D_COLUMN}
 
 
 def check(scope: Scope) -> Iterator[Finding]:
@@ -73,11 +73,19 @@ def _table(path: str | None) -> list[dict[str, str]] | None:
     return rows if all(None not in row and None not in row.values() for row in rows) else None
 
 
+def _observed(path: str | None) -> list[dict[str, str]] | None:
+    """Return the cells of a table of observations; None where it is not here or none."""
+    try:
+        return read_cells(Path(path or ""))
+    except BadInput:
+        return None
+
+
 def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every plotted point is an observation, and every usable observation is plotted."""
     path, settings = _output(job, "csv"), job.identity.settings
     column = OF_LOSSES.get(str(settings.get("figure")))
-    rows, observed = _table(path), _table(_input(job, "observations"))
+    rows, observed = _table(path), _observed(_input(job, "observations"))
     conventions = settings.get("conventions")
     if column is None or rows is None or observed is None or not isinstance(conventions, dict):
         return
@@ -130,9 +138,8 @@ def _residuals(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
 def _residuals_of(fit: str) -> dict[str, float]:
     """Return a fit's residuals by run; none where it is not here or no fit, which hashes tell."""
     try:
-        content = untrusted.read_json(Path(fit))
-        return {str(row["run"]): float(row["log_residual"]) for row in content["residuals"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return read_residuals(Path(fit))
+    except BadInput:
         return {}
 
 
@@ -147,27 +154,23 @@ def _number(text: str | None) -> float | None:
 def _evaluations(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every observation has the numbers of its evaluation, or a reason why it has none."""
     path = _output(job, "observations")
-    observed = {row.get("run"): row for row in _table(path) or ()}
+    observed = {row["run"]: row for row in _observed(path) or ()}
     if not observed:
         return
-    evaluated: dict[str, dict[str, Any]] = {}
+    evaluated: dict[str, EvaluatedRun] = {}
     for file in job.identity.inputs:
         maker = scope.ancestry.makers.get(file.path)
         if file.name == "evals" and maker is not None and maker.run is not None:
-            try:
-                content = untrusted.read_json(Path(file.path))
-            except (OSError, ValueError, RecursionError):
-                continue
-            if isinstance(content, dict):
-                evaluated[maker.run] = content
+            with contextlib.suppress(BadInput):
+                evaluated[maker.run] = read_evaluation(Path(file.path))
     for run, content in evaluated.items():
         row = observed.get(run)
         if row is None:
             yield scope.finding(str(path), f"run {run}", "an observation", "none")
             continue
         for name in MEASURED:
-            there, here = content.get(name), _number(row.get(name))
-            if isinstance(there, int | float | None) and there != here:
+            there, here = getattr(content, name), _number(row.get(name))
+            if there != here:
                 yield scope.finding(str(path), f"run {run}: {name}", there, row.get(name))
     for run, row in observed.items():
         if row.get("status") != "ok" and not row.get("reason"):

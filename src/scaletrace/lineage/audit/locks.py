@@ -6,6 +6,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
+from scaletrace.formats.fit import read_parameters
 from scaletrace.jobs import ledger
 from scaletrace.lineage import root, signature
 from scaletrace.lineage.ancestry import RecordedJob
@@ -174,10 +175,10 @@ def _metrics(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     fit = Path(job.identity.outputs[0].path)
     path = ledger.PROVENANCE / "metrics" / scope.study / fit.name
     try:
-        expected = untrusted.read_json(fit)["params"]
+        expected = read_parameters(fit)
         shown = untrusted.read_json(path)
         then, now = leaves(expected, "params"), leaves(shown, "params")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (BadInput, OSError, ValueError) as error:
         yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")
         return
     for field in sorted(then.keys() | now.keys()):

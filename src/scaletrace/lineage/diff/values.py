@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.formats.curve import curve_in
+from scaletrace.formats.fit import estimates_in
+from scaletrace.formats.observations import cells_in
 from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.causes import Causes, causes, different
-from scaletrace.lineage.diff.side import Side, from_json
+from scaletrace.lineage.diff.side import Side
 
 # An output then and now; None where it is new or gone.
 Pair = tuple[RecordedFile | None, RecordedFile | None]
@@ -76,7 +79,7 @@ def _observations(then: Side, now: Side, moved: dict[str, Pair], why: Causes) ->
         if contents is None:
             yield Moved("file", str(path), {}, why)
             continue
-        before, after = ({row.get("run", ""): row for row in _rows(c, path)} for c in contents)
+        before, after = ({row["run"]: row for row in cells_in(c, path)} for c in contents)
         for run in dict.fromkeys([*before, *after]):
             values = different(_cells(before.get(run, {})), _cells(after.get(run, {})))
             if values:
@@ -117,8 +120,9 @@ def _files(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterat
             yield Moved("file", str(path), {}, why)
             continue
         contents = _read(then, now, pair) or (b"", b"")
-        ends = [{"last loss": rows[-1].get("loss")} for c in contents if (rows := _rows(c, path))]
-        values = different(*(_cells(end) for end in ends)) if len(ends) == 2 else {}
+        curves = [curve_in(content, path) for content in contents]
+        ends = [{"last loss": points[-1].loss} for points in curves if points]
+        values = different(*ends) if len(ends) == 2 else {}
         yield Moved("curve", "/".join(path.parts[2:-1]), values, why)
 
 
@@ -150,16 +154,13 @@ def _parameters(content: bytes, path: Path) -> dict[str, Any]:
     """Return a fit's parameters and the ends of their intervals."""
     if not content:
         return {}
-    fit = from_json(content, path)
-    try:
-        intervals = {
-            f"{name}.{end}": interval[end]
-            for name, interval in fit["intervals"].items()
-            for end in ("low", "high")
-        }
-        return {**fit["params"], **intervals}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{path}: no fit ({error!r})") from None
+    fit = estimates_in(content, path)
+    ends = {
+        f"{name}.{end}": getattr(interval, end)
+        for name, interval in fit.intervals.items()
+        for end in ("low", "high")
+    }
+    return {**fit.params, **ends}
 
 
 def _plotted(rows: list[dict[str, str]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted
+from scaletrace.formats.fit import read_parameters
 from scaletrace.formats.record import Identity
 from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
@@ -131,15 +131,6 @@ def metrics_files(jobs: list[RecordedJob], study: str) -> dict[Path, Path]:
     return {folder / fit.name: fit for fit in fits}
 
 
-def _parameters(path: Path) -> dict[str, Any]:
-    try:
-        parameters = untrusted.read_json(path)["params"]
-        files.to_json(parameters)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: not a fit with its params ({error})") from None
-    return parameters
-
-
 def fitted(jobs: list[RecordedJob], study: str) -> dict[Path, dict[str, Any]]:
     """Return the parameters of each fit by the file that shows them to `dvc metrics`.
 
@@ -148,7 +139,7 @@ def fitted(jobs: list[RecordedJob], study: str) -> dict[Path, dict[str, Any]]:
     Raises:
         BadInput: a fit cannot be read.
     """
-    return {shown: _parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
+    return {shown: read_parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
 
 
 def _metrics(jobs: list[RecordedJob], study: str) -> list[str]:
