@@ -120,7 +120,9 @@ def _measure_pace(plan: Plan, paces: list[Pace]) -> None:
     threading.Thread(target=measure, daemon=True).start()
 
 
-def _parameter(name: str, value: float, interval: dict[str, Any]) -> str:
+def _parameter(name: str, value: float, interval: dict[str, Any] | None) -> str:
+    if interval is None:
+        return f"  {name:<6} {value:<8.4g} held"
     ends = ["open" if interval[end] is None else f"{interval[end]:.4g}" for end in ("low", "high")]
     verdict = f"   {interval['verdict']}" if interval["se"] is None else ""
     return f"  {name:<6} {value:<8.4g} [{', '.join(ends)}]{verdict}"
@@ -141,7 +143,7 @@ def _tell_laws(plan: Plan, results: Path) -> None:
         budget = f" at D = {settings.budget} tokens" if settings.budget else ""
         print(f"\n{name}: {fit['formula']}{budget}, N = {settings.n}")
         for parameter, value in fit["params"].items():
-            print(_parameter(parameter, value, fit["intervals"][parameter]))
+            print(_parameter(parameter, value, fit["intervals"].get(parameter)))
         print(f"  R² {fit['diagnostics']['r_squared']:.4f} over {fit['n_observations']} sizes")
         if fit["extrapolation"]["steps"]:
             print(_prediction(fit["extrapolation"]))

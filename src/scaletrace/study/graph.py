@@ -564,5 +564,5 @@ class Graph:
                     for size, seed, tokens in states
                 ),
             )
-        fits = (self._outputs(FIT, fit=name).fit for name in self.plan.fits())
+        fits = (self._outputs(FIT, fit=name).fit for name in self.plan.drawn_fits())
         return figures.Inputs(observations=observations, fits=tuple(fits))
