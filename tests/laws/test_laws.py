@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from scaletrace import kinds
 from scaletrace.fitting.fit import Observations, fit
+from scaletrace.fitting.law import Law
 from scaletrace.fitting.penalties import Objective
-from scaletrace.laws import LAWS, predict
+from scaletrace.laws import chinchilla
 
 # Parameters as in each law's paper, or of its size; sizes, tokens and repetition of a small study.
 TRUE = {
@@ -25,6 +27,10 @@ TRUE = {
 }
 
 
+def law_of(name: str) -> Law:
+    return kinds.load("laws", name).LAW
+
+
 def design() -> dict[str, np.ndarray]:
     """Return a full grid of sizes, tokens and shares of unique tokens."""
     n, d, share = np.meshgrid(np.geomspace(1e5, 1e10, 8), np.geomspace(1e7, 1e11, 6), [1.0, 0.01])
@@ -37,9 +43,9 @@ def observations(variables: dict[str, np.ndarray], loss: np.ndarray) -> Observat
     return Observations(variables, loss, codes, np.zeros_like(codes), np.ones(len(loss)))
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", kinds.names("laws"))
 def test_gradient_and_curvature_agree_with_differences(name):
-    law, random = LAWS[name], np.random.default_rng(0)
+    law, random = law_of(name), np.random.default_rng(0)
     variables = design()
     centre = {v: float(np.log(variables[v]).mean()) for v in law.variables}
     logs = {v: np.log(variables[v]) - centre[v] for v in law.variables}
@@ -58,24 +64,24 @@ def test_gradient_and_curvature_agree_with_differences(name):
         np.testing.assert_allclose(curvature[:, i], numeric, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", kinds.names("laws"))
 def test_noise_free_losses_give_the_parameters_back(name):
-    law, variables = LAWS[name], design()
-    loss = predict(law, TRUE[name], {v: variables[v] for v in law.variables})
+    law, variables = law_of(name), design()
+    loss = law.predict(TRUE[name], {v: variables[v] for v in law.variables})
     fitted = fit(observations(variables, loss), law, Objective())
     for parameter, value in TRUE[name].items():
         assert fitted.params[parameter] == pytest.approx(value, rel=1e-6), parameter
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", kinds.names("laws"))
 def test_natural_and_internal_are_inverse(name):
-    law, values = LAWS[name], np.array(list(TRUE[name].values()))
+    law, values = law_of(name), np.array(list(TRUE[name].values()))
     centre = {"n": 15.0, "d": 20.0, "c": 37.0, "u": 20.0}
     np.testing.assert_allclose(law.natural(law.internal(values, centre), centre), values)
 
 
 def one(name: str, params: dict[str, float], **variables: float) -> float:
-    return float(predict(LAWS[name], params, {k: np.array([v]) for k, v in variables.items()})[0])
+    return float(law_of(name).predict(params, {k: np.array([v]) for k, v in variables.items()})[0])
 
 
 def test_power_laws_by_hand():
@@ -107,7 +113,7 @@ def test_data_constrained_by_hand():
     expected = 2.0 + 100.0 / math.sqrt(model) + 100.0 / math.sqrt(tokens)
     assert one("data_constrained", params, n=4e4, d=1e5, u=1e4) == pytest.approx(expected)
     # Neither repeated nor too large for its data: exactly the law without repetition.
-    plain = {name: params[name] for name in LAWS["chinchilla"].names}
+    plain = {name: params[name] for name in chinchilla.LAW.names}
     assert one("data_constrained", params, n=1e3, d=1e4, u=1e4) == pytest.approx(
         one("chinchilla", plain, n=1e3, d=1e4)
     )
