@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scaletrace.fitting.law import Array, Jet, Logs
 from scaletrace.fitting.solver import NotConvergedError
@@ -15,6 +16,7 @@ from scaletrace.fitting.solver import NotConvergedError
 LogLoss = Callable[[Array, Logs], Array]  # coordinates (B, p), logs (n,) -> log loss (B, n)
 # Steps of coordinates of one or more; smaller ones, down to a tenth, take smaller steps.
 FIRST_STEP, SECOND_STEP = 1e-4, 1e-3
+SHORTER = 3  # how often a step becomes a tenth where the prediction bends within it
 # How far derivatives by one step and by its double may lie apart, of the largest derivative.
 AGREEMENT, CURVATURES_AGREEMENT = 1e-4, 1e-2
 
@@ -38,17 +40,22 @@ class ByDifferences:
         """
         log_loss = self.log_loss
         middle = log_loss(theta, logs)
-        unit = np.clip(np.abs(theta), 0.1, 1.0)
-        gradient = _gradient(log_loss, theta, logs, FIRST_STEP * unit)
+        gradient, unit = _gradient(log_loss, theta, logs)
 
         def curvature(weights: Array) -> Array:
-            once, twice = (
-                _curvature(log_loss, theta, logs, weights, middle, factor * SECOND_STEP * unit)
-                for factor in (1.0, 2.0)
-            )
             slopes = 1.0 + np.abs(gradient).max(axis=(1, 2)) ** 2
-            scale = np.abs(weights).sum(axis=1) * slopes
-            _require_agreement(log_loss, once, twice, CURVATURES_AGREEMENT * scale[:, None, None])
+            size, steps = np.abs(weights).sum(axis=1) * slopes, SECOND_STEP * unit
+            for last in (*[False] * SHORTER, True):
+                once, twice = (
+                    _curvature(log_loss, theta, logs, weights, middle, factor * steps)
+                    for factor in (1.0, 2.0)
+                )
+                allowed = CURVATURES_AGREEMENT * (size + np.abs(once).max(axis=(1, 2)))
+                apart = _disagree(once, twice, allowed[:, None, None]).any(axis=2)
+                if last or not apart.any():
+                    break
+                steps = np.where(apart, 0.1 * steps, steps)
+            _require_agreement(log_loss, once, twice, allowed[:, None, None])
             return (4.0 * once - twice) / 3.0
 
         return Jet(middle, gradient, curvature)
@@ -65,18 +72,24 @@ def _along(steps: Array) -> Array:
     return np.eye(steps.shape[1])[:, None, :] * steps
 
 
-def _gradient(log_loss: LogLoss, theta: Array, logs: Logs, steps: Array) -> Array:
-    """First derivatives (B, p, n)."""
-    moves, width = _along(steps), theta.shape[1]
-    values = _moved(
-        log_loss, theta, logs, np.concatenate([moves, -moves, 2.0 * moves, -2.0 * moves])
-    )
-    up, down, far_up, far_down = (values[k * width : (k + 1) * width] for k in range(4))
-    step = steps.T[:, :, None]
-    once, twice = (up - down) / (2.0 * step), (far_up - far_down) / (4.0 * step)
-    scale = 1.0 + np.abs(once).max(axis=2, keepdims=True)
-    _require_agreement(log_loss, once, twice, AGREEMENT * scale)
-    return ((4.0 * once - twice) / 3.0).transpose(1, 0, 2)
+def _gradient(log_loss: LogLoss, theta: Array, logs: Logs) -> tuple[Array, Array]:
+    """First derivatives (B, p, n), and the units (B, p) in which steps are short enough."""
+    unit, width = np.clip(np.abs(theta), 0.1, 1.0), theta.shape[1]
+    for last in (*[False] * SHORTER, True):
+        moves = _along(FIRST_STEP * unit)
+        values = _moved(
+            log_loss, theta, logs, np.concatenate([moves, -moves, 2.0 * moves, -2.0 * moves])
+        )
+        up, down, far_up, far_down = (values[k * width : (k + 1) * width] for k in range(4))
+        step = FIRST_STEP * unit.T[:, :, None]
+        once, twice = (up - down) / (2.0 * step), (far_up - far_down) / (4.0 * step)
+        allowed = AGREEMENT * (1.0 + np.abs(once).max(axis=2, keepdims=True))
+        apart = _disagree(once, twice, allowed).any(axis=2).T
+        if last or not apart.any():
+            break
+        unit = np.where(apart, 0.1 * unit, unit)
+    _require_agreement(log_loss, once, twice, allowed)
+    return ((4.0 * once - twice) / 3.0).transpose(1, 0, 2), unit
 
 
 def _curvature(
@@ -100,12 +113,16 @@ def _curvature(
     return hessian
 
 
-def _require_agreement(log_loss: LogLoss, once: Array, twice: Array, allowed: Array) -> None:
-    """Raise NotConvergedError where derivatives by two steps disagree; not finite is no number."""
+def _disagree(once: Array, twice: Array, allowed: Array) -> NDArray[np.bool_]:
+    """Whether derivatives by two steps disagree; where they are not finite there are none."""
     apart = np.abs(once - twice)
-    finite = np.isfinite(apart) & np.isfinite(allowed)
-    if (finite & (apart > allowed)).any():
-        worst = np.unravel_index(np.where(finite, apart - allowed, -np.inf).argmax(), apart.shape)
+    return np.isfinite(apart) & (apart > allowed)
+
+
+def _require_agreement(log_loss: LogLoss, once: Array, twice: Array, allowed: Array) -> None:
+    disagree = _disagree(once, twice, allowed)
+    if disagree.any():
+        worst = np.unravel_index(disagree.argmax(), disagree.shape)
         name = log_loss.__module__.rpartition(".")[2]
         raise NotConvergedError(
             f"{name}: derivatives by differences are {once[worst]:.6g} with one step and "
