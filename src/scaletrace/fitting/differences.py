@@ -56,7 +56,7 @@ class ByDifferences:
                     break
                 steps = np.where(apart, 0.1 * steps, steps)
             _require_agreement(log_loss, once, twice, allowed[:, None, None])
-            return (4.0 * once - twice) / 3.0
+            return np.asarray((4.0 * once - twice) / 3.0)
 
         return Jet(middle, gradient, curvature)
 
@@ -89,7 +89,7 @@ def _gradient(log_loss: LogLoss, theta: Array, logs: Logs) -> tuple[Array, Array
             break
         unit = np.where(apart, 0.1 * unit, unit)
     _require_agreement(log_loss, once, twice, allowed)
-    return ((4.0 * once - twice) / 3.0).transpose(1, 0, 2), unit
+    return np.transpose((4.0 * once - twice) / 3.0, (1, 0, 2)), unit
 
 
 def _curvature(

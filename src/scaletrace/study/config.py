@@ -10,6 +10,7 @@ from scaletrace.corpora import Source
 from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, each_once
 from scaletrace.formats.yaml_files import read
 from scaletrace.kind_keys import OneOf
+from scaletrace.study.fits import Entry
 from scaletrace.study.training import FAMILIES, Family, Training, TunedRate, Tuning
 from scaletrace.tokenizers import Vocabulary
 
@@ -109,7 +110,6 @@ class Figure(Section):
     title: str = Field(max_length=200, description="title above the axes")
 
 
-LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
 if TYPE_CHECKING:
     FigureName = str
 else:
@@ -134,7 +134,12 @@ class Study(Section):
     )
     evaluation: Evaluation
     conventions: Conventions = Conventions()  # pyright: ignore[reportCallIssue]
-    fits: list[LawName] = Field(default=["power_n"], min_length=1, description="laws to fit")
+    fits: list[Entry] = Field(
+        default=["power_n"],  # pyright: ignore[reportAssignmentType]
+        min_length=1,
+        validate_default=True,
+        description="laws to fit, each by its name or with options",
+    )
     figures: dict[FigureName, Figure] = Field(default={}, description="titles of the figures")
     exclude: dict[str, str] = Field(
         default={},
@@ -144,7 +149,7 @@ class Study(Section):
         default={}, description="run: why it was given up; it is tabled and not trained"
     )
 
-    _once = field_validator("budgets", "flops", "fits")(each_once)
+    _once = field_validator("budgets", "flops")(each_once)
 
     @model_validator(mode="after")
     def _one_source_of_sizes(self) -> "Study":
