@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import cached_property
+from typing import Any
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
@@ -15,7 +16,6 @@ from scaletrace.study.training import TunedRate
 from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
 from scaletrace.training.recipe import Compute, TrainingSettings
-
 
 
 class Plan:
