@@ -29,7 +29,7 @@ def progress(tmp_path, monkeypatch):
 
 def begin(progress, name, start, *reports, **more):
     job = next(job for job in progress.jobs if job.name == name)
-    note = job_note.path_of("tiny", job.rule, job.wildcards)
+    note = job_note.path_of("tiny", job.rule.name, job.wildcards)
     note.parent.mkdir(parents=True, exist_ok=True)
     said = {"host": "here", "pid": 1, "slurm_job": None, "start": start, "folder": None}
     files.write_json(note, said | more)

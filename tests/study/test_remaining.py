@@ -1,12 +1,14 @@
 import heapq
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import CORPUS, Graph, Job, Takes
+from scaletrace.study.graph import Graph, Takes
 from scaletrace.study.plan import Plan
 from scaletrace.study.remaining import Left, Measured, Underway, left_of, makespan, work
 
@@ -15,11 +17,10 @@ START = 3.0
 
 def job(name, seconds, needs=(), size=None, tokens=0):
     takes = Takes(seconds, 100)
-    more = {"needs": needs, "tokens": tokens, "size": size}
-    return Job(CORPUS, {"name": name}, None, None, Path(name), dict, takes, **more)
+    return SimpleNamespace(name=name, needs=needs, takes=takes, tokens=tokens, size=size)
 
 
-LADDER = [
+LADDER: list[Any] = [
     job("text", 10),
     job("small", START + 20, ("text",), "s", 1000),
     job("large", START + 40, ("text",), "l", 1000),
@@ -100,7 +101,7 @@ def planned():
 def execution(planned, cores, slowness):
     """Begin and end of every job where trainings take so many times what is planned."""
     takes = {
-        one.name: START + work(one, START) * slowness if one.size else one.seconds
+        one.name: START + work(one, START) * slowness if one.size else one.takes.seconds
         for one in planned
     }
     spans, ends, now, waiting = {}, [], 0.0, list(planned)
@@ -130,7 +131,7 @@ def estimate(planned, spans, cores, now):
         if share:
             measured.append(Measured(one.size, share * work(one, START), trained))
         elif end <= now and not one.size:
-            measured.append(Measured(None, one.seconds, end - begin))
+            measured.append(Measured(None, one.takes.seconds, end - begin))
     return makespan(left_of(planned, START, START, done, underway, measured), cores)
 
 

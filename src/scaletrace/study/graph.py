@@ -43,6 +43,8 @@ class Rule:
 
     title: what people call them. outputs: below the study's results, `{}` stands for a wildcard.
     main: the output that stands for all of them. here: done where snakemake runs, in seconds.
+    pack: what shares a submission to SLURM, if a site wants it so: all text, what follows a run's
+    branch, or all of a size and seed.
     """
 
     stage: ModuleType
@@ -52,6 +54,7 @@ class Rule:
     main: str
     log: str
     here: bool = False
+    pack: Literal["alone", "text", "run", "size"] = "alone"
 
     @cached_property
     def name(self) -> str:
@@ -79,6 +82,7 @@ CORPUS = Rule(
     ),
     main="manifest",
     log="logs/corpus.log",
+    pack="text",
 )
 VOCAB = Rule(
     vocab,
@@ -87,6 +91,7 @@ VOCAB = Rule(
     vocab.Outputs(vocabulary=Path("vocab/vocabulary.json")),
     main="vocabulary",
     log="logs/vocab.log",
+    pack="text",
 )
 TOKENIZE = Rule(
     tokenize,
@@ -102,6 +107,7 @@ TOKENIZE = Rule(
     ),
     main="train_header",
     log="logs/tokenize.log",
+    pack="text",
 )
 TRIAL = Rule(
     trial,
@@ -130,6 +136,7 @@ PRETRAIN = Rule(
     ),
     main="state",
     log="logs/pretrain/{size}-s{seed}-{tokens}.log",
+    pack="size",
 )
 ANNEAL = Rule(
     anneal,
@@ -142,6 +149,7 @@ ANNEAL = Rule(
     ),
     main="outcome",
     log="logs/anneal/{run}.log",
+    pack="run",
 )
 EVALUATE = Rule(
     evaluate,
@@ -150,6 +158,7 @@ EVALUATE = Rule(
     evaluate.Outputs(result=Path("evals/{run}.json")),
     main="result",
     log="logs/evaluate/{run}.log",
+    pack="run",
 )
 OBSERVE = Rule(
     observe,

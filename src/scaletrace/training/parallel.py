@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scaletrace import kinds
 from scaletrace.models.counts import Shape
-from scaletrace.models.decoder_bf16 import MixedPrecision, compiler
 from scaletrace.models.language_model import LanguageModel
 from scaletrace.training.batches import batch
 from scaletrace.training.loop import Training
@@ -65,7 +65,9 @@ class ParallelTraining(Training):
         self._in_flight: deque[torch.cuda.Event] = deque()
         self._loss = model.loss
         if device.type == "cuda" and shape.family == "decoder":
-            self._loss = MixedPrecision(model, shape.context, compiler=compiler).loss
+            # By name, so that an edit there retrains nothing on the CPU.
+            mixed = kinds.load("models", "decoder_bf16")
+            self._loss = mixed.MixedPrecision(model, shape.context, compiler=mixed.compiler).loss
 
     @cached_property
     def _gradients(self) -> Tensor:

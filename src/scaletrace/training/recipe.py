@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from scaletrace import kinds
 from scaletrace.models.counts import Shape
 from scaletrace.training.schedules import cosine, wsd
 
@@ -85,3 +86,15 @@ class TrainingSettings:
             raise ValueError("learning_rate: left to tuning, and no law is given")
         names = (field.name for field in dataclasses.fields(Recipe))
         return Recipe(**{name: getattr(self, name) for name in names})
+
+
+def modules(settings: TrainingSettings) -> tuple[str, ...]:
+    """Return the modules that training with these settings loads by name."""
+    model, compute = settings.model, settings.compute
+    loaded = [kinds.module("families", model.family)]
+    if compute != Compute():
+        loaded.append(kinds.module("training", "workers"))
+    if compute.device != "cpu":
+        loaded.append(kinds.module("training", compute.device))
+        loaded.append(kinds.module("models", "decoder_bf16"))
+    return tuple(loaded)
