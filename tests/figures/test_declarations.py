@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from scaletrace import contract, kinds
+from scaletrace.jobs import fingerprint
 from scaletrace.stages import figures
 from scaletrace.study.config import FigureName, load
 from scaletrace.study.plan import Plan
@@ -49,3 +50,11 @@ def test_reading_the_declarations_imports_nothing_slow():
         "sys.exit(f'imported {slow}' if slow else 0)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_code_of_one_figure_is_no_part_of_another():
+    for name in kinds.names("figures"):
+        used = fingerprint.modules(figures.FOLDER, (kinds.module("figures", name),))
+        assert [module for module in used if module.startswith("scaletrace.figures.")] == [
+            kinds.module("figures", name)
+        ]

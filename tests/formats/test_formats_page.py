@@ -14,15 +14,14 @@ from scaletrace.formats import (
     observations,
     outcome,
     rate_law,
+    record,
     tokens,
     trials,
 )
 from scaletrace.formats import trial as trial_result
-from scaletrace.formats.record import Circumstances
 from scaletrace.jobs import timings
 
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
-IDENTITY = ("rule", "wildcards", "settings", "code", "inputs", "outputs", "fingerprint", "modules")
 
 
 def keys(*kinds: type) -> list[str]:
@@ -41,8 +40,9 @@ def keys(*kinds: type) -> list[str]:
         ("The best learning rate", keys(rate_law.TunedLaw, rate_law.BestOfSize)),
         ("The best learning rate", trials.COLUMNS),
         ("timings.csv", timings.COLUMNS),
-        ("Job records", (*IDENTITY, "identity", "id", "circumstances", "seal")),
-        ("Job records", [name for name in keys(Circumstances) if name != "raw"]),
+        ("Job records", ("identity", "id", "circumstances", "seal")),
+        ("Job records", keys(record.Identity, record.Code, record.RecordedInput)),
+        ("Job records", [*record.PLAIN, *record.SECTIONS, "attempts"]),
         ("The root", ("study", "study_file", "rules", "records", "root")),
         (
             "FIT.json",
