@@ -2,15 +2,15 @@ from snakemake.utils import min_version
 
 from scaletrace.cluster.capacity import require_possible_or_exit
 from scaletrace.jobs import kept
-from scaletrace.workflow import open_plan_or_exit, tell_failures
+from scaletrace.workflow import open_graph_or_exit, tell_failures
 
 min_version("9.0")
 
-PLAN, PACKAGES, RAW_FILES = open_plan_or_exit(
+GRAPH = open_graph_or_exit(
     workflow.config_settings.configfiles, workflow.config_settings.config
 )
-STUDY = PLAN.study.study
-RESULTS = f"results/{STUDY}"
+# How far the cluster lets a job grow, by its wildcards; known when jobs are about to be submitted.
+ROOM = {}
 
 
 report: "workflow/report/study.rst"
@@ -31,11 +31,11 @@ onstart:
 
 
 onsuccess:
-    kept.forget(STUDY)
+    kept.forget(GRAPH.study)
 
 
 onerror:
-    tell_failures(ESTIMATES, PACKAGES)
+    tell_failures(GRAPH)
 
 
 wildcard_constraints:
@@ -48,7 +48,6 @@ wildcard_constraints:
 
 
 include: "rules/common.smk"
-include: "rules/resources.smk"
 include: "rules/text.smk"
 include: "rules/tuning.smk"
 include: "rules/training.smk"
@@ -59,11 +58,4 @@ include: "rules/laws.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/observations.csv",
-        f"{RESULTS}/timings.csv",
-        expand(f"{RESULTS}/fits/{{fit}}.json", fit=PLAN.fits()),
-        expand(
-            f"{RESULTS}/figures/{{figure}}.{{form}}",
-            figure=PLAN.figures(),
-            form=["pdf", "svg", "png", "csv"],
-        ),
+        GRAPH.targets(),

@@ -1,51 +1,50 @@
-FITS = PLAN.fits()
-FIGURES = PLAN.figures()
+FIT, FIGURES = map(asked, ("fit", "figures"))
 
 
 rule fit:
     input:
-        observations=rules.observe.output.observations,
+        unpack(FIT.inputs),
     output:
-        fit=f"{RESULTS}/fits/{{fit}}.json",
+        **FIT.outputs,
     log:
-        f"{RESULTS}/logs/fit/{{fit}}.log",
+        FIT.log,
     conda:
         "../environment.yml"
     resources:
-        runtime=analysis_minutes,
-        mem_mb=analysis_mb,
+        runtime=FIT.minutes,
+        mem_mb=FIT.memory,
         slots=SIDE_BY_SIDE,
     params:
-        stage=stage("fit"),
-        job=job,
-        settings=lambda w: settings(FITS[w.fit]),
+        stage=FIT.stage,
+        job=FIT.job,
+        settings=FIT.settings,
     shell:
         JOB
 
 
 rule figures:
     input:
-        unpack(shown),
+        unpack(FIGURES.inputs),
     output:
-        pdf=f"{RESULTS}/figures/{{figure}}.pdf",
-        svg=f"{RESULTS}/figures/{{figure}}.svg",
-        png=report(
-            f"{RESULTS}/figures/{{figure}}.png",
-            category="Figures",
-            caption="../workflow/report/figures.rst",
-        ),
-        csv=f"{RESULTS}/figures/{{figure}}.csv",
+        **FIGURES.outputs
+        | {
+            "png": report(
+                FIGURES.outputs["png"],
+                category="Figures",
+                caption="../workflow/report/figures.rst",
+            )
+        },
     log:
-        f"{RESULTS}/logs/figures/{{figure}}.log",
+        FIGURES.log,
     conda:
         "../environment.yml"
     resources:
-        runtime=analysis_minutes,
-        mem_mb=analysis_mb,
+        runtime=FIGURES.minutes,
+        mem_mb=FIGURES.memory,
         slots=SIDE_BY_SIDE,
     params:
-        stage=stage("figures"),
-        job=job,
-        settings=lambda w: settings(FIGURES[w.figure]),
+        stage=FIGURES.stage,
+        job=FIGURES.job,
+        settings=FIGURES.settings,
     shell:
         JOB

@@ -1,69 +1,61 @@
+CORPUS, VOCAB, TOKENIZE = map(asked, ("corpus", "vocab", "tokenize"))
+
+
 rule corpus:
     input:
-        unpack(raw_text),
+        unpack(CORPUS.inputs),
     output:
-        train=f"{RESULTS}/corpus/train.jsonl",
-        valid=f"{RESULTS}/corpus/valid.jsonl",
-        test=f"{RESULTS}/corpus/test.jsonl",
-        manifest=f"{RESULTS}/corpus/manifest.json",
+        **CORPUS.outputs,
     log:
-        f"{RESULTS}/logs/corpus.log",
+        CORPUS.log,
     conda:
         "../environment.yml"
     resources:
-        runtime=text_minutes,
-        mem_mb=text_mb,
+        runtime=CORPUS.minutes,
+        mem_mb=CORPUS.memory,
     params:
-        stage=stage("corpus"),
-        job=job,
-        settings=settings(PLAN.corpus(PACKAGES)),
+        stage=CORPUS.stage,
+        job=CORPUS.job,
+        settings=CORPUS.settings,
     shell:
         JOB
 
 
 rule vocab:
     input:
-        train=rules.corpus.output.train,
+        unpack(VOCAB.inputs),
     output:
-        vocabulary=f"{RESULTS}/vocab/vocabulary.json",
+        **VOCAB.outputs,
     log:
-        f"{RESULTS}/logs/vocab.log",
+        VOCAB.log,
     conda:
         "../environment.yml"
     resources:
-        runtime=text_minutes,
-        mem_mb=text_mb,
+        runtime=VOCAB.minutes,
+        mem_mb=VOCAB.memory,
     params:
-        stage=stage("vocab"),
-        job=job,
-        settings=settings(PLAN.vocabulary()),
+        stage=VOCAB.stage,
+        job=VOCAB.job,
+        settings=VOCAB.settings,
     shell:
         JOB
 
 
 rule tokenize:
     input:
-        vocabulary=rules.vocab.output.vocabulary,
-        train=rules.corpus.output.train,
-        valid=rules.corpus.output.valid,
-        test=rules.corpus.output.test,
+        unpack(TOKENIZE.inputs),
     output:
-        train=f"{RESULTS}/tokens/train.bin",
-        valid=f"{RESULTS}/tokens/valid.bin",
-        test=f"{RESULTS}/tokens/test.bin",
-        train_header=f"{RESULTS}/tokens/train.json",
-        valid_header=f"{RESULTS}/tokens/valid.json",
-        test_header=f"{RESULTS}/tokens/test.json",
+        **TOKENIZE.outputs,
     log:
-        f"{RESULTS}/logs/tokenize.log",
+        TOKENIZE.log,
     conda:
         "../environment.yml"
     resources:
-        runtime=text_minutes,
-        mem_mb=text_mb,
+        runtime=TOKENIZE.minutes,
+        mem_mb=TOKENIZE.memory,
     params:
-        stage=stage("tokenize"),
-        job=job,
-        settings=settings(PLAN.tokens()),
+        stage=TOKENIZE.stage,
+        job=TOKENIZE.job,
+        settings=TOKENIZE.settings,
     shell:
         JOB

@@ -1,53 +1,47 @@
+PRETRAIN, ANNEAL = map(asked, ("pretrain", "anneal"))
+
+
 rule pretrain:
     input:
-        unpack(previous_state),
-        unpack(tuned_law),
-        tokens=rules.tokenize.output.train,
-        header=rules.tokenize.output.train_header,
+        unpack(PRETRAIN.inputs),
     output:
-        state=f"{RESULTS}/trunks/{{size}}-s{{seed}}/{{tokens}}/state.safetensors",
-        curve=f"{RESULTS}/trunks/{{size}}-s{{seed}}/{{tokens}}/curve.csv",
+        **PRETRAIN.outputs,
     log:
-        f"{RESULTS}/logs/pretrain/{{size}}-s{{seed}}-{{tokens}}.log",
-    priority: urgency
+        PRETRAIN.log,
+    priority: PRETRAIN.priority
     conda:
         "../environment.yml"
-    threads: training_processes
+    threads: PRETRAIN.cores
     resources:
-        runtime=training_minutes,
-        mem_mb=training_mb,
-        gpu=training_gpus,
+        runtime=PRETRAIN.minutes,
+        mem_mb=PRETRAIN.memory,
+        gpu=PRETRAIN.gpus,
     params:
-        stage=lambda w: stage("pretrain", PLAN.family(w.size)),
-        job=job,
-        settings=lambda w: settings(PLAN.pretrain(w.size, int(w.seed), int(w.tokens))),
+        stage=PRETRAIN.stage,
+        job=PRETRAIN.job,
+        settings=PRETRAIN.settings,
     shell:
         JOB
 
 
 rule anneal:
     input:
-        unpack(branch_state),
-        unpack(tuned_law),
-        tokens=rules.tokenize.output.train,
-        header=rules.tokenize.output.train_header,
+        unpack(ANNEAL.inputs),
     output:
-        model=f"{RESULTS}/runs/{{run}}/model.safetensors",
-        curve=f"{RESULTS}/runs/{{run}}/curve.csv",
-        outcome=f"{RESULTS}/runs/{{run}}/outcome.json",
+        **ANNEAL.outputs,
     log:
-        f"{RESULTS}/logs/anneal/{{run}}.log",
-    priority: urgency
+        ANNEAL.log,
+    priority: ANNEAL.priority
     conda:
         "../environment.yml"
-    threads: training_processes
+    threads: ANNEAL.cores
     resources:
-        runtime=training_minutes,
-        mem_mb=training_mb,
-        gpu=training_gpus,
+        runtime=ANNEAL.minutes,
+        mem_mb=ANNEAL.memory,
+        gpu=ANNEAL.gpus,
     params:
-        stage=lambda w: stage("anneal", PLAN.family(PLAN.runs[w.run].size)),
-        job=job,
-        settings=lambda w: settings(PLAN.anneal(PLAN.runs[w.run])),
+        stage=ANNEAL.stage,
+        job=ANNEAL.job,
+        settings=ANNEAL.settings,
     shell:
         JOB

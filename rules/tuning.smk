@@ -1,54 +1,44 @@
-TUNING_SPLIT = PLAN.tuning_split
+TRIAL, TUNE = map(asked, ("trial", "tune"))
 
 
 rule trial:
     input:
-        tokens=rules.tokenize.output.train,
-        header=rules.tokenize.output.train_header,
-        held_out=f"{RESULTS}/tokens/{TUNING_SPLIT}.bin",
-        held_out_header=f"{RESULTS}/tokens/{TUNING_SPLIT}.json",
+        unpack(TRIAL.inputs),
     output:
-        result=f"{RESULTS}/tuning/{{family}}/trials/{{trial}}.json",
+        **TRIAL.outputs,
     log:
-        f"{RESULTS}/logs/trial/{{family}}-{{trial}}.log",
-    priority: 10**9
+        TRIAL.log,
+    priority: TRIAL.priority
     conda:
         "../environment.yml"
-    threads: training_processes
+    threads: TRIAL.cores
     resources:
-        runtime=training_minutes,
-        mem_mb=training_mb,
-        gpu=training_gpus,
+        runtime=TRIAL.minutes,
+        mem_mb=TRIAL.memory,
+        gpu=TRIAL.gpus,
     params:
-        stage=lambda w: stage("trial", w.family),
-        job=job,
-        settings=lambda w: settings(PLAN.trial(PLAN.trials[w.trial])),
+        stage=TRIAL.stage,
+        job=TRIAL.job,
+        settings=TRIAL.settings,
     shell:
         JOB
 
 
 rule tune:
     input:
-        trials=lambda w: expand(
-            rules.trial.output.result,
-            family=w.family,
-            trial=[name for name, t in PLAN.trials.items() if t.family == w.family],
-        ),
+        unpack(TUNE.inputs),
     output:
-        law=f"{RESULTS}/tuning/{{family}}/law.json",
-        trials=f"{RESULTS}/tuning/{{family}}/trials.csv",
+        **TUNE.outputs,
     log:
-        f"{RESULTS}/logs/tune/{{family}}.log",
-    priority: 10**9
+        TUNE.log,
     conda:
         "../environment.yml"
     resources:
-        runtime=analysis_minutes,
-        mem_mb=analysis_mb,
-        slots=SIDE_BY_SIDE,
+        runtime=TUNE.minutes,
+        mem_mb=TUNE.memory,
     params:
-        stage=stage("tune"),
-        job=job,
-        settings=lambda w: settings(PLAN.tune(w.family)),
+        stage=TUNE.stage,
+        job=TUNE.job,
+        settings=TUNE.settings,
     shell:
         JOB

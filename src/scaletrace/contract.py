@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import importlib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -43,6 +43,15 @@ def files_by_name(files: Any) -> dict[str, list[Path]]:
         if paths:
             listed[field.name] = paths
     return listed
+
+
+def map_files(files: T, change: Callable[[Path], Path]) -> T:
+    """Return inputs or outputs with every path changed."""
+    changed: dict[str, Any] = {}
+    for name, paths in files_by_name(files).items():
+        one = isinstance(getattr(files, name), Path)
+        changed[name] = change(paths[0]) if one else tuple(map(change, paths))
+    return dataclasses.replace(files, **changed)  # pyright: ignore[reportArgumentType]
 
 
 @functools.cache

@@ -11,7 +11,6 @@ Exit codes: 0 done, 1 failed, 2 input that a person has to mend (one message, no
 
 import argparse
 import hashlib
-import importlib
 import json
 import shutil
 import sys
@@ -140,7 +139,7 @@ def _compute(
     note: job_note.Note,
 ) -> dict[str, Any]:
     """Run the stage, put its outputs in place, and return its measurements."""
-    stage = importlib.import_module(f"scaletrace.stages.{arguments.stage}")
+    stage = contract.stage(arguments.stage)
     # Beside the outputs, so that putting them in place is a rename and never a copy.
     first = next(iter(outputs.values()))
     first.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +169,8 @@ def _compute(
             path.replace(outputs[name])
     finally:
         shutil.rmtree(drafts, ignore_errors=True)
-    return measured
+    settings = contract.settings_from(stage, arguments.settings)
+    return {**measured, **usage.flops_per_s(settings, measured)}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,34 +1,58 @@
-"""What the Snakefile asks of the package: the plan of the study, and the words of a job."""
+"""What the Snakefile and the rules ask of the package, and how they end where it cannot answer."""
 
 import contextlib
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scaletrace import contract
+from scaletrace.cluster.capacity import Room
 from scaletrace.errors import BadInput
-from scaletrace.jobs.fingerprint import fingerprint
+from scaletrace.jobs import fingerprint, records
+from scaletrace.jobs.command import argument, describe
 from scaletrace.jobs.pace import known_pace
 from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
+from scaletrace.study.cost import Pace, mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import Estimates
+from scaletrace.study.graph import EVALUATE, RULES, Graph, Job
 from scaletrace.study.plan import Plan
 
 DEFAULT = Path("config/demo.yaml")
 
 
-def open_plan(path: Path) -> tuple[Plan, dict[str, str], list[str]]:
-    """Return the plan of a study file, the packages and the files that its text comes from.
+def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
+    """Return the jobs of a study file.
+
+    Args:
+        path: the file.
+        pace: how fast jobs are taken to be.
 
     Raises:
         BadInput: every line of the message names the file, the key and what is allowed.
     """
     study = load(path)
     try:
-        return Plan(study), package_versions(study), raw_files(study)
+        plan, packages, files = Plan(study), package_versions(study), raw_files(study)
     except BadInput as problem:
         raise BadInput(f"{path}: {problem}") from None
+    return Graph(Estimates(plan, pace(plan), files), packages, _tabled(plan))
+
+
+def _tabled(plan: Plan) -> tuple[str, ...]:
+    """Return the excluded runs that have numbers from before, which tables keep.
+
+    Nothing is trained for them. Their record tells, which git carries, so that a fresh clone is
+    asked for the same as the place where they were trained.
+    """
+    study = plan.study.study
+    return tuple(
+        run
+        for run in plan.study.exclude
+        if records.path_of(study, EVALUATE.name, {"run": run}).exists()
+    )
 
 
 def study_file(configfiles: list[Path], config: dict[str, Any]) -> Path:
@@ -62,34 +86,24 @@ def _bad_input_ends() -> Iterator[None]:
         sys.exit(2)
 
 
-def open_plan_or_exit(
-    configfiles: list[Path], config: dict[str, Any]
-) -> tuple[Plan, dict[str, str], list[str]]:
-    """Return what `open_plan` does; end with the message alone and exit code 2 if it cannot."""
+def open_graph_or_exit(configfiles: list[Path], config: dict[str, Any]) -> Graph:
+    """Return what `open_graph` does; end with the message alone and exit code 2 if it cannot."""
     with _bad_input_ends():
-        return open_plan(study_file(configfiles, config))
+        return open_graph(study_file(configfiles, config))
 
 
-def estimates_or_exit(plan: Plan, raw_files: list[str]) -> Estimates:
-    """Return what jobs are estimated to take; end as above where the site file is wrong."""
-    with _bad_input_ends():
-        return Estimates(plan, known_pace(plan), raw_files)
-
-
-def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
+def tell_failures(graph: Graph) -> None:
     """Print the failed jobs of a study, each with its reason and its log, and what helps then."""
     from scaletrace.jobs.status import Status
-    from scaletrace.study.graph import jobs
 
-    plan = estimates.plan
-    standings = Status(plan, list(jobs(estimates, packages))).look().values()
+    standings = Status(graph.plan, list(graph.jobs())).look().values()
     failed = [standing for standing in standings if standing.state == "failed"]
     if failed:
         print("\nfailed:", file=sys.stderr)
     for standing in failed:
         print(f"  {standing.job.name}: {standing.failed[-1].problem}", file=sys.stderr)
         print(f"      {standing.job.log}", file=sys.stderr)
-    if any("run" in standing.job.wildcards for standing in failed):
+    if any(standing.job.run for standing in failed):
         print(
             "The same command tries again and goes on from what is saved. A run that cannot be "
             "helped goes under `exclude: {RUN: reason}` in the study file; the rest is then "
@@ -99,11 +113,91 @@ def tell_failures(estimates: Estimates, packages: dict[str, str]) -> None:
 
 
 @functools.cache
-def stage(name: str, family: str | None = None) -> str:
+def stage(name: str, family: str | None) -> str:
     """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter.
 
     Args:
         name: of the stage.
-        family: of the model that the job trains or measures, if it does.
+        family: of the model that it trains or measures.
     """
-    return f"{name}@{fingerprint(name, family)}"
+    return f"{name}@{fingerprint.fingerprint(name, family)}"
+
+
+class Asked:
+    """What a rule file asks of the graph: for each directive of a rule what it says of a job.
+
+    Args:
+        graph: the study's.
+        rule: name of the rule.
+        room: how far the cluster lets a job grow, by its wildcards; filled in when jobs are about
+            to be submitted.
+    """
+
+    def __init__(
+        self, graph: Graph, rule: str, room: Mapping[frozenset[tuple[str, str]], Room]
+    ) -> None:
+        self._graph, self._room = graph, room
+        self._rule = RULES[rule]
+        self.outputs = self._rule.patterns(graph.study)
+        self.log = str(graph.results / self._rule.log)
+        self._told = functools.cache(self._tell)
+
+    def _job(self, wildcards: Any) -> Job:
+        return self._graph.job(self._rule.name, *wildcards)
+
+    def _tell(self, *wildcards: str) -> tuple[str, str]:
+        """Return a job's stage and settings as words of its command."""
+        settings = self._graph.job(self._rule.name, *wildcards).settings()
+        word = argument(self._graph.study, contract.plain(settings))
+        family = fingerprint.family(contract.plain(settings))
+        return stage(self._rule.name, family), word
+
+    def inputs(self, wildcards: Any) -> dict[str, Any]:
+        """Return the inputs of a job by name."""
+        inputs = self._job(wildcards).inputs
+        return {
+            name: [str(path) for path in paths]
+            if isinstance(getattr(inputs, name), tuple)
+            else str(paths[0])
+            for name, paths in contract.files_by_name(inputs).items()
+        }
+
+    def stage(self, wildcards: Any) -> str:
+        """Return STAGE@FINGERPRINT."""
+        return self._told(*wildcards)[0]
+
+    def settings(self, wildcards: Any) -> str:
+        """Return the settings as a word of the command."""
+        return self._told(*wildcards)[1]
+
+    # Snakemake remembers no parameter that depends on inputs or outputs, and this one repeats them.
+    def job(self, wildcards: Any, input: Any, output: Any) -> str:
+        """Return wildcards, inputs and outputs as a word of the command."""
+        return describe(self._graph.study, wildcards, input, output)
+
+    def priority(self, wildcards: Any) -> int:
+        """Return how urgent a job is."""
+        return self._job(wildcards).priority
+
+    def cores(self, wildcards: Any) -> int:
+        """Return the processes that work together in a job, a core each."""
+        return self._job(wildcards).takes.cores
+
+    def gpus(self, wildcards: Any) -> int:
+        """Return the GPUs of a job."""
+        return self._job(wildcards).takes.gpus
+
+    # What each job asks a scheduler for: its estimate with room to spare, more after a failure.
+
+    def minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time limit of an attempt at a job."""
+        times = min(attempt, self._room_of(wildcards).minutes)
+        return minutes_to_ask(self._job(wildcards).takes.seconds, times)
+
+    def memory(self, wildcards: Any, attempt: int) -> int:
+        """Return the memory limit of an attempt at a job, MiB."""
+        times = min(attempt, self._room_of(wildcards).memory)
+        return mb_to_ask(self._job(wildcards).takes.memory_mb, times)
+
+    def _room_of(self, wildcards: Any) -> Room:
+        return self._room.get(frozenset(wildcards.items()), Room())

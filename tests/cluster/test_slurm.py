@@ -3,6 +3,7 @@ import os
 import pytest
 
 from scaletrace.cluster import slurm
+from scaletrace.jobs.status import PACKED
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_job_that_was_queued_again_is_its_last_execution(monkeypatch, tmp_path
     ],
 )
 def test_a_submission_names_its_jobs(comment, jobs):
-    assert slurm.names(comment) == jobs
+    assert slurm.names(comment, PACKED) == jobs
 
 
 def test_jobs_of_other_studies_and_clones_are_not_this_ones(monkeypatch, tmp_path):
@@ -131,7 +132,7 @@ def test_the_newest_log_of_each_job(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
             os.utime(path, (1e9 - age, 1e9 - age))
-    found = slurm.last_logs(tmp_path)
+    found = slurm.last_logs(tmp_path, PACKED)
     assert {name: path.stem for name, path in found.items()} == {
         "anneal d8-s0": "17",
         "evaluate d8-s0": "17",

@@ -13,6 +13,8 @@ from scaletrace.jobs import job_note
 from scaletrace.jobs.progress import Progress
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED, scaled_pace
+from scaletrace.study.estimates import Estimates
+from scaletrace.study.graph import Graph
 from scaletrace.study.plan import Plan
 
 TINY = Path(__file__).parents[2] / "config" / "tiny.yaml"
@@ -22,12 +24,12 @@ TRUNK = "pretrain d48-l2 0 24960"
 @pytest.fixture
 def progress(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return Progress(Plan(load(TINY)), {"networkx": "1"}, [])
+    return Progress(Graph(Estimates(Plan(load(TINY)), ASSUMED["cpu"]), {"networkx": "1"}))
 
 
 def begin(progress, name, start, *reports, **more):
     job = next(job for job in progress.jobs if job.name == name)
-    note = job_note.path_of("tiny", job.rule, job.wildcards)
+    note = job_note.path_of("tiny", job.rule.name, job.wildcards)
     note.parent.mkdir(parents=True, exist_ok=True)
     said = {"host": "here", "pid": 1, "slurm_job": None, "start": start, "folder": None}
     files.write_json(note, said | more)
@@ -58,7 +60,7 @@ def test_the_time_left_falls_with_the_steps_and_follows_their_speed(progress):
     log = begin(progress, TRUNK, now, ProgressLine(39, 390, 5.5, 900.0, 9.0))
     os.utime(log, (now, now))
     progress.refresh()
-    planned = next(job.seconds for job in progress.jobs if job.name == TRUNK)
+    planned = next(job.takes.seconds for job in progress.jobs if job.name == TRUNK)
     work = planned - ASSUMED["cpu"].start_seconds
     assert progress.seconds_left(1) == pytest.approx(before - 0.1 * work, abs=0.2)
     # A tenth of the work within a minute: many times slower than planned.
@@ -69,10 +71,10 @@ def test_the_time_left_falls_with_the_steps_and_follows_their_speed(progress):
 
 
 def test_a_slower_pace_is_expected_to_take_longer_with_the_text_as_it_was(progress):
-    before, text = progress.seconds_left(1), sum(job.seconds for job in progress.jobs[:3])
+    before, text = progress.seconds_left(1), sum(job.takes.seconds for job in progress.jobs[:3])
     progress.expect(scaled_pace("calibrated", ASSUMED["cpu"], 0.5))
     assert before < progress.seconds_left(1) < 2 * before
-    assert sum(job.seconds for job in progress.jobs[:3]) == text
+    assert sum(job.takes.seconds for job in progress.jobs[:3]) == text
 
 
 def test_counts_are_of_kinds_that_are_begun_and_not_done(progress):

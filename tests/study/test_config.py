@@ -12,7 +12,7 @@ from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.study.config import Ladder, load
 from scaletrace.study.schema import schema, table, with_table
-from scaletrace.workflow import open_plan, study_file
+from scaletrace.workflow import open_graph, study_file
 
 ROOT = Path(__file__).parents[2]
 TINY = yaml.safe_load((ROOT / "config/tiny.yaml").read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ def with_change(tmp_path, *keys, value):
 
 def refusal(path):
     with pytest.raises(BadInput) as caught:
-        open_plan(path)
+        open_graph(path)
     return str(caught.value)
 
 
@@ -54,7 +54,7 @@ def with_wikitext(tmp_path, path):
 
 def test_every_study_of_the_repository_is_sound():
     for path in sorted((ROOT / "config").glob("*.yaml")):
-        assert open_plan(path)[0].study.study == path.stem
+        assert open_graph(path).study == path.stem
 
 
 def test_the_schema_file_is_the_models_own():
@@ -172,7 +172,7 @@ def test_a_folder_without_all_of_wikitext_is_told_what_it_lacks(tmp_path, names,
 def test_of_a_folder_one_variant_of_wikitext_is_read_and_nothing_else(tmp_path, variants, read):
     names = [f"wiki.{split}.{end}" for end in variants for split in ("train", "valid", "test")]
     folder = wikitext_folder(tmp_path, ["README", ".hidden", "wiki.extra.tokens", *names])
-    _, _, files = open_plan(with_wikitext(tmp_path, folder))
+    files = open_graph(with_wikitext(tmp_path, folder)).estimates.raw_files
     assert files == [f"{folder}/wiki.{split}.{read}" for split in ("test", "train", "valid")]
 
 

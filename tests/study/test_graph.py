@@ -5,7 +5,7 @@ import pytest
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import jobs
+from scaletrace.study.graph import Graph
 from scaletrace.study.plan import Plan
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -36,7 +36,7 @@ def tuned(tmp_path):
 @pytest.mark.parametrize("study", ["estimates", "tuned"])
 def test_every_job_needs_only_jobs_before_it(study, request):
     seen = set()
-    for job in jobs(request.getfixturevalue(study), {"networkx": "1"}):
+    for job in Graph(request.getfixturevalue(study), {"networkx": "1"}).jobs():
         assert set(job.needs) <= seen
         assert job.name not in seen
         seen.add(job.name)
@@ -47,13 +47,15 @@ def test_the_flops_of_all_jobs_are_those_of_the_plan(study, request):
     estimates = request.getfixturevalue(study)
     plan = estimates.plan
     flops = sum(
-        plan.flops_per_token(job.size) * job.tokens for job in jobs(estimates, {}) if job.size
+        plan.flops_per_token(job.size) * job.tokens
+        for job in Graph(estimates, {}).jobs()
+        if job.size
     )
     assert flops == pytest.approx(plan.flops())
 
 
 def test_a_larger_model_takes_longer_and_a_run_no_longer_than_its_pace_says(estimates):
-    seconds = {job.name: job.seconds for job in jobs(estimates, {})}
+    seconds = {job.name: job.takes.seconds for job in Graph(estimates, {}).jobs()}
     assert seconds["anneal d48-l2-s0-48k"] > seconds["anneal d8-l1-s0-48k"]
     run = estimates.plan.runs["d48-l2-s0-48k"]
     tokens = run.n_tokens - estimates.plan.start(run)
@@ -64,7 +66,7 @@ def test_a_larger_model_takes_longer_and_a_run_no_longer_than_its_pace_says(esti
 
 
 def test_training_waits_for_the_law_that_tuning_finds(tuned):
-    needs = {job.name: job.needs for job in jobs(tuned, {})}
+    needs = {job.name: job.needs for job in Graph(tuned, {}).jobs()}
     assert len([name for name in needs if name.startswith("trial ")]) == 6
     assert needs["pretrain d48-l2 0 24960"] == ("tokenize", "tune decoder")
     assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-lr0.01"
@@ -91,15 +93,15 @@ def test_processes_share_the_time_and_hold_a_core_and_a_gpu_each(tmp_path):
     path = tmp_path / "gpus.yaml"
     path.write_text(text, encoding="utf-8")
     estimates = Estimates(Plan(load(path)), ASSUMED["cuda"])
-    found = {job.name: job for job in jobs(estimates, {})}
+    found = {job.name: job for job in Graph(estimates, {}).jobs()}
     alone, shared = found["anneal d32-l2-s0-48k"], found["anneal d48-l2-s0-48k"]
-    assert (alone.cores, alone.gpus) == (1, 1)
-    assert (shared.cores, shared.gpus) == (2, 2)
-    assert found["evaluate d48-l2-s0-48k"].gpus == 1
-    assert found["corpus"].gpus == 0
-    assert 0 < shared.gpu_memory_mb < 16 * 1024
+    assert (alone.takes.cores, alone.takes.gpus) == (1, 1)
+    assert (shared.takes.cores, shared.takes.gpus) == (2, 2)
+    assert found["evaluate d48-l2-s0-48k"].takes.gpus == 1
+    assert found["corpus"].takes.gpus == 0
+    assert 0 < shared.takes.gpu_memory_mb < 16 * 1024
     steps = shared.tokens / 64
     flops = estimates.plan.flops_per_token("d48-l2") * shared.tokens
-    assert shared.seconds == pytest.approx(
+    assert shared.takes.seconds == pytest.approx(
         60 + flops / 2 / 200e12 + 3 * (shared.tokens / 2 / 250e6 + steps * 0.25e-3)
     )

@@ -1,12 +1,14 @@
 import heapq
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import Job, jobs
+from scaletrace.study.graph import Graph, Takes
 from scaletrace.study.plan import Plan
 from scaletrace.study.remaining import Left, Measured, Underway, left_of, makespan, work
 
@@ -14,11 +16,11 @@ START = 3.0
 
 
 def job(name, seconds, needs=(), size=None, tokens=0):
-    path = Path(name)
-    return Job(name, {}, path, path, needs, dict, seconds, 100, tokens, size)
+    takes = Takes(seconds, 100)
+    return SimpleNamespace(name=name, needs=needs, takes=takes, tokens=tokens, size=size)
 
 
-LADDER = [
+LADDER: list[Any] = [
     job("text", 10),
     job("small", START + 20, ("text",), "s", 1000),
     job("large", START + 40, ("text",), "l", 1000),
@@ -33,7 +35,7 @@ def seconds_of(done=(), underway=(), measured=(), start=START):
 
 
 def test_without_measurements_all_is_as_planned():
-    assert seconds_of() == {one.name: one.seconds for one in LADDER}
+    assert seconds_of() == {one.name: one.takes.seconds for one in LADDER}
 
 
 def test_what_ran_is_subtracted_by_steps_of_trainings_and_by_the_clock_otherwise():
@@ -93,13 +95,13 @@ def test_a_job_of_several_cores_waits_for_them():
 @pytest.fixture(scope="module")
 def planned():
     plan = Plan(load(Path(__file__).parents[2] / "config" / "demo.yaml"))
-    return list(jobs(Estimates(plan, ASSUMED["cpu"]), {}))
+    return list(Graph(Estimates(plan, ASSUMED["cpu"]), {}).jobs())
 
 
 def execution(planned, cores, slowness):
     """Begin and end of every job where trainings take so many times what is planned."""
     takes = {
-        one.name: START + work(one, START) * slowness if one.size else one.seconds
+        one.name: START + work(one, START) * slowness if one.size else one.takes.seconds
         for one in planned
     }
     spans, ends, now, waiting = {}, [], 0.0, list(planned)
@@ -129,7 +131,7 @@ def estimate(planned, spans, cores, now):
         if share:
             measured.append(Measured(one.size, share * work(one, START), trained))
         elif end <= now and not one.size:
-            measured.append(Measured(None, one.seconds, end - begin))
+            measured.append(Measured(None, one.takes.seconds, end - begin))
     return makespan(left_of(planned, START, START, done, underway, measured), cores)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scaletrace.workflow import open_plan
+from scaletrace.workflow import open_graph
 from tests.workflow.conftest import ROOT, Clone
 
 STUDY = ("--study", "example")
@@ -29,7 +29,7 @@ def test_a_figure_leads_to_the_text(fresh, kind):
 def test_a_trace_holds_every_run(fresh):
     said = fresh.run("scaletrace", "trace", "--json", f"{FIGURES}/loss_vs_params.pdf").stdout
     jobs = {job["job"] for job in json.loads(said)["jobs"].values()}
-    runs = open_plan(ROOT / "config/example.yaml")[0].runs
+    runs = open_graph(ROOT / "config/example.yaml").plan.runs
     assert {f"anneal {run}" for run in runs} <= jobs
     assert {f"evaluate {run}" for run in runs} <= jobs
 

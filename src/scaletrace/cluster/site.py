@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,10 +14,6 @@ from scaletrace.formats.yaml_files import read
 
 SITE = Path("slurm/site.yaml")
 KEYS = "slurm/site.example.yaml"
-# What a command of SLURM may take before it counts as not answering, in seconds.
-PATIENCE = 10
-# Snakemake asks less and less often while nothing ends, at last this far apart, in seconds.
-LONGEST_POLL = 180
 
 
 class Site(Section):
@@ -67,66 +62,14 @@ class Site(Section):
             )
         return self
 
-    def groups(self) -> dict[str, str]:
-        """Return the group of each rule of training: its jobs that are linked share a submission.
+    @property
+    def group(self) -> str:
+        """The group of training's jobs: those of one that are linked share a submission.
 
         `{run}` stands for the run's name, which people then find in the queue; only a group of one
         name for all can be put together.
         """
-        rules = ["anneal", "evaluate"] if self.pack == "run" else ["pretrain", "anneal", "evaluate"]
-        alone = self.pack == "run" and self.together == 1
-        return dict.fromkeys(rules, "{run}" if alone else "training")
-
-    def components(self) -> dict[str, int]:
-        """Return how many packs of a group share a submission."""
-        return dict.fromkeys(self.groups().values(), self.together)
-
-    def shares(self) -> dict[str, dict[str, int | str]]:
-        """Return what the rules of training ask for where GPUs are shared: part of one."""
-        share = {"gpu": 0, "gres": repr(self.gpu_share)}
-        rules = ("trial", "pretrain", "anneal", "evaluate")
-        return dict.fromkeys(rules, share) if self.gpu_share else {}
-
-    def status_command(self) -> str:
-        """Return `squeue`, or `sacct` where SLURM forgets finished jobs before they are asked for.
-
-        Snakemake's plugin takes what sacct calls "CANCELLED by 0" for a job that runs, and waits
-        for it for ever.
-        """
-        known = _min_job_age()
-        if self.status:
-            return self.status
-        forgets = known is not None and known < self.known_seconds()
-        return "sacct" if forgets and sacct_answers() else "squeue"
-
-    def known_seconds(self) -> int:
-        """Return how long SLURM has to know finished jobs, so that squeue can tell of each.
-
-        The plugin itself turns to sacct, here or not, where that is under three polls.
-        """
-        return max(LONGEST_POLL, 3 * self.poll_seconds)
-
-
-def _min_job_age() -> int | None:
-    """Return how long SLURM knows finished jobs, and let Snakemake's plugin in this process know.
-
-    The plugin would ask again before each look at its jobs, and turn to sacct whenever slurmctld
-    is away; where there are no accounts, it would then forget its jobs and wait for ever.
-    """
-    import snakemake_executor_plugin_slurm as plugin
-
-    known = plugin.get_min_job_age()
-    plugin.get_min_job_age = lambda: known
-    return known
-
-
-def sacct_answers() -> bool:
-    """Tell whether the cluster keeps accounts of its jobs."""
-    command = ["sacct", "--allocations", "--noheader", "--starttime", "now"]
-    try:
-        return not subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        return "{run}" if self.pack == "run" and self.together == 1 else "training"
 
 
 def _minutes(partition: str, limit: Any) -> float:

@@ -12,10 +12,8 @@ PATIENCE_SECONDS = 20
 QUEUE_FORMAT = "%i|%T|%N|%r|%k|%j|%Z"
 ACCOUNT_FIELDS = ("JobIDRaw", "State", "ElapsedRaw", "TotalCPU", "MaxRSS", "ReqMem", "TimelimitRaw")
 MEMORY_UNITS = {"": 1 / 2**20, "K": 1 / 2**10, "M": 1.0, "G": 2.0**10, "T": 2.0**20}
-# The group of slurm/config.yaml that is no run, and the rules that share submissions.
+# The group of slurm/config.yaml that is no run.
 TEXT = "text"
-RULES = "corpus|vocab|tokenize|anneal|evaluate"
-GROUP = re.compile(rf"(.+?)_((?:{RULES})(?:_(?:{RULES}))*)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,13 +90,18 @@ def _is_here(folder: str) -> bool:
     return Path(folder).resolve() == Path.cwd().resolve()
 
 
-def names(comment: str) -> list[str]:
+def names(comment: str, rules: Iterable[str]) -> list[str]:
     """Return the jobs that a submission stands for, each as its rule and the rest of its name.
 
     A group's comment is rule_GROUP_RULE_RULE, where the group is a run's name or `text`.
+
+    Args:
+        comment: the plugin's.
+        rules: names of the rules that may share submissions.
     """
     rule, _, values = comment.removeprefix("rule_").partition("_wildcards_")
-    group = GROUP.fullmatch(rule)
+    known = "|".join(rules)
+    group = re.fullmatch(rf"(.+?)_((?:{known})(?:_(?:{known}))*)", rule)
     if values or not group:
         return [f"{rule} {values}"]
     run = "" if group[1] == TEXT else group[1]
@@ -115,13 +118,13 @@ def logs(folder: Path) -> dict[str, Path]:
     return {path.stem: path for found in kinds for path in found}
 
 
-def last_logs(folder: Path) -> dict[str, Path]:
+def last_logs(folder: Path, rules: Iterable[str]) -> dict[str, Path]:
     """Return the newest of those files by job, named as in `names`."""
     found: dict[str, Path] = {}
     for path in sorted(logs(folder).values(), key=lambda path: path.stat().st_mtime):
         place, *values = path.relative_to(folder).parent.parts
         comment = "_wildcards_".join((place.replace("group_", "rule_", 1), *values))
-        found.update(dict.fromkeys(names(comment), path))
+        found.update(dict.fromkeys(names(comment, rules), path))
     return found
 
 

@@ -11,10 +11,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per sound study; the first unsound one ends the command."""
-    from scaletrace.workflow import open_plan
+    from scaletrace.workflow import open_graph
 
     for path in arguments.config:
-        plan, _, raw = open_plan(path)
+        graph = open_graph(path)
+        plan, raw = graph.plan, graph.estimates.raw_files
         text = f"{len(raw)} files" if raw else plan.study.corpus.source
         print(
             f"{path}: study {plan.study.study} is sound: {len(plan.sizes)} sizes, "

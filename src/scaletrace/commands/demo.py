@@ -18,9 +18,9 @@ from scaletrace.errors import BadInput
 from scaletrace.jobs.calibration import calibrated_pace
 from scaletrace.jobs.progress import Progress, Running
 from scaletrace.study.cost import ASSUMED, Pace
-from scaletrace.study.graph import Job
+from scaletrace.study.graph import EVALUATE, TOKENIZE, Job
 from scaletrace.study.plan import Plan
-from scaletrace.workflow import DEFAULT, open_plan
+from scaletrace.workflow import DEFAULT, open_graph
 
 LOOK_SECONDS = 1.0
 # Between two lines of a log: in the first half minute, and later.
@@ -34,7 +34,7 @@ def _clock(seconds: float) -> str:
 def _tell_losses(plan: Plan, finished: list[Job]) -> None:
     """Print the losses of the runs that have just been evaluated."""
     for job in finished:
-        if job.rule == "evaluate" and job.run:
+        if job.rule is EVALUATE and job.run:
             run = plan.runs[job.run]
             result = json.loads(job.result.read_text(encoding="utf-8"))
             loss = (
@@ -157,11 +157,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args(argv)
     try:
-        plan, packages, raw_files = open_plan(arguments.study)
+        graph = open_graph(arguments.study, lambda plan: ASSUMED[plan.study.training.device])
     except BadInput as problem:
         print(problem, file=sys.stderr)
         return 2
-    study, results = plan.study.study, Path("results") / plan.study.study
+    plan, study, results = graph.plan, graph.study, graph.results
     log = results / "logs" / "snakemake.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     print(
@@ -169,12 +169,12 @@ def main(argv: list[str] | None = None) -> int:
         f"cores; full logs under {results}/logs/",
         flush=True,
     )
-    progress, paces = Progress(plan, packages, raw_files), []
+    progress, paces = Progress(graph), []
     command = [sys.executable, "-m", "snakemake", "--configfile", str(arguments.study)]
     command += ["--cores", str(arguments.cores), "--rerun-incomplete"]
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
-        if arguments.cores > 1 and not progress.is_done("tokenize"):
+        if arguments.cores > 1 and not progress.is_done(TOKENIZE.name):
             _measure_pace(plan, paces)
         try:
             _watch(process, plan, progress, arguments.cores, paces)

@@ -17,7 +17,8 @@ import uuid
 from typing import Any
 
 from scaletrace.cluster.checks import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
-from scaletrace.cluster.site import LONGEST_POLL, Site, read_site, sacct_answers, table
+from scaletrace.cluster.polling import LONGEST_POLL, known_seconds, sacct_answers, status_command
+from scaletrace.cluster.site import Site, read_site, table
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
 MARKS = {True: "✓", False: "✗", None: "-"}
@@ -99,7 +100,7 @@ def _cluster(site: Site) -> list[Check]:
 def _status_of_jobs(site: Site, age: int) -> Check:
     """Look at what answers how jobs are; `age` is how long SLURM knows finished ones, seconds."""
     name = "status of jobs"
-    if site.status_command() == "sacct":
+    if status_command(site) == "sacct":
         if not sacct_answers():
             remedy = "slurm/site.yaml: status: squeue, for this cluster keeps no accounts"
             return Check(name, False, "sacct does not answer", remedy)
@@ -108,7 +109,7 @@ def _status_of_jobs(site: Site, age: int) -> Check:
             "for a job that sacct calls cancelled"
         )
         return Check(name, None, found)
-    needed = site.known_seconds()
+    needed = known_seconds(site)
     return Check(
         name,
         age >= needed,

@@ -28,8 +28,6 @@ WHENCE = {
     "site": "by slurm/site.yaml",
 }
 MEMORY = {"memory_mb": "memory", "gpu_memory_mb": "GPU memory"}
-TEXT = ("corpus", "vocab", "tokenize")
-TUNING = ("trial", "tune")
 HEADER = ("run", "n_non_embedding", "n_tokens", "flops_exact", "batch", "rate")
 
 
@@ -45,16 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan: a line per run, and what all jobs take together."""
     from scaletrace.jobs.done import Done
-    from scaletrace.study.estimates import Estimates
-    from scaletrace.study.graph import jobs
-    from scaletrace.workflow import open_plan
+    from scaletrace.workflow import open_graph
 
-    plan, packages, raw = open_plan(arguments.config)
-    estimates = Estimates(plan, _pace(plan, arguments.calibrate), raw)
-    planned = list(jobs(estimates, packages))
-    done = Done(plan)
+    graph = open_graph(arguments.config, lambda plan: _pace(plan, arguments.calibrate))
+    planned = list(graph.jobs())
+    done = Done(graph.plan)
     done.look(planned)
-    found = _findings(estimates, planned, done)
+    found = _findings(graph.estimates, planned, done)
     print(json.dumps(found, indent=2) if arguments.json else "\n".join(_text(found)))
     return 0
 
@@ -76,20 +71,20 @@ def _share(name: str, jobs: Iterable["Job"], done: "Done") -> dict[str, Any]:
     ended = [job for job in jobs if job.name in done.circumstances]
     left = [job for job in jobs if job.name not in done.circumstances]
     used = [(done.circumstances[job.name]["seconds"], job) for job in ended]
-    due = [(job.seconds, job) for job in left]
+    due = [(job.takes.seconds, job) for job in left]
     return {
         "name": name,
         "jobs": len(jobs),
         "jobs_done": len(ended),
         "seconds_done": sum(seconds for seconds, _ in used),
         "seconds_left": sum(seconds for seconds, _ in due),
-        "seconds_estimated": sum(job.seconds for job in jobs),
-        "core_hours_done": sum(seconds * job.cores for seconds, job in used) / 3600,
-        "core_hours_left": sum(seconds * job.cores for seconds, job in due) / 3600,
-        "gpu_hours_done": sum(seconds * job.gpus for seconds, job in used) / 3600,
-        "gpu_hours_left": sum(seconds * job.gpus for seconds, job in due) / 3600,
-        "memory_mb": max((job.memory_mb for job in jobs), default=0),
-        "gpu_memory_mb": max((job.gpu_memory_mb for job in jobs), default=0),
+        "seconds_estimated": sum(job.takes.seconds for job in jobs),
+        "core_hours_done": sum(seconds * job.takes.cores for seconds, job in used) / 3600,
+        "core_hours_left": sum(seconds * job.takes.cores for seconds, job in due) / 3600,
+        "gpu_hours_done": sum(seconds * job.takes.gpus for seconds, job in used) / 3600,
+        "gpu_hours_left": sum(seconds * job.takes.gpus for seconds, job in due) / 3600,
+        "memory_mb": max((job.takes.memory_mb for job in jobs), default=0),
+        "gpu_memory_mb": max((job.takes.gpu_memory_mb for job in jobs), default=0),
         "state": "left" if not ended else f"{len(ended)} of {len(jobs)} done" if left else "done",
     }
 
@@ -98,13 +93,13 @@ def _chain(jobs: Iterable["Job"], done: "Done") -> float:
     """Return the seconds of the longest chain of jobs that are left."""
     ends: dict[str, float] = {}
     for job in jobs:
-        own = 0.0 if job.name in done.circumstances else job.seconds
+        own = 0.0 if job.name in done.circumstances else job.takes.seconds
         ends[job.name] = own + max((ends[need] for need in job.needs), default=0.0)
     return max(ends.values(), default=0.0)
 
 
 def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dict[str, Any]:
-    from scaletrace.study.graph import LADDER
+    from scaletrace.study.graph import PRETRAIN, TRIAL
 
     plan = estimates.plan
     trunks: dict[str, list[Job]] = {}
@@ -112,15 +107,16 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
     for job in planned:
         if job.run is not None:
             runs.setdefault(job.run, []).append(job)
-        elif job.rule == "pretrain":
+        elif job.rule is PRETRAIN:
             trunks.setdefault(f"{job.size}-s{job.seed}", []).append(job)
-    tuning = [job for job in planned if job.rule in TUNING]
-    rest = [job for job in planned if job.rule not in (*LADDER, *TUNING)]
+    tuning = [job for job in planned if job.rule.title == TRIAL.title]
+    text = [job for job in planned if job.rule.kind == "text"]
+    analysis = [job for job in planned if job.rule.kind == "analysis" and job not in tuning]
     return {
         "study": plan.study.study,
         "flops": plan.flops(),
         "pace": dataclasses.asdict(estimates.pace),
-        "text": _share("text", (job for job in rest if job.rule in TEXT), done),
+        "text": _share("text", text, done),
         "tuning": _share("tuning", tuning, done) if tuning else None,
         "trunks": [
             {
@@ -140,7 +136,7 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
             | ({"state": "excluded"} if run.name in plan.study.exclude else {})
             for run in plan.runs.values()
         ],
-        "analysis": _share("analysis", (job for job in rest if job.rule not in TEXT), done),
+        "analysis": _share("analysis", analysis, done),
         "total": {
             **_share("total", planned, done),
             "longest_chain_seconds": _chain(planned, done),

@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from scaletrace.study.plan import Plan
 
 HEADER = ("run", "state", "stage", "node", "slurm", "step", "loss", "tokens/s", "left", "attempts")
-KINDS = {
-    "text": ("corpus", "vocab", "tokenize"),
-    "tuning": ("trial", "tune"),
-    "trunks": ("pretrain",),
-    "runs": ("anneal",),
-    "losses": ("evaluate",),
-    "fits": ("observe", "fit"),
-    "figures": ("figures",),
-}
 # What people look for first, where not all rows have room.
 URGENT = ("failed", "running", "queued", "waiting", "done", "given up", "excluded")
 
@@ -52,18 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the status, again and again if asked to."""
-    from scaletrace.jobs.pace import known_pace
     from scaletrace.jobs.status import Status
     from scaletrace.lineage import links
-    from scaletrace.study.estimates import Estimates
-    from scaletrace.study.graph import jobs
-    from scaletrace.workflow import open_plan
+    from scaletrace.workflow import open_graph
 
     # Leases are judged by the clock of the folder that they lie in, which takes a file there.
     links.require_none()
-    plan, packages, raw = open_plan(Path("config") / f"{arguments.study}.yaml")
-    planned = list(jobs(Estimates(plan, known_pace(plan), raw), packages))
-    status = Status(plan, planned)
+    graph = open_graph(Path("config") / f"{arguments.study}.yaml")
+    plan = graph.plan
+    status = Status(plan, list(graph.jobs()))
     while True:
         standings = status.look()
         found = _findings(plan, standings, status.packs)
@@ -85,13 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _chain(name: str, standings: dict[str, "Standing"]) -> list["Standing"]:
     """Return the training jobs that lead to a job, and it, first to last."""
-    from scaletrace.study.graph import LADDER
-
-    found: list[Standing] = []
-    while standings[name].job.rule in LADDER:
-        found.append(standings[name])
-        name = standings[name].job.needs[0]
-    return found[::-1]
+    chain = [standings[name]]
+    while before := [n for n in chain[-1].job.needs if standings[n].job.size is not None]:
+        chain.append(standings[before[0]])
+    return chain[::-1]
 
 
 def _run(plan: "Plan", name: str, standings: dict[str, "Standing"]) -> dict[str, Any]:
@@ -108,8 +93,8 @@ def _run(plan: "Plan", name: str, standings: dict[str, "Standing"]) -> dict[str,
 
 def _row(name: str, one: "Standing | None") -> dict[str, Any]:
     progress = one.progress if one else None
-    stage = one.job.rule if one else None
-    if one and one.job.rule == "pretrain":
+    stage = one.job.rule.name if one else None
+    if one and "tokens" in one.job.wildcards:
         stage = f"pretrain to {int(one.job.wildcards['tokens']):,}"
     return {
         "run": name,
@@ -160,24 +145,24 @@ def _findings(
 ) -> dict[str, Any]:
     from scaletrace.cluster import slurm
     from scaletrace.cluster.site import read_site
-    from scaletrace.study.graph import LADDER
+    from scaletrace.study.graph import TRIAL
 
     logs, ends = slurm.logs(read_site().logs), {}
     for name, one in standings.items():
         ends[name] = one.seconds_left + max((ends[need] for need in one.job.needs), default=0.0)
-    others = [one for one in standings.values() if one.job.rule not in LADDER]
+    others = [one for one in standings.values() if one.job.size is None or one.job.rule is TRIAL]
     failed = [one for one in standings.values() if one.failed]
+    groups: dict[str, list[Standing]] = {}
+    for one in standings.values():
+        rule = one.job.rule
+        groups.setdefault("text" if rule.kind == "text" else rule.title, []).append(one)
     running = sum(one.state == "running" for one in standings.values())
     left = sum(one.seconds_left for one in standings.values())
     return {
         "study": plan.study.study,
         "counts": {
-            kind: {
-                "done": sum(o.state == "done" for o in standings.values() if o.job.rule in rules),
-                "jobs": sum(o.job.rule in rules for o in standings.values()),
-            }
-            for kind, rules in KINDS.items()
-            if any(o.job.rule in rules for o in standings.values())
+            group: {"done": sum(one.state == "done" for one in members), "jobs": len(members)}
+            for group, members in groups.items()
         },
         "states": dict(Counter(one.state for one in standings.values())),
         "core_hours_left": left / 3600,

@@ -40,7 +40,7 @@ class Done:
     def look(self, jobs: Iterable[Job]) -> None:
         """Look at jobs, each after those that it needs."""
         for job in jobs:
-            record = glance(self.study, job.rule, job.wildcards)
+            record = glance(self.study, job.rule.name, job.wildcards)
             try:
                 if record is None or not self._holds(job, record):
                     continue
@@ -53,7 +53,7 @@ class Done:
         identity = record["identity"]
         # As the job was handed them: through JSON.
         settings = json.loads(json.dumps(contract.plain(job.settings())))
-        key = (job.rule, fingerprint.family(settings))
+        key = (job.rule.name, fingerprint.family(settings))
         if key not in self._code:
             self._code[key] = fingerprint.fingerprint(*key)
         return (

@@ -8,24 +8,10 @@ from statistics import median
 from scaletrace.formats.progress_line import ProgressLine, last_progress
 from scaletrace.jobs import job_note
 from scaletrace.jobs.done import Done
-from scaletrace.study.cost import ASSUMED, Pace
-from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import Job, jobs
-from scaletrace.study.plan import Plan
+from scaletrace.study.cost import Pace
+from scaletrace.study.graph import TRIAL, Graph, Job
 from scaletrace.study.remaining import Measured, Underway, left_of, makespan, work
 
-# What people call the jobs of a rule; trials are part of tuning.
-NAMES = {
-    "vocab": "vocabulary",
-    "tokenize": "tokens",
-    "trial": "tuning",
-    "tune": "tuning",
-    "pretrain": "trunks",
-    "anneal": "runs",
-    "evaluate": "losses",
-    "observe": "table",
-    "fit": "fits",
-}
 # From the end of one job on a core to the next one's first statement: snakemake and Python.
 BETWEEN_SECONDS = 0.6
 
@@ -46,19 +32,19 @@ class Progress:
     began: seconds since 1970; notes and logs from before are those of jobs that run no more.
     """
 
-    def __init__(self, plan: Plan, packages: dict[str, str], raw_files: list[str]) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.began = time.time()
-        self._plan, self._packages, self._raw_files = plan, packages, raw_files
-        self.expect(ASSUMED[plan.study.training.device])
+        self._graph, self._plan = graph, graph.plan
+        self.expect(graph.estimates.pace)
         self.running: list[Running] = []
         self._first: dict[str, Running] = {}
-        self._done = Done(plan)
+        self._done = Done(graph.plan)
         self._done.look(self.jobs)
 
     def expect(self, pace: Pace) -> None:
         """Plan the jobs at another pace; what is measured is set against it from now on."""
-        planned = list(jobs(Estimates(self._plan, pace, self._raw_files), self._packages))
-        self.jobs, self._start = planned, pace.start_seconds
+        self.jobs = list(self._graph.at_pace(pace).jobs())
+        self._start = pace.start_seconds
 
     def is_done(self, name: str) -> bool:
         """Tell whether the job of this name is done, and not at work again."""
@@ -76,7 +62,7 @@ class Progress:
 
     def _look(self, job: Job) -> Running | None:
         """Return a job that was begun since and is neither done nor failed."""
-        note = job_note.read(self._plan.study.study, job.rule, job.wildcards)
+        note = job_note.read(self._graph.study, job.rule.name, job.wildcards)
         if not note or "problem" in note or note["start"] < self.began:
             return None
         try:
@@ -91,7 +77,7 @@ class Progress:
         """Return what is done out of how many, of each kind of job that is begun but not done."""
         kinds: dict[str, list[bool]] = {}
         for job in self.jobs:
-            kinds.setdefault(NAMES.get(job.rule, job.rule), []).append(self.is_done(job.name))
+            kinds.setdefault(job.rule.title, []).append(self.is_done(job.name))
         return [
             f"{kind} {sum(done)}/{len(done)}"
             for kind, done in kinds.items()
@@ -110,7 +96,7 @@ class Progress:
         return makespan(left, cores)
 
     def _steps(self, job: Job) -> float:
-        if job.rule == "trial":
+        if job.rule is TRIAL:
             return job.tokens / self._plan.trials[job.wildcards["trial"]].batch_tokens
         trained = self._plan.runs[job.run] if job.run else self._plan.longest[job.size or ""]
         return job.tokens / trained.batch_tokens
@@ -124,7 +110,7 @@ class Progress:
                 continue
             found = self._done.circumstances[job.name]
             if job.size is None:
-                yield Measured(None, job.seconds, found["seconds"])
+                yield Measured(None, job.takes.seconds, found["seconds"])
             elif job.tokens and found["measured"]["tokens"]:
                 share = found["measured"]["tokens"] / job.tokens
                 planned = share * work(job, self._start)
@@ -132,9 +118,9 @@ class Progress:
 
     def _measured_of_running(self) -> Iterator[Measured]:
         for one in self.running:
-            if one.job.size is None and one.seconds > one.job.seconds:
+            if one.job.size is None and one.seconds > one.job.takes.seconds:
                 # Longer than planned already: at least so long.
-                yield Measured(None, one.job.seconds, one.seconds)
+                yield Measured(None, one.job.takes.seconds, one.seconds)
             first = self._first.get(one.job.name)
             if first and first.report and one.report and one.report.step > first.report.step:
                 # From its first report on: the first steps of a process take longer.

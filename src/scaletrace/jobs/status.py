@@ -19,11 +19,13 @@ from scaletrace.formats.progress_line import ProgressLine, last_progress
 from scaletrace.jobs import attempts, job_note, lease, records
 from scaletrace.jobs.attempts import Failed
 from scaletrace.jobs.done import Done
-from scaletrace.study.graph import Job
+from scaletrace.study.graph import RULES, Job
 from scaletrace.study.plan import Plan
 
 State = Literal["done", "running", "queued", "waiting", "failed"]
 TAIL_BYTES = 8192
+# The rules that may share a submission by the name of a group.
+PACKED = [name for name, rule in RULES.items() if rule.pack in ("text", "run")]
 # A job on another host that has no lease yet is taken to be alive for this long, in seconds.
 BEGINNING = 120.0
 
@@ -67,11 +69,11 @@ class Status:
         """Return where every job stands now, by name."""
         self._done.look(self.jobs)
         queue = slurm.queue(prefix_of(self.study))
-        by_name = {name: queued for queued in queue for name in slurm.names(queued.name)}
+        by_name = {name: queued for queued in queue for name in slurm.names(queued.name, PACKED)}
         by_id = {queued.job: queued for queued in queue}
         known = {_queue_name(job) for job in self.jobs}
-        self.packs = [one for one in queue if not known & set(slurm.names(one.name))]
-        self._said = slurm.last_logs(self._logs)
+        self.packs = [one for one in queue if not known & set(slurm.names(one.name, PACKED))]
+        self._said = slurm.last_logs(self._logs, PACKED)
         return {job.name: self._look(job, by_name, by_id) for job in self.jobs}
 
     def _look(
@@ -81,7 +83,7 @@ class Status:
         if circumstances is not None:
             return _done(job, circumstances)
         queued = by_name.get(_queue_name(job))
-        note = job_note.read(self.study, job.rule, job.wildcards)
+        note = job_note.read(self.study, job.rule.name, job.wildcards)
         if note is None:
             return self._without_note(job, queued)
         folder = Path(note["folder"]) if note.get("folder") else None
@@ -94,7 +96,7 @@ class Status:
         if holder or ("problem" not in note and _begins(note, by_id)):
             found = holder or note
             progress, age = _progress(job.log)
-            left = max(0.0, progress.seconds_left - age) if progress else job.seconds
+            left = max(0.0, progress.seconds_left - age) if progress else job.takes.seconds
             place = next((n for n, one in enumerate(tried) if _same(one, found)), -1)
             return Standing(
                 job,
@@ -114,7 +116,7 @@ class Status:
             note["slurm_job"],
             _progress(job.log)[0],
             None,
-            job.seconds,
+            job.takes.seconds,
             len(tried),
             attempts.failed(tried),
         )
@@ -122,8 +124,8 @@ class Status:
 
     def _without_note(self, job: Job, queued: slurm.Queued | None) -> Standing:
         """Tell a job that nobody has begun from one that failed before it could leave a note."""
-        waiting = Standing(job, "waiting", seconds_left=job.seconds)
-        record = records.path_of(self.study, job.rule, job.wildcards)
+        waiting = Standing(job, "waiting", seconds_left=job.takes.seconds)
+        record = records.path_of(self.study, job.rule.name, job.wildcards)
         if queued or record.exists():
             return _queued_again(waiting, queued)
         # Snakemake leaves an empty log for each job of a group of which one failed, and for one
@@ -141,7 +143,7 @@ class Status:
 
 
 def _queue_name(job: Job) -> str:
-    return f"{job.rule} {'_'.join(job.wildcards.values())}"
+    return f"{job.rule.name} {'_'.join(job.wildcards.values())}"
 
 
 def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:

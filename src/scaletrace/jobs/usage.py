@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+from scaletrace.models.counts import flops_per_token_exact
+
 # Small enough to cost milliseconds, large enough for the matrix units to run at full pace.
 SIDE = {"cpu": 512, "cuda": 4096}
 TRIES = 5
@@ -22,6 +24,14 @@ def taken() -> dict[str, float]:
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     return {"cpu_seconds": sum(times[:4]), "peak_memory_mb": peak / 1024}
+
+
+def flops_per_s(settings: Any, measured: dict[str, Any]) -> dict[str, float]:
+    """Return a training's FLOP/s (exact) by the tokens that it took a second; nothing of others."""
+    speed = measured.get("tokens_per_s")
+    if not speed:
+        return {}
+    return {"flops_per_s": speed * flops_per_token_exact(settings.model)}
 
 
 def matrix_flops_per_s() -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
 """`scaletrace reproduce`: train one run or trunk segment again and compare it with the record."""
 
 import dataclasses
-import importlib
 import re
 import tempfile
 from pathlib import Path
@@ -136,7 +135,7 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
     for entry in identity["inputs"]:
         inputs.setdefault(entry["name"], []).append(_verified(path, entry))
     recorded = {entry["name"]: entry for entry in identity["outputs"]}
-    stage = importlib.import_module(f"scaletrace.stages.{identity['rule']}")
+    stage = contract.stage(identity["rule"])
     same_machine, machine = _same_machine(record)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
         scratch = Path(folder)

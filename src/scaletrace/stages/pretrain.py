@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from scaletrace.training import recipe
 from scaletrace.training.recipe import TrainingSettings as Settings
 
 
@@ -23,6 +24,11 @@ class Outputs:
 
     state: Path
     curve: Path
+
+
+def kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the modules that this training loads by name."""
+    return recipe.modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

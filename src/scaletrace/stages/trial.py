@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from scaletrace.training import recipe
 from scaletrace.training.recipe import TrainingSettings
 
 
@@ -41,6 +42,11 @@ class Settings(TrainingSettings):
     """
 
     evaluation: Evaluation
+
+
+def kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the modules that this training loads by name."""
+    return recipe.modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

@@ -1,190 +1,568 @@
-"""Every job of a study, in an order in which they can run, with what each is estimated to take."""
+"""The graph of a study's jobs, said once: what each reads, writes, is told, and takes.
+
+A rule is what jobs of one kind have in common; a job is a rule with its wildcards. Rule files,
+plan, status, cost, progress, audit and record read this module: no other one names a rule, a file
+of the results, or what rests on what.
+"""
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
+from scaletrace import contract
+from scaletrace.stages import (
+    anneal,
+    corpus,
+    evaluate,
+    figures,
+    fit,
+    observe,
+    pretrain,
+    tokenize,
+    trial,
+    tune,
+    vocab,
+)
+from scaletrace.study.cost import Pace
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
-from scaletrace.study.plan import Plan
+from scaletrace.study.runs import Run
+from scaletrace.study.trials import Trial
 
-# The rules whose jobs lead to one run each, or to a trunk that runs share.
-LADDER = ("pretrain", "anneal", "evaluate")
+Kind = Literal["text", "training", "measurement", "analysis"]
+RESULTS = Path("results")
+# Trials and their law come before all other training, which cannot begin without.
+MOST_URGENT = 10**9
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """One job of the workflow's graph.
+class Rule:
+    """What the jobs of one stage have in common.
 
-    name: the rule, and what tells it from the rule's other jobs; `needs` are names.
-    result: a file that stands for all its outputs.
-    settings: gives the parameters that the job is handed.
-    seconds, memory_mb, gpu_memory_mb: estimates; MiB, of each GPU.
-    cores, gpus: that the job holds while it runs.
-    tokens: trained on in this job.
-    size, seed, run: what it trains or measures; a trunk's segment belongs to no single run.
+    title: what people call them. outputs: below the study's results, `{}` stands for a wildcard.
+    main: the output that stands for all of them. here: done where snakemake runs, in seconds.
+    pack: what shares a submission to SLURM, if a site wants it so: all text, what follows a run's
+    branch, or all of a size and seed.
     """
 
-    rule: str
-    wildcards: dict[str, str]
-    result: Path
-    log: Path
-    needs: tuple[str, ...]
-    settings: Callable[[], Any]
+    stage: ModuleType
+    kind: Kind
+    title: str
+    outputs: Any
+    main: str
+    log: str
+    here: bool = False
+    pack: Literal["alone", "text", "run", "size"] = "alone"
+
+    @cached_property
+    def name(self) -> str:
+        """The rule's name, which is its stage's."""
+        return self.stage.__name__.rpartition(".")[2]
+
+    def patterns(self, study: str) -> dict[str, str]:
+        """Return the outputs of a study's jobs by name, with their wildcards."""
+        results = RESULTS / study
+        return {
+            name: str(results / path)
+            for name, (path,) in contract.files_by_name(self.outputs).items()
+        }
+
+
+CORPUS = Rule(
+    corpus,
+    "text",
+    "corpus",
+    corpus.Outputs(
+        train=Path("corpus/train.jsonl"),
+        valid=Path("corpus/valid.jsonl"),
+        test=Path("corpus/test.jsonl"),
+        manifest=Path("corpus/manifest.json"),
+    ),
+    main="manifest",
+    log="logs/corpus.log",
+    pack="text",
+)
+VOCAB = Rule(
+    vocab,
+    "text",
+    "vocabulary",
+    vocab.Outputs(vocabulary=Path("vocab/vocabulary.json")),
+    main="vocabulary",
+    log="logs/vocab.log",
+    pack="text",
+)
+TOKENIZE = Rule(
+    tokenize,
+    "text",
+    "tokens",
+    tokenize.Outputs(
+        train=Path("tokens/train.bin"),
+        valid=Path("tokens/valid.bin"),
+        test=Path("tokens/test.bin"),
+        train_header=Path("tokens/train.json"),
+        valid_header=Path("tokens/valid.json"),
+        test_header=Path("tokens/test.json"),
+    ),
+    main="train_header",
+    log="logs/tokenize.log",
+    pack="text",
+)
+TRIAL = Rule(
+    trial,
+    "training",
+    "tuning",
+    trial.Outputs(result=Path("tuning/{family}/trials/{trial}.json")),
+    main="result",
+    log="logs/trial/{family}-{trial}.log",
+)
+TUNE = Rule(
+    tune,
+    "analysis",
+    "tuning",
+    tune.Outputs(law=Path("tuning/{family}/law.json"), trials=Path("tuning/{family}/trials.csv")),
+    main="law",
+    log="logs/tune/{family}.log",
+    here=True,
+)
+PRETRAIN = Rule(
+    pretrain,
+    "training",
+    "trunks",
+    pretrain.Outputs(
+        state=Path("trunks/{size}-s{seed}/{tokens}/state.safetensors"),
+        curve=Path("trunks/{size}-s{seed}/{tokens}/curve.csv"),
+    ),
+    main="state",
+    log="logs/pretrain/{size}-s{seed}-{tokens}.log",
+    pack="size",
+)
+ANNEAL = Rule(
+    anneal,
+    "training",
+    "runs",
+    anneal.Outputs(
+        model=Path("runs/{run}/model.safetensors"),
+        curve=Path("runs/{run}/curve.csv"),
+        outcome=Path("runs/{run}/outcome.json"),
+    ),
+    main="outcome",
+    log="logs/anneal/{run}.log",
+    pack="run",
+)
+EVALUATE = Rule(
+    evaluate,
+    "measurement",
+    "losses",
+    evaluate.Outputs(result=Path("evals/{run}.json")),
+    main="result",
+    log="logs/evaluate/{run}.log",
+    pack="run",
+)
+OBSERVE = Rule(
+    observe,
+    "analysis",
+    "table",
+    observe.Outputs(observations=Path("observations.csv")),
+    main="observations",
+    log="logs/observe.log",
+    here=True,
+)
+FIT = Rule(
+    fit,
+    "analysis",
+    "fits",
+    fit.Outputs(fit=Path("fits/{fit}.json")),
+    main="fit",
+    log="logs/fit/{fit}.log",
+    here=True,
+)
+FIGURES = Rule(
+    figures,
+    "analysis",
+    "figures",
+    figures.Outputs(
+        pdf=Path("figures/{figure}.pdf"),
+        svg=Path("figures/{figure}.svg"),
+        png=Path("figures/{figure}.png"),
+        csv=Path("figures/{figure}.csv"),
+    ),
+    main="csv",
+    log="logs/figures/{figure}.log",
+    here=True,
+)
+RULES = {
+    rule.name: rule
+    for rule in (
+        *(CORPUS, VOCAB, TOKENIZE, TRIAL, TUNE, PRETRAIN, ANNEAL, EVALUATE),
+        *(OBSERVE, FIT, FIGURES),
+    )
+}
+DRAWS = {
+    "loss_vs_params": ("observations", "fits"),
+    "loss_vs_tokens": ("observations", "fits"),
+    "training_curves": ("observations", "curves"),
+    "residuals": ("observations", "fits"),
+    "tuning": ("tuning",),
+}
+# Made from the job records and not recorded itself: what varies between identical executions.
+TIMINGS = "timings"
+
+
+@dataclasses.dataclass(frozen=True)
+class Takes:
+    """What a job is estimated to take; memory in MiB, the GPU's of each GPU."""
+
     seconds: float
     memory_mb: float
-    tokens: int = 0
-    size: str | None = None
-    seed: int | None = None
-    run: str | None = None
     cores: int = 1
     gpus: int = 0
     gpu_memory_mb: float = 0.0
 
-    @property
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One job of a study.
+
+    inputs, outputs: as its stage declares them. settings: makes what the job is told.
+    needs: names of the jobs that make its inputs. priority: the larger, the sooner it is begun.
+    tokens: trained on in this job. size, seed, run: what it trains or measures; a trunk's segment
+    belongs to no single run.
+    """
+
+    rule: Rule
+    wildcards: dict[str, str]
+    inputs: Any
+    outputs: Any
+    log: Path
+    settings: Callable[[], Any]
+    takes: Takes
+    priority: int = 0
+    tokens: int = 0
+    size: str | None = None
+    seed: int | None = None
+    run: str | None = None
+    needs: tuple[str, ...] = ()
+
+    @cached_property
     def name(self) -> str:
         """The job's name among those of its study."""
-        return " ".join([self.rule, *self.wildcards.values()])
+        return " ".join([self.rule.name, *self.wildcards.values()])
+
+    @property
+    def result(self) -> Path:
+        """A file that stands for all outputs."""
+        return getattr(self.outputs, self.rule.main)
+
+    def input_files(self) -> dict[str, list[Path]]:
+        """Return the inputs by name."""
+        return contract.files_by_name(self.inputs)
+
+    def output_files(self) -> dict[str, Path]:
+        """Return the outputs by name."""
+        return {name: path for name, (path,) in contract.files_by_name(self.outputs).items()}
 
 
-def jobs(estimates: Estimates, packages: dict[str, str]) -> Iterator[Job]:
-    """Yield the study's jobs; timings, which have no record, are none of them.
+class Graph:
+    """The jobs of a study.
 
     Args:
         estimates: of the study's plan.
         packages: versions of the packages that the text is read from.
+        tabled: runs under `exclude` that have numbers from before, which tables keep.
     """
-    plan = estimates.plan
-    results = Path("results") / plan.study.study
-    text = {"seconds": estimates.text_seconds(), "memory_mb": estimates.text_mb()}
-    analysis = {"seconds": ANALYSIS_SECONDS, "memory_mb": ANALYSIS_MB}
 
-    def alone(
-        rule: str, result: str, settings: Callable[[], Any], *needs: str, **cost: float
+    def __init__(
+        self, estimates: Estimates, packages: dict[str, str], tabled: tuple[str, ...] = ()
+    ) -> None:
+        self.estimates, self.packages = estimates, packages
+        self.plan = estimates.plan
+        self.study = self.plan.study.study
+        self.results = RESULTS / self.study
+        self.timings = str(self.results / "timings.csv")
+        self._excluded = tabled
+        self._tabled = [*(run.name for run in self.plan.trained_runs()), *tabled]
+        self._analysis = Takes(ANALYSIS_SECONDS, ANALYSIS_MB)
+        self.job = cache(self._job)
+
+    def at_pace(self, pace: Pace) -> "Graph":
+        """Return the same jobs, estimated at another pace."""
+        estimates = Estimates(self.plan, pace, self.estimates.raw_files)
+        return Graph(estimates, self.packages, self._excluded)
+
+    def _job(self, rule: str, *wildcards: str) -> Job:
+        """Return the job of a rule with the values of its wildcards, in the rule's order.
+
+        Raises:
+            KeyError: the study has none such.
+        """
+        return getattr(self, f"_{rule}")(*wildcards)
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield the study's jobs, each after those that it needs.
+
+        Timings, which have no record, are none of them; nor is what was trained of excluded runs.
+        """
+        makers: dict[Path, str] = {}
+        for job in self._planned():
+            read = (path for paths in job.input_files().values() for path in paths)
+            needs = dict.fromkeys(makers[path] for path in read if path in makers)
+            makers |= dict.fromkeys(job.output_files().values(), job.name)
+            yield dataclasses.replace(job, needs=tuple(needs))
+
+    def _planned(self) -> Iterator[Job]:
+        yield from (self._corpus(), self._vocab(), self._tokenize())
+        for each in self.plan.trials.values():
+            yield self._trial(each.family, each.trial)
+        for family in self.plan.tuned_families():
+            yield self._tune(family)
+        for size, seed, tokens in self.plan.trunk_states():
+            yield self._pretrain(size, str(seed), str(tokens))
+        for run in self.plan.trained_runs():
+            yield self._anneal(run.name)
+            yield self._evaluate(run.name)
+        yield self._observe()
+        for name in self.plan.fits():
+            yield self._fit(name)
+        for name in self.plan.figures():
+            yield self._figures(name)
+
+    def targets(self) -> list[str]:
+        """Return the files that a whole study has made."""
+        jobs = [self._observe(), *map(self._fit, self.plan.fits())]
+        jobs += map(self._figures, self.plan.figures())
+        made = [str(path) for job in jobs for path in job.output_files().values()]
+        return [*made, self.timings]
+
+    # What is where.
+
+    def _outputs(self, rule: Rule, **wildcards: str) -> Any:
+        """Return the outputs of the job of a rule."""
+        return contract.map_files(
+            rule.outputs, lambda path: self.results / str(path).format(**wildcards)
+        )
+
+    def _made(
+        self,
+        rule: Rule,
+        wildcards: dict[str, str],
+        inputs: Any,
+        settings: Callable[[], Any],
+        takes: Takes,
+        **more: Any,
     ) -> Job:
-        log = results / f"logs/{rule}.log"
-        return Job(rule, {}, results / result, log, needs, settings, **cost)  # pyright: ignore[reportArgumentType]
+        outputs = self._outputs(rule, **wildcards)
+        log = self.results / rule.log.format(**wildcards)
+        return Job(rule, wildcards, inputs, outputs, log, settings, takes, **more)
 
-    yield alone("corpus", "corpus/manifest.json", lambda: plan.corpus(packages), **text)
-    yield alone("vocab", "vocab/vocabulary.json", plan.vocabulary, "corpus", **text)
-    yield alone("tokenize", "tokens/train.json", plan.tokens, "vocab", **text)
-    yield from _tuning(estimates, results, analysis)
-    yield from _trunks(estimates, results)
-    evaluations = []
-    for job in _runs(estimates, results):
-        if job.rule == "evaluate":
-            evaluations.append(job.name)
-        yield job
-    yield alone("observe", "observations.csv", plan.observe, *evaluations, **analysis)
-    for rule, kind, found, needs in (
-        ("fit", "fit", plan.fits(), ("observe",)),
-        ("figures", "figure", plan.figures(), ("observe", *(f"fit {f}" for f in plan.fits()))),
-    ):
-        for name, settings in found.items():
-            yield Job(
-                rule,
-                {kind: name},
-                results / (f"fits/{name}.json" if rule == "fit" else f"figures/{name}.csv"),
-                results / f"logs/{rule}/{name}.log",
-                needs,
-                lambda settings=settings: settings,
-                **analysis,
-            )
+    @cached_property
+    def _documents(self) -> corpus.Outputs:
+        return self._outputs(CORPUS)
 
+    @cached_property
+    def _tokens(self) -> tokenize.Outputs:
+        return self._outputs(TOKENIZE)
 
-def _tuning(estimates: Estimates, results: Path, analysis: dict[str, Any]) -> Iterator[Job]:
-    plan = estimates.plan
-    for trial in plan.trials.values():
-        yield Job(
-            "trial",
-            {"family": trial.family, "trial": trial.trial},
-            results / f"tuning/{trial.family}/trials/{trial.trial}.json",
-            results / f"logs/trial/{trial.family}-{trial.trial}.log",
-            ("tokenize",),
-            lambda trial=trial: plan.trial(trial),
-            estimates.training_seconds(trial.size, trial.n_tokens, trial.batch_tokens),
-            estimates.training_mb(trial.size, trial.batch_tokens),
-            trial.n_tokens,
-            trial.size,
-            trial.seed,
-            **_held(estimates, trial.size, trial.batch_tokens),
+    def _held_out(self, split: str) -> tuple[Path, Path]:
+        """Return the tokens of a split and their header."""
+        return getattr(self._tokens, split), getattr(self._tokens, f"{split}_header")
+
+    def _state(self, size: str, seed: int | str, tokens: int) -> Path | None:
+        """Return a trunk's state after so many tokens; none before the first."""
+        if not tokens:
+            return None
+        return self._outputs(PRETRAIN, size=size, seed=str(seed), tokens=str(tokens)).state
+
+    def _law(self, size: str) -> Path | None:
+        """Return the law that training of a size reads its rate from, where it is tuned.
+
+        Thus another law trains the ladder again, and it alone.
+        """
+        if not self.plan.is_tuned(size):
+            return None
+        return self._outputs(TUNE, family=self.plan.family(size)).law
+
+    # Text.
+
+    def _text(self) -> Takes:
+        return Takes(self.estimates.text_seconds(), self.estimates.text_mb())
+
+    def _corpus(self) -> Job:
+        inputs = corpus.Inputs(files=tuple(map(Path, self.estimates.raw_files)))
+        return self._made(CORPUS, {}, inputs, lambda: self.plan.corpus(self.packages), self._text())
+
+    def _vocab(self) -> Job:
+        inputs = vocab.Inputs(train=self._documents.train)
+        return self._made(VOCAB, {}, inputs, self.plan.vocabulary, self._text())
+
+    def _tokenize(self) -> Job:
+        inputs = tokenize.Inputs(
+            vocabulary=self._outputs(VOCAB).vocabulary,
+            train=self._documents.train,
+            valid=self._documents.valid,
+            test=self._documents.test,
         )
-    for family in plan.tuned_families():
-        own = [trial for trial in plan.trials.values() if trial.family == family]
-        yield Job(
-            "tune",
+        return self._made(TOKENIZE, {}, inputs, self.plan.tokens, self._text())
+
+    # Training.
+
+    def _training(self, run: Run | Trial, tokens: int) -> Takes:
+        """Return what training of a run on so many tokens takes."""
+        size, batch = run.size, run.batch_tokens
+        return Takes(
+            self.estimates.training_seconds(size, tokens, batch),
+            self.estimates.training_mb(size, batch),
+            cores=self.plan.processes[size],
+            gpus=self.plan.gpus(size),
+            gpu_memory_mb=self.estimates.gpu_mb(size, batch),
+        )
+
+    def _trial(self, family: str, name: str) -> Job:
+        planned = self.plan.trials[name]
+        held_out, header = self._held_out(self.plan.tuning_split)
+        inputs = trial.Inputs(
+            tokens=self._tokens.train,
+            header=self._tokens.train_header,
+            held_out=held_out,
+            held_out_header=header,
+        )
+        return self._made(
+            TRIAL,
+            {"family": family, "trial": name},
+            inputs,
+            lambda: self.plan.trial(planned),
+            self._training(planned, planned.n_tokens),
+            priority=MOST_URGENT,
+            tokens=planned.n_tokens,
+            size=planned.size,
+            seed=planned.seed,
+        )
+
+    def _tune(self, family: str) -> Job:
+        own = [each for each in self.plan.trials.values() if each.family == family]
+        results = (self._outputs(TRIAL, family=family, trial=each.trial).result for each in own)
+        return self._made(
+            TUNE,
             {"family": family},
-            results / f"tuning/{family}/law.json",
-            results / f"logs/tune/{family}.log",
-            tuple(f"trial {family} {trial.trial}" for trial in own),
-            lambda family=family: plan.tune(family),
-            **analysis,
+            tune.Inputs(trials=tuple(results)),
+            lambda: self.plan.tune(family),
+            self._analysis,
+            priority=MOST_URGENT,
         )
 
-
-def _held(estimates: Estimates, size: str, batch_tokens: int) -> dict[str, Any]:
-    """Return what training of a size holds."""
-    plan = estimates.plan
-    return {
-        "cores": plan.processes[size],
-        "gpus": plan.gpus(size),
-        "gpu_memory_mb": estimates.gpu_mb(size, batch_tokens),
-    }
-
-
-def _before(plan: Plan, size: str, seed: int, tokens: int) -> tuple[str, ...]:
-    """Return what training of a size needs that goes on after so many tokens."""
-    first = f"pretrain {size} {seed} {tokens}" if tokens else "tokenize"
-    return (first, f"tune {plan.family(size)}") if plan.is_tuned(size) else (first,)
-
-
-def _trunks(estimates: Estimates, results: Path) -> Iterator[Job]:
-    plan = estimates.plan
-    for size, seed, tokens in plan.trunk_states():
-        before, batch = plan.state_before(size, tokens), plan.longest[size].batch_tokens
-        yield Job(
-            "pretrain",
-            {"size": size, "seed": str(seed), "tokens": str(tokens)},
-            results / f"trunks/{size}-s{seed}/{tokens}/state.safetensors",
-            results / f"logs/pretrain/{size}-s{seed}-{tokens}.log",
-            _before(plan, size, seed, before),
-            lambda size=size, seed=seed, tokens=tokens: plan.pretrain(size, seed, tokens),
-            estimates.training_seconds(size, tokens - before, batch),
-            estimates.training_mb(size, batch),
-            tokens - before,
-            size,
-            seed,
-            **_held(estimates, size, batch),
+    def _pretrain(self, size: str, seed: str, tokens: str) -> Job:
+        longest, end = self.plan.longest[size], int(tokens)
+        before = self.plan.state_before(size, end)
+        inputs = pretrain.Inputs(
+            tokens=self._tokens.train,
+            header=self._tokens.train_header,
+            state=self._state(size, seed, before),
+            law=self._law(size),
+        )
+        return self._made(
+            PRETRAIN,
+            {"size": size, "seed": seed, "tokens": tokens},
+            inputs,
+            lambda: self.plan.pretrain(size, int(seed), end),
+            self._training(longest, end - before),
+            priority=self.plan.urgency(size, before),
+            tokens=end - before,
+            size=size,
+            seed=int(seed),
         )
 
+    def _anneal(self, name: str) -> Job:
+        run = self.plan.runs[name]
+        start = self.plan.start(run)
+        inputs = anneal.Inputs(
+            tokens=self._tokens.train,
+            header=self._tokens.train_header,
+            state=self._state(run.size, run.seed, start),
+            law=self._law(run.size),
+        )
+        return self._made(
+            ANNEAL,
+            {"run": name},
+            inputs,
+            lambda: self.plan.anneal(run),
+            self._training(run, run.n_tokens - start),
+            priority=self.plan.urgency(run.size, start),
+            tokens=run.n_tokens - start,
+            size=run.size,
+            seed=run.seed,
+            run=name,
+        )
 
-def _runs(estimates: Estimates, results: Path) -> Iterator[Job]:
-    plan = estimates.plan
-    for run in plan.trained_runs():
-        start = plan.start(run)
-        of_run: dict[str, Any] = {"size": run.size, "seed": run.seed, "run": run.name}
-        yield Job(
-            "anneal",
-            {"run": run.name},
-            results / f"runs/{run.name}/outcome.json",
-            results / f"logs/anneal/{run.name}.log",
-            _before(plan, run.size, run.seed, start),
-            lambda run=run: plan.anneal(run),
-            estimates.training_seconds(run.size, run.n_tokens - start, run.batch_tokens),
-            estimates.training_mb(run.size, run.batch_tokens),
-            run.n_tokens - start,
-            **of_run,
-            **_held(estimates, run.size, run.batch_tokens),
+    # Measurement.
+
+    def _evaluate(self, name: str) -> Job:
+        run = self.plan.runs[name]
+        trained: anneal.Outputs = self._outputs(ANNEAL, run=name)
+        held_out, header = self._held_out(self.plan.study.evaluation.split)
+        takes = Takes(
+            self.estimates.evaluation_seconds(run),
+            self.estimates.training_mb(run.size, run.batch_tokens),
+            gpus=min(1, self.plan.gpus(run.size)),
         )
-        yield Job(
-            "evaluate",
-            {"run": run.name},
-            results / f"evals/{run.name}.json",
-            results / f"logs/evaluate/{run.name}.log",
-            (f"anneal {run.name}",),
-            lambda run=run: plan.evaluate(run),
-            estimates.evaluation_seconds(run),
-            estimates.training_mb(run.size, run.batch_tokens),
-            **of_run,
-            gpus=min(1, plan.gpus(run.size)),
+        return self._made(
+            EVALUATE,
+            {"run": name},
+            evaluate.Inputs(
+                model=trained.model, outcome=trained.outcome, tokens=held_out, header=header
+            ),
+            lambda: self.plan.evaluate(run),
+            takes,
+            size=run.size,
+            seed=run.seed,
+            run=name,
         )
+
+    # Analysis.
+
+    def _observe(self) -> Job:
+        families = self.plan.tuned_families()
+        inputs = observe.Inputs(
+            evals=tuple(self._outputs(EVALUATE, run=run).result for run in self._tabled),
+            outcomes=tuple(self._outputs(ANNEAL, run=run).outcome for run in self._tabled),
+            laws=tuple(self._outputs(TUNE, family=family).law for family in families),
+        )
+        return self._made(OBSERVE, {}, inputs, self.plan.observe, self._analysis)
+
+    def _fit(self, name: str) -> Job:
+        inputs = fit.Inputs(observations=self._outputs(OBSERVE).observations)
+        return self._made(
+            FIT, {"fit": name}, inputs, lambda: self.plan.fits()[name], self._analysis
+        )
+
+    def _figures(self, name: str) -> Job:
+        return self._made(
+            FIGURES,
+            {"figure": name},
+            self._drawn(name),
+            lambda: self.plan.figures()[name],
+            self._analysis,
+        )
+
+    def _drawn(self, figure: str) -> figures.Inputs:
+        """Return what a figure shows, and it alone: a new fit redraws no training curve."""
+        draws = DRAWS[figure]
+        if "tuning" in draws:
+            tuned = [self._outputs(TUNE, family=f) for f in self.plan.tuned_families()]
+            return figures.Inputs(
+                law=tuple(each.law for each in tuned), trials=tuple(each.trials for each in tuned)
+            )
+        observations = self._outputs(OBSERVE).observations
+        if "curves" in draws:
+            trained = [run.name for run in self.plan.trained_runs()]
+            states = self.plan.trunk_states()
+            return figures.Inputs(
+                observations=observations,
+                curves=tuple(self._outputs(ANNEAL, run=run).curve for run in trained),
+                trunk_curves=tuple(
+                    self._outputs(PRETRAIN, size=size, seed=str(seed), tokens=str(tokens)).curve
+                    for size, seed, tokens in states
+                ),
+            )
+        fits = (self._outputs(FIT, fit=name).fit for name in self.plan.fits())
+        return figures.Inputs(observations=observations, fits=tuple(fits))

@@ -62,7 +62,7 @@ def _ratio(parts: Sequence[Measured], weight: float = 0.0, prior: float = 1.0) -
 
 def work(job: Job, start: float) -> float:
     """Return the planned seconds of a job without its start; one without a model has no start."""
-    return job.seconds - start if job.size else job.seconds
+    return job.takes.seconds - start if job.size else job.takes.seconds
 
 
 def left_of(
@@ -97,7 +97,7 @@ def left_of(
             seconds = max(0.0, begin - now.seconds) + rest * (1 - now.share)
         else:
             seconds = max(0.0, begin + rest - now.seconds)
-        found.append(Left(job.name, job.needs, seconds, job.cores, job.name in underway))
+        found.append(Left(job.name, job.needs, seconds, job.takes.cores, job.name in underway))
     return found
 
 

@@ -88,8 +88,14 @@ class TrainingSettings:
         return Recipe(**{name: getattr(self, name) for name in names})
 
 
-def loaded_modules(settings: TrainingSettings) -> tuple[str, ...]:
-    """Return what a training loads by name: its family, and on a GPU the mixed-precision form."""
-    family = kinds.load("families", settings.model.family)
-    on_gpu = settings.compute.device == "cuda" and family.MIXED_PRECISION
-    return (family.__name__, on_gpu) if on_gpu else (family.__name__,)
+def modules(settings: TrainingSettings) -> tuple[str, ...]:
+    """Return the modules that training with these settings loads by name."""
+    model, compute = settings.model, settings.compute
+    loaded = [kinds.module("families", model.family)]
+    if compute != Compute():
+        loaded.append(kinds.module("training", "workers"))
+    if compute.device != "cpu":
+        loaded.append(kinds.module("training", compute.device))
+        mixed = kinds.load("families", model.family).MIXED_PRECISION
+        loaded += [mixed] if mixed else []
+    return tuple(loaded)

@@ -7,11 +7,12 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import (
     DamagedCheckpointError,
@@ -21,12 +22,10 @@ from scaletrace.formats.checkpoints import (
 )
 from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens, window_count
-from scaletrace.models.counts import flops_per_token_exact
 from scaletrace.training.batches import unique_tokens
-from scaletrace.training.device import gpu_memory
 from scaletrace.training.loop import CurveRow
 from scaletrace.training.recipe import Compute, TrainingSettings
-from scaletrace.training.workers import GO_ON, SAVE, STOP, STOP_SIGNALS, Task, together
+from scaletrace.training.task import GO_ON, SAVE, STOP, STOP_SIGNALS, Task
 
 REPORT_SECONDS = 2.0
 
@@ -85,7 +84,7 @@ class Segment:
         """
         training, first = self.training, self.training.step
         self.processes.append(_this_process() | {"from_step": first, "to_step": first})
-        with _stop_requests() as requests, together(self.task, training) as group:
+        with _stop_requests() as requests, self._others() as group:
             saved = reported = began = time.perf_counter()
             while not training.finished:
                 training.advance()
@@ -111,11 +110,17 @@ class Segment:
             "seconds": seconds,
             "tokens": tokens,
             "tokens_per_s": per_second,
-            "flops_per_s": per_second and per_second * flops_per_token_exact(self.shape),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "processes": self.processes,
-            **gpu_memory(self.compute.device),
+            **self._gpu_memory(),
         }
+
+    def _others(self) -> AbstractContextManager[Any]:
+        """Return what holds the other processes of this training; of nothing if it is alone."""
+        if self.task.alone:
+            return nullcontext()
+        # By name, so that an edit there retrains nothing that one core trains.
+        return kinds.load("training", "workers").together(self.task, self.training)
 
     def write_curve(self, path: Path) -> None:
         """Write the loss curve: step, tokens, loss (mean nats per token), learning_rate."""
@@ -125,6 +130,12 @@ class Segment:
             for row in self.training.rows:
                 tokens = row.step * self.recipe.batch_tokens
                 writer.writerow([row.step, tokens, repr(row.loss), repr(row.learning_rate)])
+
+    def _gpu_memory(self) -> dict[str, float]:
+        """Return the most of a GPU's memory that this process has held, MiB; none on the CPU."""
+        if self.compute.device == "cpu":
+            return {}
+        return {"peak_gpu_memory_mb": kinds.load("training", self.compute.device).memory_mb()}
 
     def _sequences(self) -> int:
         return self.recipe.batch_tokens // self.shape.context

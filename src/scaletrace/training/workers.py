@@ -15,69 +15,31 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from scaletrace import kinds
 from scaletrace.errors import BadInput
-from scaletrace.formats.tokens import open_tokens
 from scaletrace.models.counts import Shape
-from scaletrace.training.device import open_device
-from scaletrace.training.loop import Training
 from scaletrace.training.parallel import ParallelTraining
 from scaletrace.training.recipe import Compute, Recipe
+from scaletrace.training.task import GO_ON, STOP, STOP_SIGNALS, Task
 
 if TYPE_CHECKING:
     from scaletrace.training.group import Group
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-GO_ON, SAVE, STOP = range(3)
 FAREWELL_SECONDS = 10.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What every process of a training has to know; plain JSON as a dictionary."""
-
-    tokens: str
-    header: str
-    shape: Shape
-    recipe: Recipe
-    compute: Compute
-    threads: int
-
-    def open(self, rank: int = 0) -> Training:
-        """Set this process up and return its training, before the first step.
-
-        Raises:
-            BadInput: the machine has not the devices, or the tokens are not the model's.
-        """
-        torch.set_num_threads(self.threads)
-        torch.set_deterministic_debug_mode("error")
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        torch.set_flush_denormal(True)
-        tokens, _ = open_tokens(Path(self.tokens), Path(self.header), self.shape.vocabulary_size)
-        device = open_device(self.compute.device, rank, self.compute.processes)
-        model = kinds.load("families", self.shape.family).build(self.shape, self.recipe.seed)
-        if self.compute == Compute():
-            return Training(model, tokens, self.shape.context, self.recipe)
-        return ParallelTraining(model, tokens, self.shape, self.recipe, self.compute, device, rank)
-
-
 @contextlib.contextmanager
-def together(task: Task, training: Training) -> Iterator["Group | None"]:
-    """Start the other processes and bring them to where `training` is; None if it is alone.
+def together(task: Task, training: ParallelTraining) -> Iterator["Group | None"]:
+    """Start the other processes and bring them to where `training` is; None without others.
 
     When the block ends they are gone. They must have been sent an order after every step.
 
     Raises:
         BadInput: the GPU has less memory left than the plan counts with.
     """
-    if not isinstance(training, ParallelTraining):
-        yield None
-        return
     try:
         with _group(task, training) as group:
             _warm_up(training)
