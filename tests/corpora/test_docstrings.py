@@ -23,8 +23,10 @@ def test_reads_an_installed_package_and_repeats_itself(tmp_path):
     assert sum(map(len, texts.values())) == len(set.union(*texts.values())) > 1000
     assert all(len(text) > 200 for split in texts.values() for text in split)
     everything = [document for split in SPLITS for document in made[split]]
-    found = {document["source"]: document["text"] for document in everything}
-    assert found["networkx/classes/graph.py:Graph"].startswith("Base class for undirected graphs.")
+    texts_by_source = {document["source"]: document["text"] for document in everything}
+    assert texts_by_source["networkx/classes/graph.py:Graph"].startswith(
+        "Base class for undirected graphs."
+    )
     assert made["manifest"]["packages"] == settings()["packages"]
     run(tmp_path / "second", settings())
     assert_same_files(tmp_path / "first", tmp_path / "second")

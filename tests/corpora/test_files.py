@@ -20,11 +20,11 @@ def test_paragraphs_of_several_files(tmp_path):
     second.write_text("\n\n\n".join(f"Paragraph {i}" for i in range(30)) + "\n\nPäragraph 0\nof a")
     made = run(tmp_path / "out", PARAGRAPHS, files=[second, first])
     check_manifest(tmp_path / "out", made)
-    found = {d["source"]: d["text"] for split in SPLITS for d in made[split]}
-    assert len(found) == 60
-    assert found["a.txt:1"] == "Päragraph 0\nof a"
-    assert found["a.txt:4"] == "Päragraph 1\nof a"
-    assert found["deep/b.txt:4"] == "Paragraph 1"
+    documents = {d["source"]: d["text"] for split in SPLITS for d in made[split]}
+    assert len(documents) == 60
+    assert documents["a.txt:1"] == "Päragraph 0\nof a"
+    assert documents["a.txt:4"] == "Päragraph 1\nof a"
+    assert documents["deep/b.txt:4"] == "Paragraph 1"
     assert made["manifest"]["files"] == {
         "a.txt": hashlib.sha256(first.read_bytes()).hexdigest(),
         "deep/b.txt": hashlib.sha256(second.read_bytes()).hexdigest(),
@@ -38,8 +38,8 @@ def test_whole_files(tmp_path):
     for i, file in enumerate(files):
         file.write_text(f"text {i}\n\nmore\n")
     made = run(tmp_path / "out", PARAGRAPHS | {"document": "file"}, files=files)
-    found = {d["source"]: d["text"] for split in SPLITS for d in made[split]}
-    assert found == {file.name: file.read_text() for file in files}
+    documents = {d["source"]: d["text"] for split in SPLITS for d in made[split]}
+    assert documents == {file.name: file.read_text() for file in files}
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_files_that_are_no_text_are_refused(tmp_path, content, message):
 
 @given(st.text(alphabet=" \n\tab"))
 def test_paragraphs_lose_nothing_but_blank_lines(text):
-    found = paragraphs(text)
+    parts = paragraphs(text)
     lines = text.split("\n")
-    kept = [line for _, part in found for line in part.split("\n")]
+    kept = [line for _, part in parts for line in part.split("\n")]
     assert kept == [line for line in lines if line.strip()]
-    for number, part in found:
+    for number, part in parts:
         count = part.count("\n") + 1
         assert lines[number - 1 : number - 1 + count] == part.split("\n")
