@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaletrace.corpora.files import paragraphs
+from scaletrace.corpora.files import Keys, paragraphs
 from scaletrace.errors import BadInput
+from scaletrace.tokenizers import bpe
 from tests.corpora.stage import SPLITS, assert_same_files, check_manifest, run
 
 PARAGRAPHS = {"source": "files", "document": "paragraph", "valid": 0.2, "test": 0.2}
@@ -73,3 +74,24 @@ def test_paragraphs_lose_nothing_but_blank_lines(text):
     for number, part in parts:
         count = part.count("\n") + 1
         assert lines[number - 1 : number - 1 + count] == part.split("\n")
+
+
+def test_paths_and_globs_name_each_file_once(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("b.txt", "a.txt"):
+        (tmp_path / "here" / name).write_text("0123456789")
+    keys = Keys.model_validate({"source": "files", "paths": ["b.txt", "*.txt", "../*/a.txt"]})
+    assert keys.raw_files() == ["../here/a.txt", "a.txt", "b.txt"]
+    assert keys.text_bytes(["a.txt", "b.txt"]) == 20
+    assert keys.named_paths() == ["b.txt", "*.txt", "../*/a.txt"]
+    keys.check(bpe.Keys(kind="bpe", size=277), ["a.txt", "b.txt"])
+    with pytest.raises(BadInput, match=r"vocabulary\.size: found 278; .* 20 bytes .* at most 277"):
+        keys.check(bpe.Keys(kind="bpe", size=278), ["a.txt", "b.txt"])
+
+
+def test_a_pattern_that_matches_nothing_is_named_with_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(BadInput, match=r"corpus\.paths\[1\]: found 'b/\*', which matches no file"):
+        Keys.model_validate({"source": "files", "paths": ["a.txt", "b/*"]}).raw_files()

@@ -171,3 +171,12 @@ def test_wikitext2_has_60_articles_in_each_held_out_split(split):
     parts = wikitext_2.articles(text)
     assert "".join(part for _, part in parts) == text
     assert len(parts) == 60
+
+
+def test_what_is_downloaded_is_as_long_as_what_lies_here(archive):
+    here = wikitext_2.Keys(source="wikitext-2", path=str(archive))
+    download = wikitext_2.Keys.model_validate({"source": "wikitext-2"})
+    assert here.raw_files() == here.named_paths() == [str(archive)]
+    assert download.raw_files() == download.named_paths() == []
+    assert here.text_bytes([str(archive)]) == download.text_bytes([]) == 13_000_000
+    assert vars(download.settings({})) == WIKITEXT_2
