@@ -23,7 +23,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scaletrace.jobs import records
+from scaletrace.formats import files
+from scaletrace.formats.record import identifier, seal_of
+from scaletrace.jobs import ledger
 from scaletrace.lineage import root
 
 ROOT = Path(__file__).parents[1]
@@ -102,14 +104,14 @@ def _record(change: Callable[[dict], object]) -> Callable[[Path], None]:
     def plant(outside: Path) -> None:
         record = json.loads(Path(RECORD).read_text(encoding="utf-8"))
         change(record)
-        record |= {"id": records.identifier(record["identity"])}
-        records.files.write_json(Path(RECORD), {**record, "seal": records.seal(record)})
+        record |= {"id": identifier(record["identity"])}
+        files.write_json(Path(RECORD), {**record, "seal": seal_of(record)})
         path = root.path_of("tiny")
         held = json.loads(path.read_text(encoding="utf-8"))
         sha256 = hashlib.sha256(Path(RECORD).read_bytes()).hexdigest()
         held["records"][RECORD] = {"id": record["id"], "sha256": sha256}
         del held["root"]
-        records.files.write_json(path, {**held, "root": records.identifier(held)})
+        files.write_json(path, {**held, "root": identifier(held)})
 
     return plant
 
@@ -189,7 +191,7 @@ def _root_names(path: str) -> Callable[[Path], None]:
         held = json.loads(place.read_text(encoding="utf-8"))
         held["study_file"]["path"] = path
         del held["root"]
-        records.files.write_json(place, {**held, "root": records.identifier(held)})
+        files.write_json(place, {**held, "root": identifier(held)})
 
     return plant
 
@@ -411,7 +413,7 @@ def lighten(clone: Path, export: Path) -> None:
     subprocess.run(command, cwd=clone, check=True, capture_output=True)
     shutil.rmtree(clone / ".dvc/cache")
     for path in (clone / "results/tiny").rglob("*"):
-        if path.suffix in records.LARGE:
+        if path.suffix in ledger.LARGE:
             path.unlink()
 
 

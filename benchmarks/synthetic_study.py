@@ -20,8 +20,9 @@ from pathlib import Path
 
 from scaletrace.formats import files
 from scaletrace.formats.figure_identity import PNG_SIGNATURE, identity_text
-from scaletrace.jobs import fingerprint, records
-from scaletrace.jobs.command import Job
+from scaletrace.formats.record import Code, Identity, RecordedFile, read_record
+from scaletrace.jobs import fingerprint, ledger, surroundings
+from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import restore
 from scaletrace.lineage.snakemake import graph
 
@@ -48,7 +49,7 @@ def write_config(sizes: int, budgets: int) -> None:
     CONFIG.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _figure(job: Job, name: str) -> str:
+def _figure(job: AskedJob, name: str) -> str:
     """Return a figure without a picture: the identity that `trace` reads, and a table."""
     study, figure = job.settings["study"], job.settings["figure"]
     (source,) = job.inputs["observations"]
@@ -68,7 +69,7 @@ def _figure(job: Job, name: str) -> str:
     return (PNG_SIGNATURE + struct.pack(">I", len(chunk) - 4) + chunk + crc).decode("latin-1")
 
 
-def _content(job: Job, name: str) -> str:
+def _content(job: AskedJob, name: str) -> str:
     if job.rule == "figures":
         return _figure(job, name)
     if job.rule == "fit":
@@ -80,7 +81,7 @@ def _content(job: Job, name: str) -> str:
     return json.dumps([job.rule, name, sorted(job.wildcards.items())])
 
 
-def _ordered(jobs: list[Job]) -> list[Job]:
+def _ordered(jobs: list[AskedJob]) -> list[AskedJob]:
     made: set[str] = set()
     waiting, ordered = jobs, []
     outputs = {path for job in jobs for path in job.outputs.values()}
@@ -98,7 +99,7 @@ def _ordered(jobs: list[Job]) -> list[Job]:
 
 def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
     """Write outputs and records for every job, and let Snakemake remember them."""
-    surroundings, rules = records.surroundings(), {}
+    here, rules = surroundings.here(), {}
     ids: dict[str, str] = {}
     sound = {}
     for job in _ordered(list(graph.jobs(config).values())):
@@ -107,27 +108,20 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(_content(job, name).encode(encoding))
         inputs = [
-            {"name": name, "path": path, **files.hashes(Path(path)), "record": ids.get(path)}
+            RecordedFile.at(name, path).made_by(ids.get(path))
             for name, paths in job.inputs.items()
             for path in paths
         ]
-        outputs = [
-            {"name": name, "path": path, **files.hashes(Path(path))}
-            for name, path in job.outputs.items()
-        ]
-        modules = fingerprint.modules(job.rule, fingerprint.family(job.settings))
-        identity = {
-            "rule": job.rule,
-            "wildcards": job.wildcards,
-            "settings": job.settings,
-            "code": {"fingerprint": job.fingerprint, "modules": modules},
-            "inputs": inputs,
-            "outputs": outputs,
-        }
+        outputs = [RecordedFile.at(name, path) for name, path in job.outputs.items()]
+        modules = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
+        code = Code(job.fingerprint, modules, fingerprint.SCHEME)
+        identity = Identity(
+            job.rule, job.wildcards, job.settings, code, tuple(inputs), tuple(outputs)
+        )
         times = {"start": time.time(), "end": time.time(), "seconds": 0.0, "threads": 1}
-        records.write(study, identity, {**surroundings, **times, "attempts": [], "measured": {}})
-        sound[job.record] = records.read(job.record)
-        ids.update((path, sound[job.record]["id"]) for path in job.outputs.values())
+        ledger.write(study, identity, {**here, **times, "attempts": [], "measured": {}})
+        sound[job.record] = read_record(job.record)
+        ids.update((path, sound[job.record].id) for path in job.outputs.values())
         rules[job.rule] = (
             f"exec python -m scaletrace.job {{params.stage}} --study {study} --job {{params.job:q}}"
             " --settings {params.settings:q} --threads {threads} > {log} 2>&1"

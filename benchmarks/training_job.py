@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.jobs import records
+from scaletrace.jobs import ledger
 from scaletrace.jobs.fingerprint import fingerprint
 
 CONTEXT, VOCABULARY, HEAD_WIDTH = 128, 4096, 32
@@ -70,7 +70,11 @@ class TrainingJob:
             return subprocess.Popen(
                 [
                     *(sys.executable, "-m", "scaletrace.job"),
-                    *(f"pretrain@{fingerprint('pretrain', 'decoder')}", "--study", "benchmark"),
+                    *(
+                        f"pretrain@{fingerprint('pretrain', ('scaletrace.families.decoder',))}",
+                        "--study",
+                        "benchmark",
+                    ),
                     *("--threads", "1", "--job", json.dumps(files)),
                     *("--settings", json.dumps(self.settings)),
                 ],
@@ -84,5 +88,5 @@ class TrainingJob:
         """Run the job to its end and return what it measured."""
         if self.start().wait():
             raise SystemExit((self.folder / "log").read_text(encoding="utf-8"))
-        record = self.folder / records.path_of("benchmark", "pretrain", {})
+        record = self.folder / ledger.path_of("benchmark", "pretrain", {})
         return json.loads(record.read_text(encoding="utf-8"))["circumstances"]["measured"]

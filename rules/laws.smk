@@ -1,4 +1,10 @@
+from scaletrace import kinds
+
 FIT, FIGURES = map(asked, ("fit", "figures"))
+# What the report says below each figure.
+config["captions"] = {
+    name: kinds.load("figures", name).CAPTION for name in kinds.names("figures")
+}
 
 
 rule fit:

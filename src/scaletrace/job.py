@@ -21,8 +21,17 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.cluster import slurm
 from scaletrace.errors import BadInput
-from scaletrace.formats import files
-from scaletrace.jobs import attempts, command, fingerprint, job_note, kept, records, usage
+from scaletrace.formats.record import Code, Identity, RecordedFile
+from scaletrace.jobs import (
+    attempts,
+    command,
+    fingerprint,
+    job_note,
+    kept,
+    ledger,
+    surroundings,
+    usage,
+)
 from scaletrace.jobs.lease import lease
 
 WORK = Path("work")
@@ -42,9 +51,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _require_code(stage: str, family: str | None, expected: str) -> None:
+def _require_code(stage: str, kinds: tuple[str, ...], expected: str) -> None:
     fingerprint.forget()
-    if fingerprint.fingerprint(stage, family) != expected:
+    if fingerprint.fingerprint(stage, kinds) != expected:
         raise BadInput(
             f"src/scaletrace: the code of stage {stage} is not the code that the workflow was read "
             "with; start snakemake again"
@@ -60,46 +69,41 @@ def _require_newest(note: job_note.Note) -> None:
         )
 
 
-def _work_folder(arguments: argparse.Namespace, inputs: list[dict[str, Any]]) -> Path:
+def _work_folder(arguments: argparse.Namespace, inputs: list[RecordedFile]) -> Path:
     """Name the folder for resumable state after everything that decides the outcome."""
     identity = {
         "rule": arguments.stage,
         "wildcards": arguments.job["wildcards"],
         "settings": arguments.settings,
         "code": arguments.code,
-        "inputs": [[entry["name"], entry["path"], entry["sha256"]] for entry in inputs],
+        "inputs": [[file.name, file.path, file.sha256] for file in inputs],
     }
     name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return WORK / arguments.study / name
 
 
-def _describe(files_by_name: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """Return one entry per file: its name in the stage, its path and its hashes."""
-    return [
-        {"name": name, "path": path, **files.hashes(Path(path))}
-        for name, paths in files_by_name.items()
-        for path in paths
-    ]
+def _described(files_by_name: dict[str, list[str]]) -> list[RecordedFile]:
+    """Return each file with its name in the stage, its path and its hashes."""
+    return [RecordedFile.at(name, path) for name, paths in files_by_name.items() for path in paths]
 
 
 def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
     start, clock = time.time(), time.perf_counter()
-    family = fingerprint.family(arguments.settings)
-    _require_code(arguments.stage, family, arguments.code)
-    surroundings = records.surroundings()
-    inputs = _describe(arguments.job["inputs"])
-    for entry in inputs:
-        entry["record"] = records.producer(arguments.study, entry)
+    kinds = fingerprint.kinds_of(arguments.stage, arguments.settings)
+    _require_code(arguments.stage, kinds, arguments.code)
+    here = surroundings.here()
+    inputs = _described(arguments.job["inputs"])
+    recorded = [file.made_by(ledger.producer(arguments.study, file)) for file in inputs]
     outputs = {name: Path(path) for name, path in arguments.job["outputs"].items()}
     work = _work_folder(arguments, inputs)
     note.works_in(work)
-    with lease(work), attempts.begin(work, start, surroundings) as tried:
+    with lease(work), attempts.begin(work, start, here) as tried:
         _require_newest(note)
-        found = kept.put_back(work, outputs)
-        if found is None:
-            measured = _compute(arguments, family, inputs, outputs, work, note)
-            found = {
-                **surroundings,
+        circumstances = kept.put_back(work, outputs)
+        if circumstances is None:
+            measured = _compute(arguments, kinds, inputs, outputs, work, note)
+            circumstances = {
+                **here,
                 "start": start,
                 "end": time.time(),
                 "seconds": time.perf_counter() - clock,
@@ -111,29 +115,26 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
             }
         else:
             print("an earlier process has finished this job; nothing is computed again")
-        described = _describe({name: [str(path)] for name, path in outputs.items()})
-        records.write(
-            study=arguments.study,
-            identity={
-                "rule": arguments.stage,
-                "wildcards": arguments.job["wildcards"],
-                "settings": arguments.settings,
-                "code": {
-                    "fingerprint": arguments.code,
-                    "modules": fingerprint.modules(arguments.stage, family),
-                },
-                "inputs": inputs,
-                "outputs": described,
-            },
-            circumstances={**found, "attempts": tried, "work": work.name},
+        made = _described({name: [str(path)] for name, path in outputs.items()})
+        identity = Identity(
+            rule=arguments.stage,
+            wildcards=arguments.job["wildcards"],
+            settings=arguments.settings,
+            code=Code(
+                arguments.code, fingerprint.modules(arguments.stage, kinds), fingerprint.SCHEME
+            ),
+            inputs=tuple(recorded),
+            outputs=tuple(made),
         )
-        kept.keep(work, described, outputs, found)
+        last = {"attempts": tried, "work": work.name}
+        ledger.write(arguments.study, identity, {**circumstances, **last})
+        kept.keep(work, made, outputs, circumstances)
 
 
 def _compute(
     arguments: argparse.Namespace,
-    family: str | None,
-    inputs: list[dict[str, Any]],
+    kinds: tuple[str, ...],
+    inputs: list[RecordedFile],
     outputs: dict[str, Path],
     work: Path,
     note: job_note.Note,
@@ -158,10 +159,8 @@ def _compute(
             settings=arguments.settings,
             work=work,
         )
-        _require_code(arguments.stage, family, arguments.code)
-        if _describe(arguments.job["inputs"]) != [
-            {key: value for key, value in entry.items() if key != "record"} for entry in inputs
-        ]:
+        _require_code(arguments.stage, kinds, arguments.code)
+        if _described(arguments.job["inputs"]) != inputs:
             raise BadInput("an input changed while the job was reading it; run it again")
         _require_newest(note)
         for name, path in temporary.items():

@@ -10,7 +10,7 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.cluster.capacity import Room
 from scaletrace.errors import BadInput
-from scaletrace.jobs import fingerprint, records
+from scaletrace.jobs import fingerprint, ledger
 from scaletrace.jobs.command import argument, describe
 from scaletrace.jobs.pace import known_pace
 from scaletrace.study.config import load
@@ -37,7 +37,8 @@ def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
     try:
         plan, packages, files = Plan(study), package_versions(study), raw_files(study)
     except BadInput as problem:
-        raise BadInput(f"{path}: {problem}") from None
+        lines = str(problem).splitlines()
+        raise BadInput("\n".join(f"{path}: {line}" for line in lines)) from None
     return Graph(Estimates(plan, pace(plan), files), packages, _tabled(plan))
 
 
@@ -51,7 +52,7 @@ def _tabled(plan: Plan) -> tuple[str, ...]:
     return tuple(
         run
         for run in plan.study.exclude
-        if records.path_of(study, EVALUATE.name, {"run": run}).exists()
+        if ledger.path_of(study, EVALUATE.name, {"run": run}).exists()
     )
 
 
@@ -113,14 +114,14 @@ def tell_failures(graph: Graph) -> None:
 
 
 @functools.cache
-def stage(name: str, family: str | None) -> str:
+def stage(name: str, kinds: tuple[str, ...]) -> str:
     """Return a stage as STAGE@FINGERPRINT: a change of its code is a change of this parameter.
 
     Args:
         name: of the stage.
-        family: of the model that it trains or measures.
+        kinds: modules that it loads by name.
     """
-    return f"{name}@{fingerprint.fingerprint(name, family)}"
+    return f"{name}@{fingerprint.fingerprint(name, kinds)}"
 
 
 class Asked:
@@ -149,8 +150,7 @@ class Asked:
         """Return a job's stage and settings as words of its command."""
         settings = self._graph.job(self._rule.name, *wildcards).settings()
         word = argument(self._graph.study, contract.plain(settings))
-        family = fingerprint.family(contract.plain(settings))
-        return stage(self._rule.name, family), word
+        return stage(self._rule.name, contract.kinds(self._rule.stage, settings)), word
 
     def inputs(self, wildcards: Any) -> dict[str, Any]:
         """Return the inputs of a job by name."""

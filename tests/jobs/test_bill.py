@@ -1,5 +1,6 @@
 import pytest
 
+from scaletrace.formats.record import Code, Identity, new_record
 from scaletrace.jobs import bill
 
 
@@ -17,7 +18,8 @@ def record(**changes):
         "matrix": {"flops_per_s": 6e10},
         "requested": {"minutes": 11.0, "memory_mb": 1100.0, "cpus": 1, "gpus": 0},
     }
-    return {"identity": {"settings": {}}, "circumstances": circumstances | changes}
+    identity = Identity("anneal", {}, {}, Code("", {}), (), ())
+    return new_record(identity, circumstances | changes)
 
 
 def item(accounts=None, **changes):

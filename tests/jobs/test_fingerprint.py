@@ -1,14 +1,17 @@
-"""Fingerprints: what changes them and what does not."""
+"""Fingerprints of the package itself: what changes them and what does not."""
 
+import ast
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
-from scaletrace.jobs import fingerprint
-from scaletrace.models.families import MODULES
+from scaletrace import kinds
+from scaletrace.jobs import fingerprint, reachable
 
 SOURCE = Path(fingerprint.__file__).parents[1]
+FAMILIES = {name: kinds.module("families", name) for name in kinds.names("families")}
 STAGES = [
     "corpus",
     "vocab",
@@ -23,6 +26,7 @@ STAGES = [
     "figures",
 ]
 USERS_OF_MODELS = ["pretrain", "anneal", "evaluate", "trial"]
+TRAINING = {"pretrain", "anneal", "trial"}
 
 
 @pytest.fixture
@@ -37,20 +41,24 @@ def all_of(root):
     fingerprint.forget()
     found = {stage: fingerprint.fingerprint(stage, root=root) for stage in STAGES}
     for stage in USERS_OF_MODELS:
-        for family in MODULES:
-            found[f"{stage} {family}"] = fingerprint.fingerprint(stage, family, root)
+        for family, module in FAMILIES.items():
+            found[f"{stage} {family}"] = fingerprint.fingerprint(stage, (module,), root)
     return found
 
 
 def edited(root, module, old, new):
     path = root / module
     text = path.read_text(encoding="utf-8")
-    assert old in text
+    assert old in text, module
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def changed(before, after):
     return {stage for stage in before if before[stage] != after[stage]}
+
+
+def of_models(stages):
+    return {*stages, *(f"{stage} {family}" for stage in stages for family in FAMILIES)}
 
 
 def test_comments_docstrings_and_formatting_count_for_nothing(package):
@@ -60,103 +68,141 @@ def test_comments_docstrings_and_formatting_count_for_nothing(package):
         text = text.replace('"""', '"""Other words. ', 1)
         path.write_text(f"# a comment\n{text}\n\n# another\n", encoding="utf-8")
     assert all_of(package) == before
-
-
-def test_an_edited_law_concerns_fits_alone(package):
-    before = all_of(package)
-    with (package / "laws/__init__.py").open("a", encoding="utf-8") as stream:
-        stream.write("\nANOTHER = 1\n")
-    assert changed(before, all_of(package)) <= {"fit"}
-    assert "fit" in changed(before, all_of(package))
-
-
-def test_an_edited_model_concerns_training_and_evaluation(package):
-    before = all_of(package)
-    with (package / "families/decoder.py").open("a", encoding="utf-8") as stream:
-        stream.write("\nANOTHER = 1\n")
-    assert changed(before, all_of(package)) == {f"{stage} decoder" for stage in USERS_OF_MODELS}
-
-
-def test_an_edited_family_concerns_no_other(package):
-    before = all_of(package)
-    edited(package, "models/encoder_textbook.py", "INITIAL_RANGE = 0.1", "INITIAL_RANGE = 0.2")
-    users = {f"{stage} encoder_textbook" for stage in USERS_OF_MODELS}
-    assert changed(before, all_of(package)) == users
-
-
-def test_an_edited_fit_of_the_best_rate_concerns_the_tuning_alone(package):
-    before = all_of(package)
-    edited(package, "fitting/best_rate.py", "NEAR = 0.03", "NEAR = 0.05")
-    assert changed(before, all_of(package)) == {"tune"}
-
-
-def test_the_job_wrapper_concerns_no_stage(package):
-    before = all_of(package)
-    for module in ("job.py", "jobs/lease.py", "cli.py", "jobs/records.py", "study/plan.py"):
-        with (package / module).open("a", encoding="utf-8") as stream:
-            stream.write("\nANOTHER = 1\n")
+    for path in package.rglob("*.py"):
+        path.write_text(ast.unparse(ast.parse(path.read_text(encoding="utf-8"))), encoding="utf-8")
     assert all_of(package) == before
 
 
-def write(root, **modules):
-    for folder in ("stages", "text"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-        (root / folder / "__init__.py").touch()
-    (root / "__init__.py").touch()
-    for name, text in modules.items():
-        root.joinpath(*name.split("__")).with_suffix(".py").write_text(text, encoding="utf-8")
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("stages/corpus.py", "the file holds no text", "there is no text in it"),
+        ("stages/corpus.py", 'documents, {facts["bytes"]:,} bytes', "documents"),
+        ("stages/figures.py", "figure: {name!r}; one of ", "{name}: no figure; known: "),
+        ("training/segment.py", "resuming after step {", "going on after step {"),
+        ("training/workers.py", "compiled in {seconds:.1f} s", "compiled, {seconds:.0f} s"),
+    ],
+)
+def test_words_for_people_count_for_nothing(package, module, old, new):
+    before = all_of(package)
+    text = (package / module).read_text(encoding="utf-8")
+    if old not in text:
+        old, new = old.replace('"', "'"), new
+    edited(package, module, old, new)
+    changes = changed(before, all_of(package))
+    # A value that is told no more is one expression less.
+    assert changes == ({"corpus"} if "bytes" in old else set())
+
+
+def test_a_number_among_the_words_counts(package):
+    before = all_of(package)
+    edited(package, "stages/evaluate.py", "weights of {facts['model']}", "weights of {2}")
+    assert changed(before, all_of(package)) == of_models(["evaluate"])
+
+
+def test_what_nothing_names_counts_for_nothing(package):
+    before = all_of(package)
+    for path in package.rglob("*.py"):
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("\n\ndef named_by_nothing(x=1):\n    return x\n\n\nNAMED_BY_NOTHING = 1\n")
+    assert all_of(package) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "stages"),
+    [
+        ("laws/__init__.py", '"high": 4.0', '"high": 4.5', {"fit"}),
+        ("fitting/best_rate.py", "NEAR = 0.03", "NEAR = 0.05", {"tune"}),
+        ("fitting/solver.py", "\ndef ", "\nprint()\n\n\ndef ", {"fit"}),
+        ("training/loop.py", "self.step += 1", "self.step += 2", of_models(TRAINING)),
+        (
+            "families/encoder_textbook.py",
+            "INITIAL_RANGE = 0.1",
+            "INITIAL_RANGE = 0.2",
+            {f"{stage} encoder_textbook" for stage in USERS_OF_MODELS},
+        ),
+        (
+            "families/decoder.py",
+            "def build(",
+            "def build(*_, ",
+            {f"{stage} decoder" for stage in USERS_OF_MODELS},
+        ),
+    ],
+)
+def test_an_edit_concerns_those_that_use_it(package, module, old, new, stages):
+    before = all_of(package)
+    edited(package, module, old, new)
+    assert changed(before, all_of(package)) == stages
+
+
+def test_what_a_law_alone_predicts_with_and_what_a_model_costs_concerns_no_job(package):
+    before = all_of(package)
+    edited(package, "laws/__init__.py", "def predict(", "def predict(*_, ")
+    edited(package, "models/counts.py", "def flops_6nd(", "def flops_6nd(*_, ")
+    assert all_of(package) == before
+
+
+def test_what_surrounds_a_job_concerns_no_stage(package):
+    before = all_of(package)
+    paths = [package / "job.py", package / "cli.py", package / "workflow.py"]
+    for folder in ("jobs", "study", "commands", "lineage"):
+        paths += (package / folder).rglob("*.py")
+    for path in paths:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("\nprint('edited')\n")
+    assert all_of(package) == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "kinds"),
+    [("pretrain", (FAMILIES["decoder"],)), ("evaluate", (FAMILIES["decoder"],)), ("fit", ())],
+)
+def test_an_edit_of_a_definition_counts_where_the_definition_does(package, stage, kinds):
     fingerprint.forget()
+    sources = fingerprint.sources(package)
+    found = reachable.counted(sources, stage, kinds)
+    counted = [one for what in found.values() for one in what.statements]
+    closure = sources.closure([f"scaletrace.stages.{stage}", *kinds])
+    others = [one for module in closure.values() for one in module.statements if one not in counted]
+    assert others
+    before = fingerprint.fingerprint(stage, kinds, package)
+    choice = random.Random(0)
+    for statements, counts in ((counted, True), (others, False)):
+        for statement in choice.sample(statements, min(15, len(statements))):
+            name = statement.module.name
+            path = package.joinpath(*name.split(".")[1:])
+            path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            text = path.read_text(encoding="utf-8")
+            lines = text.splitlines(keepends=True)
+            lines[statement.node.lineno - 1 : statement.node.end_lineno] = [other(statement.node)]
+            path.write_text("".join(lines), encoding="utf-8")
+            fingerprint.forget()
+            after = fingerprint.fingerprint(stage, kinds, package)
+            assert (after != before) == counts, (name, statement.names)
+            path.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "from scaletrace.text import far",
-        "from scaletrace.text.far import X",
-        "import scaletrace.text.far",
-        "from ..text import far",
-        "from ..text.far import X",
-        "def f():\n    from scaletrace.text.far import X\n    return X",
-    ],
-)
-def test_every_way_to_import_is_followed(tmp_path, line):
-    root = tmp_path / "scaletrace"
-    write(
-        root,
-        stages__one=line,
-        text__far="from scaletrace.text.farther import X",
-        text__farther="X = 1",
-    )
-    assert "scaletrace.text.farther" in fingerprint.modules("one", root=root)
+def other(node):
+    """The text of another definition of the same name."""
+    node = ast.parse(ast.unparse(node)).body[0]
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        node.body.append(ast.parse("12345").body[0])
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        assert node.value is not None
+        node.value = ast.Tuple([node.value, ast.Constant(12345)], ast.Load())
+    else:
+        node = ast.If(ast.Constant(12345), [node], [])
+    return ast.unparse(ast.fix_missing_locations(node)) + "\n"
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("x = 1", "x = 1.0"),
-        ("x = 1", "x = True"),
-        ("x = 'a'", "x = b'a'"),
-        ("x = f'{a}'", "x = f'{a!r}'"),
-        ("x = a - b", "x = b - a"),
-        ("x = a + b", "x = a - b"),
-        ("def f(a, *, b): ...", "def f(a, b): ..."),
-        ("def f(a=None): ...", "def f(a): ..."),
-        ("x = 'a' 'b'", "x = ['a', 'b']"),
-        ("class A: x: int", "class A: x: float"),
-    ],
-)
-def test_a_different_meaning_gives_a_different_fingerprint(tmp_path, one, other):
-    root = tmp_path / "scaletrace"
-    write(root, stages__one=one)
-    before = fingerprint.fingerprint("one", root=root)
-    write(root, stages__one=other)
-    assert fingerprint.fingerprint("one", root=root) != before
+def test_the_modules_that_are_named_are_those_that_count():
+    found = fingerprint.modules("observe")
+    assert "scaletrace.stages.observe" in found
+    assert "scaletrace.formats" not in found
+    assert fingerprint.combined(found) == fingerprint.fingerprint("observe")
 
 
-def test_the_value_is_the_same_in_every_python(tmp_path):
-    """Held by a known value: a Python that serialises a syntax tree otherwise fails here."""
-    root = tmp_path / "scaletrace"
-    text = 'def f(a, *b, c=1, **d):\n    """Doc."""\n    return f"{a!r:>{c}} ü", [*b], {**d}\n'
-    write(root, stages__one=text)
-    value = fingerprint.modules("one", root=root)["scaletrace.stages.one"]
-    assert value == "517afd3dee31ce40b784188a4cb192818250a641be8b8dc3d1b9530eed9d2ee0"
+def test_the_kinds_of_a_job_are_those_that_its_settings_name():
+    settings = {"model": {"family": "decoder"}}
+    assert fingerprint.kinds_of("anneal", settings) == ("scaletrace.families.decoder",)
+    assert fingerprint.kinds_of("fit", {}) == fingerprint.kinds_of("fit", {"model": 1}) == ()

@@ -10,8 +10,9 @@ from numpy._core._multiarray_umath import __cpu_features__
 
 from scaletrace.fitting import table_fit
 from scaletrace.fitting.solver import NotConvergedError
+from scaletrace.formats.record import read_record
 from scaletrace.job import main as job_main
-from scaletrace.jobs import attempts, command, job_note, kept, records
+from scaletrace.jobs import attempts, command, job_note, kept, ledger, surroundings
 from scaletrace.jobs.fingerprint import fingerprint
 from scaletrace.jobs.lease import lease
 
@@ -63,7 +64,7 @@ def vocab(**changes):
 
 
 def record_of(rule):
-    return records.read(records.path_of("s", rule, {}))
+    return read_record(ledger.path_of("s", rule, {}))
 
 
 def test_a_job_leaves_outputs_record_and_nothing_else(folder):
@@ -74,11 +75,10 @@ def test_a_job_leaves_outputs_record_and_nothing_else(folder):
     )
     assert made == sorted(OUTPUTS.values())
     record = record_of("corpus")
-    assert {entry["path"] for entry in record["identity"]["outputs"]} == set(OUTPUTS.values())
-    assert len(record["identity"]["inputs"]) == 40
-    assert record["identity"]["settings"] == SETTINGS
-    environment = record["circumstances"]["environment"]
-    assert (records.PROVENANCE / "env" / f"{environment}.json").is_file()
+    assert {output.path for output in record.identity.outputs} == set(OUTPUTS.values())
+    assert len(record.identity.inputs) == 40
+    assert record.identity.settings == SETTINGS
+    assert ledger.environment_path(record.circumstances.environment).is_file()
     kept.forget("s")
     assert {path.parent.name for path in Path("work/s").rglob("*") if path.is_file()} == {
         "producers"
@@ -91,8 +91,8 @@ def test_the_same_job_again_has_the_same_id_and_another_time(folder):
     kept.forget("s")
     corpus()
     second = record_of("corpus")
-    assert second["id"] == first["id"]
-    assert second["circumstances"]["start"] > first["circumstances"]["start"]
+    assert second.id == first.id
+    assert second.circumstances.start != first.circumstances.start
 
 
 def test_outputs_that_the_workflow_lost_are_put_back_and_not_computed_again(folder):
@@ -103,9 +103,9 @@ def test_outputs_that_the_workflow_lost_are_put_back_and_not_computed_again(fold
     done = corpus()
     assert "nothing is computed again" in done.stdout
     second = record_of("corpus")
-    assert second["identity"] == first["identity"]
-    assert second["circumstances"]["start"] == first["circumstances"]["start"]
-    assert len(second["circumstances"]["attempts"]) == 2
+    assert second.identity == first.identity
+    assert second.circumstances.start == first.circumstances.start
+    assert len(second.circumstances.attempts) == 2
 
 
 def test_a_kept_result_that_was_changed_is_not_put_back(folder):
@@ -122,8 +122,8 @@ def test_a_kept_result_that_was_changed_is_not_put_back(folder):
 def test_an_input_names_the_record_of_the_job_that_made_it(folder):
     corpus()
     assert vocab().returncode == 0
-    (entry,) = record_of("vocab")["identity"]["inputs"]
-    assert entry["record"] == record_of("corpus")["id"]
+    (file,) = record_of("vocab").identity.inputs
+    assert file.record == record_of("corpus").id
 
 
 def test_the_producer_is_found_without_the_cache(folder):
@@ -131,8 +131,8 @@ def test_the_producer_is_found_without_the_cache(folder):
     for pointer in Path("work/s/producers").iterdir():
         pointer.unlink()
     assert vocab().returncode == 0
-    (entry,) = record_of("vocab")["identity"]["inputs"]
-    assert entry["record"] == record_of("corpus")["id"]
+    (file,) = record_of("vocab").identity.inputs
+    assert file.record == record_of("corpus").id
 
 
 def test_an_input_edited_by_hand_is_refused(folder):
@@ -175,7 +175,7 @@ def works(folder):
     found = []
     for valid in (0.3, 0.4):
         assert corpus(valid=valid).returncode == 0
-        found.append(Path("work/s", record_of("corpus")["circumstances"]["work"]))
+        found.append(Path("work/s", str(record_of("corpus").circumstances.work)))
     kept.forget("s")
     return found
 
@@ -202,7 +202,7 @@ def test_a_job_that_outlived_its_snakemake_gives_way_to_the_changed_one(works):
         assert job_note.read("s", "corpus", {}) == note
     code, said = said_at_last(newer)
     assert code == 0, said
-    assert record_of("corpus")["identity"]["settings"]["valid"] == 0.4
+    assert record_of("corpus").identity.settings["valid"] == 0.4
 
 
 def test_bad_input_is_one_message_and_leaves_nothing(folder):
@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(folder):
 
 def test_an_edited_record_is_refused(folder):
     corpus()
-    path = records.path_of("s", "corpus", {})
+    path = ledger.path_of("s", "corpus", {})
     path.write_text(path.read_text().replace('"valid": 0.2', '"valid": 0.3'), encoding="utf-8")
     done = vocab()
     assert done.returncode == 2
@@ -241,7 +241,7 @@ def test_a_description_too_long_for_a_command_line_comes_from_a_file(folder, mon
 
 def test_a_job_says_what_it_took_and_leaves_no_note(folder):
     assert corpus().returncode == 0
-    circumstances = record_of("corpus")["circumstances"]
+    circumstances = record_of("corpus").circumstances.raw
     assert 0 < circumstances["cpu_seconds"] < 60
     assert 10 < circumstances["peak_memory_mb"] < 2000
     # No torch in this stage, and no SLURM around it.
@@ -270,26 +270,26 @@ def test_a_record_says_why_earlier_attempts_failed(folder, monkeypatch):
     Path("results").unlink()
     monkeypatch.setenv("SLURM_JOB_ID", "72")
     assert corpus().returncode == 0
-    circumstances = record_of("corpus")["circumstances"]
-    first, second = circumstances["attempts"]
-    assert (first["node"], first["slurm_job"]) == ("n1", "71")
-    assert "results" in first["problem"]
-    assert first["start"] < first["end"] < second["start"]
-    assert second["slurm_job"] == circumstances["slurm_job"] == "72"
-    assert "problem" not in second
+    circumstances = record_of("corpus").circumstances
+    first, second = circumstances.attempts
+    assert (first.node, first.slurm_job) == ("n1", "71")
+    assert "results" in str(first.problem)
+    assert first.start < circumstances.raw["attempts"][0]["end"] < second.start
+    assert second.slurm_job == circumstances.slurm_job == "72"
+    assert second.problem is None
     (failed,) = attempts.overcome(circumstances)
     assert (failed.attempt, failed.slurm_job) == (1, "71")
     # One that only puts the result in place again makes no failure of the one that computed it.
     Path(OUTPUTS["train"]).unlink()
     assert corpus().returncode == 0
-    circumstances = record_of("corpus")["circumstances"]
-    assert len(circumstances["attempts"]) == 3
+    circumstances = record_of("corpus").circumstances
+    assert len(circumstances.attempts) == 3
     assert attempts.overcome(circumstances) == (failed,)
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="asks Linux about the processor")
 def test_the_processor_has_the_instruction_sets_that_numpy_finds(folder):
-    features = (records.surroundings()["cpu_features"] or "").split()
+    features = (surroundings.here()["cpu_features"] or "").split()
     for name in ("AVX2", "AVX512F", "AVX512VL"):
         assert (name.lower() in features) is bool(__cpu_features__.get(name))
 

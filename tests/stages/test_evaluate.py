@@ -1,7 +1,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -10,6 +10,8 @@ import torch
 from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import write_checkpoint
+from scaletrace.formats.outcome import RunOutcome, write_outcome
+from scaletrace.formats.tokens import TokenHeader, write_header
 from scaletrace.models.counts import Shape
 from scaletrace.models.decoder import Decoder
 from scaletrace.stages import evaluate
@@ -26,18 +28,12 @@ MODEL = {
 
 
 class Folder:
-    def __init__(self, path: Path, tokens: int = 103, status: str = "ok"):
+    def __init__(self, path: Path, tokens: int = 103, status: Literal["ok", "diverged"] = "ok"):
         self.path = path
         self.ids = np.random.default_rng(0).integers(0, 16, tokens)
         self.ids.astype("<u2").tofile(path / "valid.bin")
-        header = {
-            "dtype": "uint16",
-            "count": tokens,
-            "vocabulary_size": 16,
-            "bytes_per_token": 2.5,
-        }
-        (path / "valid.json").write_text(json.dumps(header))
-        (path / "outcome.json").write_text(json.dumps({"status": status}))
+        write_header(path / "valid.json", TokenHeader("uint16", tokens, 16, bytes_per_token=2.5))
+        write_outcome(path / "outcome.json", RunOutcome(status, 10, None, 900))
         self.model = Decoder(SHAPE, seed=0)
         with torch.no_grad():
             self.model.head.normal_(generator=torch.Generator().manual_seed(0))

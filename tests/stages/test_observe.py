@@ -35,6 +35,7 @@ class Folder:
         values = (3.3000000000000003, 0.01, 1.9, 27.0) if evaluated == "ok" else (None,) * 4
         outcome = {"status": trained, "step": 10, "train_loss": None, "unique_tokens": 900}
         evaluation = {"status": evaluated, **dict(zip(numbers, values, strict=True))}
+        evaluation |= {"tokens": 128, "windows": 1}
         for kind, file, content in (
             ("evals", f"evals/{name}.json", evaluation),
             ("outcomes", f"runs/{name}/outcome.json", outcome),

@@ -66,7 +66,11 @@ class Study:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "scaletrace.job"),
-                *(f"pretrain@{fingerprint('pretrain', 'decoder')}", "--study", "s"),
+                *(
+                    f"pretrain@{fingerprint('pretrain', ('scaletrace.families.decoder',))}",
+                    "--study",
+                    "s",
+                ),
                 *("--threads", "1", "--job", json.dumps(FILES)),
                 *("--settings", json.dumps(SETTINGS)),
             ],

@@ -172,15 +172,15 @@ def damaged(recorded_once, tmp_path, monkeypatch):
 def job_command(identity, **settings):
     """The command that computes a recorded job of the tiny study anew, with other settings."""
     job = {
-        "wildcards": identity["wildcards"],
-        "inputs": {entry["name"]: [entry["path"]] for entry in identity["inputs"]},
-        "outputs": {entry["name"]: entry["path"] for entry in identity["outputs"]},
+        "wildcards": identity.wildcards,
+        "inputs": {file.name: [file.path] for file in identity.inputs},
+        "outputs": {output.name: output.path for output in identity.outputs},
     }
     return [
         *(sys.executable, "-m", "scaletrace.job"),
-        f"{identity['rule']}@{identity['code']['fingerprint']}",
+        f"{identity.rule}@{identity.code.fingerprint}",
         *("--study", "tiny", "--threads", "1", "--job", json.dumps(job)),
-        *("--settings", json.dumps(identity["settings"] | settings)),
+        *("--settings", json.dumps(identity.settings | settings)),
     ]
 
 

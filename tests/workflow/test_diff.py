@@ -11,13 +11,13 @@ import pytest
 from scaletrace import cli
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
-from scaletrace.jobs import records
+from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.diff import diff, to_json, to_text
 
 FACTOR = 1.01
-D8_TRUNK = records.path_of("tiny", "pretrain", {"size": "d8-l1", "seed": "0", "tokens": "24960"})
-CORPUS = records.path_of("tiny", "corpus", {})
+D8_TRUNK = ledger.path_of("tiny", "pretrain", {"size": "d8-l1", "seed": "0", "tokens": "24960"})
+CORPUS = ledger.path_of("tiny", "corpus", {})
 
 
 def moved_table(path):
@@ -49,19 +49,20 @@ def run_again_otherwise(record, change):
     """Leave the working folder as if a job had run otherwise, and all that rests on it again."""
     ancestry = Ancestry("tiny")
     start = next(job for job in ancestry.jobs if job.path == record)
-    change(start.record)
+    change(start.record.raw)
     waiting, order = [start], []
     while waiting:
         job = waiting.pop(0)
         order = [known for known in order if known is not job] + [job]
         waiting += ancestry.children(job)
     for job in order:
-        for entry in job.identity["inputs"]:
+        identity = job.record.raw["identity"]
+        for entry in identity["inputs"]:
             entry.update(files.hashes(Path(entry["path"])))
-        for entry in job.identity["outputs"]:
+        for entry in identity["outputs"]:
             moved_file(Path(entry["path"]))
             entry.update(files.hashes(Path(entry["path"])))
-        files.write_json(job.path, job.record)
+        files.write_json(job.path, job.record.raw)
 
 
 def by_kind(found):
@@ -132,7 +133,7 @@ def test_an_edited_function_is_named_with_its_module(damaged):
     damaged.git("add", "--force", *small)
     damaged.commit("with results")
     damaged.edit(
-        "src/scaletrace/stages/fit/preparation.py",
+        "src/scaletrace/fitting/preparation.py",
         "loss = np.array(table.numbers(loss_column))\n",
         f"loss = {FACTOR} * np.array(table.numbers(loss_column))\n",
     )
@@ -174,7 +175,7 @@ def test_a_size_that_is_new_moves_the_fit_by_its_own_jobs(recorded_once, damaged
     """The other way round: a size is gone from one side, and was not there yet in the other."""
     for path in Path("provenance/jobs/tiny").rglob("*d48-l2*.json"):
         path.unlink()
-    path = records.path_of("tiny", "observe", {})
+    path = ledger.path_of("tiny", "observe", {})
     observe = json.loads(path.read_text())
     runs = observe["identity"]["settings"]["runs"]
     observe["identity"]["settings"]["runs"] = [r for r in runs if r["size"] != "d48-l2"]

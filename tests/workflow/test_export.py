@@ -13,7 +13,9 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.errors import BadInput
-from scaletrace.jobs import records
+from scaletrace.formats import files
+from scaletrace.formats.record import inside
+from scaletrace.jobs import ledger
 from scaletrace.lineage import root
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.export import export
@@ -86,7 +88,7 @@ def test_checkpoints_are_left_out_or_put_in(made):
     with zipfile.ZipFile(made / "light.zip") as light, zipfile.ZipFile(made / "full.zip") as full:
         more = set(full.namelist()) - set(light.namelist())
     assert more
-    assert all(name.endswith(records.LARGE) for name in more)
+    assert all(name.endswith(ledger.LARGE) for name in more)
     assert sum(name.endswith("model.safetensors") for name in more) == 10
 
 
@@ -129,7 +131,7 @@ def test_names_stay_inside_and_restore_reads_it(made):
     found = Archive(made / "full.zip")
     assert found.size("provenance/roots/tiny.json")
     with zipfile.ZipFile(made / "full.zip") as archive:
-        assert all(records.inside(name) for name in archive.namelist())
+        assert all(inside(name) for name in archive.namelist())
         assert archive.namelist()[:-1] == sorted(archive.namelist()[:-1])
 
 
@@ -144,19 +146,19 @@ def test_a_file_that_is_not_its_records_is_not_exported(copy, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd"])
 def test_a_hostile_environment_does_not_lead_outside(copy, tmp_path, name):
-    path = records.path_of("tiny", "corpus", {})
+    path = ledger.path_of("tiny", "corpus", {})
     record = json.loads(path.read_text())
     record["circumstances"]["environment"] = name
-    records.files.write_json(path, record)
+    files.write_json(path, record)
     with pytest.raises(BadInput, match="leads out of the repository"):
         export("tiny", tmp_path / "x.zip", large=False)
 
 
 def test_times_that_are_none_are_left_out_of_the_crate(copy, tmp_path):
-    path = records.path_of("tiny", "corpus", {})
+    path = ledger.path_of("tiny", "corpus", {})
     record = json.loads(path.read_text())
     record["circumstances"] |= {"start": "yesterday", "end": 1e300}
-    records.files.write_json(path, record)
+    files.write_json(path, record)
     export("tiny", tmp_path / "x.zip", large=False)
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         action = entities(archive)[f"#job/{record['id']}"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.jobs import records
+from scaletrace.formats.record import read_record
 from tests.workflow.conftest import TINY, Clone, job_command
 
 OTHERS = ("hardlink", "reflink", "copy")
@@ -141,7 +141,7 @@ def test_each_makes_again_records_and_restores_what_the_other_made(people):
 def test_a_training_that_one_left_is_finished_by_the_other(people):
     first, second = people
     clone = first.clone
-    identity = records.read(clone.folder / RECORD)["identity"]
+    identity = read_record(clone.folder / RECORD).identity
     shutil.rmtree(clone.folder / "results/tiny/trunks/d8-l1-s0")
     command = job_command(identity, save_seconds=0)
     left = first.start(*command)
@@ -151,8 +151,8 @@ def test_a_training_that_one_left_is_finished_by_the_other(people):
     left.kill()
     left.communicate()
     second.run(*command)
-    record = records.read(clone.folder / RECORD)
-    before, after = record["circumstances"]["measured"]["processes"]
+    record = read_record(clone.folder / RECORD)
+    before, after = record.circumstances.raw["measured"]["processes"]
     assert 0 == before["from_step"] < before["to_step"] == after["from_step"]
-    assert record["identity"]["outputs"] == identity["outputs"]
-    assert {owner(clone, entry["path"]) for entry in identity["outputs"]} == {SECOND}
+    assert record.identity.outputs == identity.outputs
+    assert {owner(clone, output.path) for output in identity.outputs} == {SECOND}

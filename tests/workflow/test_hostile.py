@@ -1,6 +1,7 @@
 """Files made to harm: whatever they hold, a command ends with a sentence and not a traceback."""
 
 import copy
+import hashlib
 import io
 import json
 import random
@@ -11,7 +12,8 @@ import pytest
 import yaml
 
 from scaletrace import cli
-from scaletrace.jobs import records
+from scaletrace.formats import files
+from scaletrace.formats.record import identifier, seal_of
 from scaletrace.lineage import archive, root
 from scaletrace.lineage.snakemake import graph
 from tests.workflow.conftest import LOCK, PIPELINE, TINY, Clone
@@ -80,8 +82,8 @@ def changed(name, content, chance):
         return yaml.dump(data, Dumper=yaml.CSafeDumper).encode(errors="replace")
     data = changed_data(json.loads(content), chance)
     if "identity" in data and "circumstances" in data:
-        data["id"] = records.identifier(data["identity"])
-        data["seal"] = records.seal(data)
+        data["id"] = identifier(data["identity"])
+        data["seal"] = seal_of(data)
     return json.dumps(data).encode()
 
 
@@ -142,9 +144,9 @@ def rooted(members):
     held.pop("root")
     for name, entry in held["records"].items():
         content = io.BytesIO(members[name]).getvalue()
-        entry["sha256"] = records.hashlib.sha256(content).hexdigest()
+        entry["sha256"] = hashlib.sha256(content).hexdigest()
     held["root"] = root._hash(held)
-    return {**members, "provenance/roots/tiny.json": records.files.to_json(held).encode()}
+    return {**members, "provenance/roots/tiny.json": files.to_json(held).encode()}
 
 
 @pytest.mark.parametrize("name", NAMES)

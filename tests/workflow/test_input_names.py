@@ -63,7 +63,7 @@ def test_a_stage_reads_what_rules_hand_over_and_nothing_else(clone, monkeypatch)
     assert {job.rule for job in jobs} == {m.name for m in pkgutil.iter_modules(stages.__path__)}
     handed_to = defaultdict(set)
     for job in jobs:
-        modules = fingerprint.modules(job.rule, fingerprint.family(job.settings))
+        modules = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
         read = {module: names_read(module) for module in modules}
         assert job.inputs.keys() <= set().union(*read.values()), job.rule
         for module, names in read.items():

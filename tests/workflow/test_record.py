@@ -11,8 +11,10 @@ import yaml
 from benchmarks.synthetic_study import write_results
 
 from scaletrace.errors import BadInput
-from scaletrace.jobs import records
+from scaletrace.formats.record import read_record
+from scaletrace.jobs import ledger
 from scaletrace.lineage import root
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.record import moved, record
 from tests.workflow.conftest import LOCK, PIPELINE, TINY, findings_by_file
@@ -137,7 +139,7 @@ def test_check_says_that_nothing_has_moved_and_changes_nothing(damaged):
 
 def test_check_names_what_has_moved(damaged):
     flip(damaged.folder / MODEL)
-    path = records.path_of("tiny", "observe", {})
+    path = ledger.path_of("tiny", "observe", {})
     path.write_text(path.read_text() + "\n")
     edited = damaged.folder / "provenance/metrics/tiny/power_n-32k.json"
     edited.write_text("{}\n")
@@ -212,7 +214,7 @@ def test_studies_side_by_side(damaged, beside):
 
 def test_what_is_no_longer_in_the_study_is_pruned(damaged):
     paths = [path for path in root.read("tiny")["records"] if "d48-l2" not in path]
-    jobs = [{**records.read(Path(path)), "path": path} for path in paths]
+    jobs = [RecordedJob(Path(path), read_record(Path(path))) for path in paths]
     stages = pipeline.compiled(jobs, "tiny", Path(TINY), set())["stages"]
     assert len(stages) == len(jobs)
     assert not [name for name in stages if "d48-l2" in name]

@@ -8,7 +8,8 @@ import pytest
 from scaletrace import cli
 from scaletrace.errors import BadInput
 from scaletrace.formats.files import hashes
-from scaletrace.jobs import records
+from scaletrace.formats.record import identifier
+from scaletrace.jobs import ledger
 from scaletrace.lineage.reproduce import reproduce
 
 RUN, SEGMENT = "d8-l1-s0-32k", "d8-l1-s0/24960"
@@ -28,7 +29,7 @@ def rewrite(path, change):
     """Change a record and give it the id that fits: what only a repetition can find."""
     record = json.loads(path.read_text())
     change(record)
-    record["id"] = records.identifier(record["identity"])
+    record["id"] = identifier(record["identity"])
     path.write_text(json.dumps(record))
 
 
@@ -43,7 +44,7 @@ def test_the_same_weights_bit_for_bit_and_nothing_touched(copy, capsys, name):
 
 
 def test_weights_that_this_training_does_not_give_are_found(copy):
-    path = records.path_of("tiny", "anneal", {"run": RUN})
+    path = ledger.path_of("tiny", "anneal", {"run": RUN})
 
     def forge(record):
         (model,) = [e for e in record["identity"]["outputs"] if e["name"] == "model"]
@@ -77,7 +78,7 @@ def test_on_another_processor_the_loss_decides(copy, name, value, difference, re
         (entry,) = [e for e in record["identity"]["outputs"] if e["name"] == "curve"]
         entry.update(hashes(curve))
 
-    rewrite(records.path_of("tiny", "anneal", {"run": RUN}), elsewhere)
+    rewrite(ledger.path_of("tiny", "anneal", {"run": RUN}), elsewhere)
     outcome = reproduce(RUN, "tiny", TOLERANCE)
     assert not outcome.same_machine
     assert f"{name} then {value}" in outcome.machine
@@ -93,7 +94,7 @@ def test_on_another_processor_the_loss_decides(copy, name, value, difference, re
     ids=lambda value: str(value)[:20],
 )
 def test_hostile_settings_are_one_sentence(copy, name, value):
-    path = records.path_of("tiny", "anneal", {"run": RUN})
+    path = ledger.path_of("tiny", "anneal", {"run": RUN})
 
     def hostile(record):
         held = record["identity"]["settings"]
@@ -117,12 +118,12 @@ def test_what_cannot_be_repeated_is_one_sentence(copy):
     tokens.unlink()
     with pytest.raises(BadInput, match="run `scaletrace restore`"):
         reproduce(RUN, "tiny", TOLERANCE)
-    path = records.path_of("tiny", "anneal", {"run": RUN})
+    path = ledger.path_of("tiny", "anneal", {"run": RUN})
 
     def older(record):
         record["identity"]["code"]["fingerprint"] = "0" * 64
         record["identity"]["code"]["modules"]["scaletrace.training.segment"] = "0" * 64
 
     rewrite(path, older)
-    with pytest.raises(BadInput, match=r"scaletrace\.segment changed since; git checkout"):
+    with pytest.raises(BadInput, match=r"scaletrace\.training\.segment changed since; git"):
         reproduce(RUN, "tiny", TOLERANCE)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from scaletrace import cli
-from scaletrace.jobs import records
+from scaletrace.formats import files
+from scaletrace.formats.record import seal_of
+from scaletrace.jobs import ledger
 from scaletrace.lineage import audit, root, signature
 from scaletrace.lineage.restore import restore
 from scaletrace.lineage.snakemake import graph
@@ -46,7 +48,7 @@ class TestSignature:
         held.pop("root")
         held["rules"]["fit"] += " "
         held["root"] = root._hash(held)
-        records.files.write_json(root.path_of("tiny"), held)
+        files.write_json(root.path_of("tiny"), held)
         (finding,) = audit.audit("tiny", jobs=recorded_jobs).findings
         assert finding.field == "signature"
 
@@ -54,11 +56,11 @@ class TestSignature:
         self, damaged, recorded_jobs, key
     ):
         """Circumstances edited under a renewed seal: unsigned they pass for an identical rerun."""
-        path = records.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
+        path = ledger.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
         record = json.loads(path.read_text())
         config, text = Path("config/tiny.yaml"), Path("config/tiny.yaml").read_text()
         record["circumstances"]["git"] = {"commit": "0" * 40, "changed": []}
-        records.files.write_json(path, {**record, "seal": records.seal(record)})
+        files.write_json(path, {**record, "seal": seal_of(record)})
         config.write_text(text + "# A comment, which means nothing to the study.\n")
         unsigned = audit.audit("tiny", jobs=recorded_jobs)
         assert unsigned.findings == []
@@ -112,7 +114,7 @@ class TestSignature:
         held = root.read("tiny")
         held.pop("root")
         held["rules"]["fit"] += " "
-        records.files.write_json(root.path_of("tiny"), {**held, "root": root._hash(held)})
+        files.write_json(root.path_of("tiny"), {**held, "root": root._hash(held)})
         assert "scaletrace sign signs this one" in str(signature.stale("tiny"))
 
     def test_a_missing_signature_is_found_where_one_is_asked_for(

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +11,9 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.commands.status import HEADER
-from scaletrace.jobs import attempts, records
+from scaletrace.formats.record import read_record
+from scaletrace.jobs import attempts
+from tests.workflow.conftest import job_command
 
 RUN = "d8-l1-s0-48k"
 RECORD = Path(f"provenance/jobs/tiny/anneal/run={RUN}.json")
@@ -68,20 +69,10 @@ def test_a_setting_that_changed_leaves_its_jobs_to_do(copy, capsys):
 @pytest.fixture
 def begin(copy):
     """A function that starts the run's job again, whose record and outputs are gone."""
-    identity = records.read(RECORD)["identity"]
+    identity = read_record(RECORD).identity
     RECORD.unlink()
-    job = {
-        "wildcards": identity["wildcards"],
-        "inputs": {entry["name"]: [entry["path"]] for entry in identity["inputs"]},
-        "outputs": {entry["name"]: entry["path"] for entry in identity["outputs"]},
-    }
-    command = [
-        *(sys.executable, "-m", "scaletrace.job"),
-        f"anneal@{identity['code']['fingerprint']}",
-        *("--study", "tiny", "--threads", "1", "--job", json.dumps(job)),
-        # So many saves make the training slow enough to be looked at.
-        *("--settings", json.dumps(identity["settings"] | {"save_seconds": 0})),
-    ]
+    # So many saves make the training slow enough to be looked at.
+    command = job_command(identity, save_seconds=0)
     begun = []
 
     def start(slurm_job):
@@ -146,7 +137,7 @@ def test_a_job_that_runs_and_is_killed(begin, capsys):
 
 
 def test_a_job_that_is_done_tells_of_the_attempts_that_failed(copy, capsys):
-    record = records.read(RECORD)
+    record = read_record(RECORD).raw
     (last,) = record["circumstances"]["attempts"]
     first = last | {"node": "n1", "slurm_job": "71", "start": 1.0}
     second = first | {"slurm_job": "72", "start": 2.0, "problem": "stopped by signal 15"}

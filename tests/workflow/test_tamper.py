@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from scaletrace.jobs import records
+from scaletrace.jobs import ledger
 from tests.workflow.conftest import LOCK, findings_by_file
 
 RESULTS = Path("results/tiny")
@@ -19,7 +19,7 @@ def artifacts():
 
 def vouchers():
     """Every record, environment and root."""
-    folders = (records.PROVENANCE / name for name in ("jobs", "env", "roots"))
+    folders = (ledger.PROVENANCE / name for name in ("jobs", "env", "roots"))
     return sorted(path for folder in folders for path in folder.rglob("*.json"))
 
 

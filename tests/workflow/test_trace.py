@@ -9,7 +9,9 @@ import pytest
 
 from scaletrace import cli
 from scaletrace.errors import BadInput
-from scaletrace.jobs import records
+from scaletrace.formats import files
+from scaletrace.formats.record import parse_record, read_record
+from scaletrace.jobs import ledger
 from scaletrace.lineage import trace
 
 FIGURES = Path("results/tiny/figures")
@@ -50,12 +52,13 @@ def test_the_tree_shows_each_job_once_with_hashes_and_circumstances(inside):
     found = trace.trace(FIGURES / "loss_vs_params.png")
     text = trace.to_text(found)
     for job in found.parents:
-        assert text.count(f"[record {job.record['id'][:12]}, ") == 1
-        for entry in job.identity["outputs"]:
-            assert f"{entry['path']}  sha256 {entry['sha256'][:16]}" in text
+        assert text.count(f"[record {job.record.id[:12]}, ") == 1
+        for output in job.identity.outputs:
+            assert f"{output.path}  sha256 {output.sha256[:16]}" in text
     assert "from package networkx" in text
-    start = found.root.record["circumstances"]["git"]["commit"][:12]
-    assert start in text
+    commit = found.root.record.circumstances.git.commit
+    assert commit
+    assert commit[:12] in text
 
 
 def test_json_names_parents_by_record_id(inside, capsys):
@@ -66,7 +69,7 @@ def test_json_names_parents_by_record_id(inside, capsys):
     assert said["root"] in jobs
     for job in jobs.values():
         assert set(job["parents"]) <= jobs.keys()
-        assert records.read(Path(job["record"]))["identity"]["outputs"] == job["outputs"]
+        assert read_record(Path(job["record"])).raw["identity"]["outputs"] == job["outputs"]
     (corpus,) = (job for job in jobs.values() if job["job"] == "corpus")
     assert corpus["raw"][0]["package"] == "networkx"
     assert corpus["when"].startswith("2")
@@ -74,7 +77,7 @@ def test_json_names_parents_by_record_id(inside, capsys):
 
 def test_attempts_that_failed_stand_beside_the_job_with_their_reasons(copy):
     path = Path("provenance/jobs/tiny/anneal/run=d8-l1-s0-48k.json")
-    record = records.read(path)
+    record = read_record(path).raw
     said = record["circumstances"]
     attempt = said["attempts"][0]
     stopped = {"node": "n1", "slurm_job": "71", "start": 1.0, "problem": "stopped by signal 15"}
@@ -121,7 +124,7 @@ def test_a_point_rests_on_one_run_and_its_trunk(inside):
         FIGURES / "loss_vs_params.pdf", point={"N": float(point["x"]) * 1.001, "D": 48e3}
     )
     assert runs_behind(found) == {"d16-l1-s0-48k"}
-    trunks = {job.identity["wildcards"]["size"] for job in found.parents if job.rule == "pretrain"}
+    trunks = {job.identity.wildcards["size"] for job in found.parents if job.rule == "pretrain"}
     assert trunks == {"d16-l1"}
 
 
@@ -160,7 +163,7 @@ def test_a_picture_that_was_edited_still_traces_and_is_told_apart(inside, tmp_pa
 
 
 def test_a_figure_of_another_state_of_the_study_is_named_as_such(copy):
-    path = records.path_of("tiny", "figures", {"figure": "residuals"})
+    path = ledger.path_of("tiny", "figures", {"figure": "residuals"})
     path.unlink()
     with pytest.raises(BadInput, match=r"is residuals of study tiny .*no record of it"):
         trace.trace(FIGURES / "residuals.png")
@@ -189,19 +192,19 @@ HOSTILE = [
 
 @pytest.mark.parametrize("content", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_record_is_a_message(copy, capsys, content):
-    records.path_of("tiny", "fit", {"fit": "x"}).write_text(content)
+    ledger.path_of("tiny", "fit", {"fit": "x"}).write_text(content)
     assert cli.main(["trace", str(FIGURES / "residuals.png")]) == 0
     assert "no readable job record" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "results/../../x", "results/\x1b[2J", "src/x.py"])
 def test_a_record_that_claims_a_file_outside_results_is_no_record(copy, path):
-    place = records.path_of("tiny", "corpus", {})
+    place = ledger.path_of("tiny", "corpus", {})
     record = json.loads(place.read_text())
     record["identity"]["outputs"][0]["path"] = path
     place.write_text(json.dumps(record))
     with pytest.raises(BadInput, match="outputs: found"):
-        records.parse(place)
+        parse_record(place)
 
 
 @pytest.mark.parametrize("options", [["--series", "x"], ["--point", "D=32000"]])
@@ -211,17 +214,17 @@ def test_a_table_without_series_is_a_message(copy, capsys, options):
     names = ["study", "figure", "source", "source_sha256"]
     lines = [",".join(names), *(",".join(row[name] for name in names) for row in rows("residuals"))]
     table.write_text("\n".join(lines) + "\n")
-    place = records.path_of("tiny", "figures", {"figure": "residuals"})
+    place = ledger.path_of("tiny", "figures", {"figure": "residuals"})
     record = json.loads(place.read_text())
     (entry,) = [e for e in record["identity"]["outputs"] if e["name"] == "csv"]
-    entry |= records.files.hashes(table)
+    entry |= files.hashes(table)
     place.write_text(json.dumps(record))
     assert cli.main(["trace", str(table), *options]) == 2
     assert "has no column run" in capsys.readouterr().err
 
 
 def test_names_from_records_do_not_steer_the_terminal(copy):
-    place = records.path_of("tiny", "corpus", {})
+    place = ledger.path_of("tiny", "corpus", {})
     record = json.loads(place.read_text())
     record["circumstances"]["host"] = "\x1b[2Jvm"
     record["circumstances"]["start"] = "yesterday"

@@ -26,11 +26,11 @@ def aligned(rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
 
     A row of one cell stands as it is.
     """
-    found = [list(row) for row in rows]
-    table = [row for row in found if len(row) > 1]
+    listed = [list(row) for row in rows]
+    table = [row for row in listed if len(row) > 1]
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))] if table else []
     lines = []
-    for row in found:
+    for row in listed:
         if len(row) == 1:
             lines.append(row[0])
             continue

@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     items = _items(arguments.study)
     advice = bill.advice(items)
     if arguments.json:
-        found = {
+        costs = {
             "study": arguments.study,
             **bill.hours(items),
             "jobs": [dataclasses.asdict(one) for one in items],
             "advice": advice,
         }
-        print(json.dumps(found, indent=2))
+        print(json.dumps(costs, indent=2))
         return 0
     groups: dict[str, list[Item]] = {}
     for one in items:
@@ -70,25 +70,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _items(study: str) -> list["Item"]:
     from scaletrace.cluster import slurm
-    from scaletrace.jobs import bill, records
+    from scaletrace.formats.record import read_record, require_circumstances
+    from scaletrace.jobs import bill, ledger
 
-    paths = sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json"))
+    paths = ledger.paths(study)
     if not paths:
         raise BadInput(
-            f"--study: found {study!r}, which has no job records under {records.PROVENANCE}; "
+            f"--study: found {study!r}, which has no job records under {ledger.PROVENANCE}; "
             "run it first, or name a study that has run"
         )
-    found = [(path, records.read(path)) for path in paths]
-    for path, record in found:
-        records.require_circumstances(record, path)
-    known = [
-        str(attempt["slurm_job"])
-        for _, record in found
-        for attempt in record["circumstances"].get("attempts", [])
-        if attempt.get("slurm_job")
+    records = [(path, read_record(path)) for path in paths]
+    for path, record in records:
+        require_circumstances(record, path)
+    submissions = [
+        attempt.slurm_job
+        for _, record in records
+        for attempt in record.circumstances.attempts
+        if attempt.slurm_job
     ]
-    accounts = slurm.accounted(known)
-    named = ((_name(path), path.parent.name, record) for path, record in found)
+    accounts = slurm.accounted(submissions)
+    named = ((_name(path), path.parent.name, record) for path, record in records)
     return bill.items(named, accounts)
 
 

@@ -5,16 +5,16 @@ python -m scaletrace.commands.demo [STUDY_FILE] [--cores N]
 
 import argparse
 import contextlib
-import json
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.formats.evaluation import read_evaluation
+from scaletrace.formats.fit import Extrapolation, Interval, read_fit
 from scaletrace.jobs.calibration import calibrated_pace
 from scaletrace.jobs.progress import Progress, Running
 from scaletrace.study.cost import ASSUMED, Pace
@@ -36,12 +36,11 @@ def _tell_losses(plan: Plan, finished: list[Job]) -> None:
     for job in finished:
         if job.rule is EVALUATE and job.run:
             run = plan.runs[job.run]
-            result = json.loads(job.result.read_text(encoding="utf-8"))
-            loss = (
-                f"{result['loss']:.4f} ± {result['loss_se']:.4f} nats per token"
-                if result["status"] == "ok"
-                else result["status"]
-            )
+            evaluated = read_evaluation(job.result)
+            loss = evaluated.status
+            if evaluated.loss is not None:
+                error = "" if evaluated.loss_se is None else f" ± {evaluated.loss_se:.4f}"
+                loss = f"{evaluated.loss:.4f}{error} nats per token"
             clear = "\r\033[K" if sys.stdout.isatty() else ""
             print(f"{clear}  {run.name:<20} N {run.n_non_embedding:>9,}   {loss}", flush=True)
 
@@ -120,34 +119,37 @@ def _measure_pace(plan: Plan, paces: list[Pace]) -> None:
     threading.Thread(target=measure, daemon=True).start()
 
 
-def _parameter(name: str, value: float, interval: dict[str, Any]) -> str:
-    ends = ["open" if interval[end] is None else f"{interval[end]:.4g}" for end in ("low", "high")]
-    verdict = f"   {interval['verdict']}" if interval["se"] is None else ""
+def _parameter(name: str, value: float, interval: Interval | None) -> str:
+    if interval is None:
+        return f"  {name:<6} {value:<8.4g} held"
+    ends = ["open" if end is None else f"{end:.4g}" for end in (interval.low, interval.high)]
+    verdict = f"   {interval.verdict}" if interval.se is None else ""
     return f"  {name:<6} {value:<8.4g} [{', '.join(ends)}]{verdict}"
 
 
-def _prediction(extrapolation: dict[str, Any]) -> str:
-    step = extrapolation["steps"][0]
+def _prediction(extrapolation: Extrapolation) -> str:
+    step = extrapolation.steps[0]
     return (
-        f"  the law of the {step['fitted_on']} smaller sizes predicts {step['predicted']:.4f} for "
-        f"N = {step['at']:,.0f}; measured {step['observed']:.4f} "
-        f"({100 * step['relative_error']:+.2f} %)"
+        f"  the law of the {step.fitted_on} smaller sizes predicts {step.predicted:.4f} for "
+        f"N = {step.at:,.0f}; measured {step.observed:.4f} "
+        f"({100 * step.relative_error:+.2f} %)"
     )
 
 
 def _tell_laws(plan: Plan, results: Path) -> None:
     for name, settings in plan.fits().items():
-        fit = json.loads((results / "fits" / f"{name}.json").read_text(encoding="utf-8"))
+        fit = read_fit(results / "fits" / f"{name}.json")
         budget = f" at D = {settings.budget} tokens" if settings.budget else ""
-        print(f"\n{name}: {fit['formula']}{budget}, N = {settings.n}")
-        for parameter, value in fit["params"].items():
-            print(_parameter(parameter, value, fit["intervals"][parameter]))
-        print(f"  R² {fit['diagnostics']['r_squared']:.4f} over {fit['n_observations']} sizes")
-        if fit["extrapolation"]["steps"]:
-            print(_prediction(fit["extrapolation"]))
-        for warning in fit["warnings"]:
-            if warning["code"] != "weakly_identified":
-                print(f"  note: {warning['message']}")
+        print(f"\n{name}: {fit.formula}{budget}, N = {settings.n}")
+        for parameter, value in fit.params.items():
+            print(_parameter(parameter, value, fit.intervals.get(parameter)))
+        if fit.diagnostics.r_squared is not None:
+            print(f"  R² {fit.diagnostics.r_squared:.4f} over {fit.n_observations} sizes")
+        if fit.extrapolation.steps:
+            print(_prediction(fit.extrapolation))
+        for warning in fit.warnings:
+            if warning.code != "weakly_identified":
+                print(f"  note: {warning.message}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,10 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what moved and why; 1 if anything did."""
     from scaletrace.lineage import diff
 
-    found = diff.diff(arguments.then, arguments.now, arguments.study)
+    difference = diff.diff(arguments.then, arguments.now, arguments.study)
     print(
-        json.dumps(diff.to_json(found), indent=2, default=str)
+        json.dumps(diff.to_json(difference), indent=2, default=str)
         if arguments.json
-        else diff.to_text(found)
+        else diff.to_text(difference)
     )
-    return 1 if found.moved else 0
+    return 1 if difference.moved else 0

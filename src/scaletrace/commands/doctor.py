@@ -42,25 +42,26 @@ def run(arguments: argparse.Namespace) -> int:
             Check("SLURM", None, "none here (no sbatch); jobs run on this machine")
         ]
     else:
-        places["cluster"] = found = _cluster(site)
-        if all(check.good is not False for check in found if check.name != "preemption"):
+        places["cluster"] = results = _cluster(site)
+        if all(check.good is not False for check in results if check.name != "preemption"):
             name, there = _compute_node(site, arguments.gpu, arguments.wait)
             places[name] = there
-    good = all(check.good is not False for found in places.values() for check in found)
+    good = all(check.good is not False for results in places.values() for check in results)
     if arguments.json:
         listed = {
-            place: [dataclasses.asdict(check) for check in found] for place, found in places.items()
+            place: [dataclasses.asdict(check) for check in results]
+            for place, results in places.items()
         }
         print(json.dumps({"good": good, "places": listed}, indent=2, ensure_ascii=False))
     else:
-        for place, found in places.items():
-            _print(place, found)
+        for place, results in places.items():
+            _print(place, results)
     return 0 if good else 1
 
 
-def _print(place: str, found: list[Check]) -> None:
+def _print(place: str, results: list[Check]) -> None:
     print(place)
-    for check in found:
+    for check in results:
         print(f"  {MARKS[check.good]} {check.name}: {check.found}")
         if check.good is False and check.remedy:
             print(f"      {check.remedy}")
@@ -83,9 +84,9 @@ def _cluster(site: Site) -> list[Check]:
     )
     answer = _ask("scontrol", "show", "config")
     if answer.returncode:
-        said = (answer.stderr.strip() or "scontrol fails").splitlines()[0][:200]
+        reason = (answer.stderr.strip() or "scontrol fails").splitlines()[0][:200]
         remedy = "export SLURM_CONF=the cluster's slurm.conf, or ask whether slurmctld is down"
-        return [commands, Check("slurmctld", False, said, remedy)]
+        return [commands, Check("slurmctld", False, reason, remedy)]
     lines = [line.partition("=") for line in answer.stdout.splitlines()]
     settings = {name.strip(): value.strip() for name, _, value in lines}
     return [
@@ -104,11 +105,11 @@ def _status_of_jobs(site: Site, age: int) -> Check:
         if not sacct_answers():
             remedy = "slurm/site.yaml: status: squeue, for this cluster keeps no accounts"
             return Check(name, False, "sacct does not answer", remedy)
-        found = (
+        answer = (
             "sacct answers; after scancel stop snakemake and start it again, for it waits for ever "
             "for a job that sacct calls cancelled"
         )
-        return Check(name, None, found)
+        return Check(name, None, answer)
     needed = known_seconds(site)
     return Check(
         name,

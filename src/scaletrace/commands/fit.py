@@ -1,14 +1,13 @@
 """Fit a scaling law to any table of runs, and say how far to trust it."""
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from scaletrace import contract
 from scaletrace.errors import BadInput
+from scaletrace.formats.fit import Fit, read_fit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         contract.run(
             fit, {"observations": [arguments.table]}, {"fit": written}, settings, Path(folder)
         )
-        text = written.read_text(encoding="utf-8")
+        text, fitted = written.read_text(encoding="utf-8"), read_fit(written)
     if arguments.out:
         try:
             write_text(arguments.out, text)
@@ -117,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(text, end="")
         return 0
-    print("\n".join(summary(json.loads(text))))
+    print("\n".join(summary(fitted)))
     if arguments.out:
         print(f"written: {arguments.out}")
     return 0
@@ -134,54 +133,50 @@ def _fixed(pairs: list[str]) -> dict[str, float]:
     return fixed
 
 
-def summary(fit: dict[str, Any]) -> Iterator[str]:
+def summary(fit: Fit) -> Iterator[str]:
     """Yield the lines that a person reads first."""
-    yield f"{fit['law']}: loss = {fit['formula']}"
-    yield f"{fit['n_observations']} runs in {fit['n_clusters']} clusters; objective " + (
-        f"{fit['objective']['name']} = {fit['objective']['value']:.6g} (sum)"
+    yield f"{fit.law}: loss = {fit.formula}"
+    yield f"{fit.n_observations} runs in {fit.n_clusters} clusters; objective " + (
+        f"{fit.objective.name} = {fit.objective.value:.6g} (sum)"
     )
-    for name in [*fit["draws"]["names"], *fit["derived"]]:
+    for name in [*fit.draws.names, *fit.derived]:
         yield _line(name, fit)
-    ahead = fit["extrapolation"]
-    for step in ahead["steps"][:1]:
+    for step in fit.extrapolation.steps[:1]:
         yield (
-            f"the law of the smaller scales predicts {ahead['variable'].upper()} = "
-            f"{step['at']:.4g} with an error of {100 * step['relative_error']:+.2f} %"
+            f"the law of the smaller scales predicts {fit.extrapolation.variable.upper()} = "
+            f"{step.at:.4g} with an error of {100 * step.relative_error:+.2f} %"
         )
     yield from _tables(fit)
-    for warning in fit["warnings"]:
-        yield f"warning: {warning['message']} [{warning['code']}]"
+    for warning in fit.warnings:
+        yield f"warning: {warning.message} [{warning.code}]"
 
 
-def _line(name: str, fit: dict[str, Any]) -> str:
-    interval = fit["intervals"].get(name)
+def _line(name: str, fit: Fit) -> str:
+    interval = fit.intervals.get(name)
     if interval is None:
-        return f"  {name:<8} {fit['params'][name]:<12.6g} held"
-    ends = ["open" if interval[end] is None else f"{interval[end]:.5g}" for end in ("low", "high")]
-    error = interval["se"]
-    sure = "weakly identified" if error is None else f"standard error {error:.3g}"
-    return f"  {name:<8} {interval['estimate']:<12.6g} [{ends[0]}, {ends[1]}]  {sure}"
+        return f"  {name:<8} {fit.params[name]:<12.6g} held"
+    ends = ["open" if end is None else f"{end:.5g}" for end in (interval.low, interval.high)]
+    sure = "weakly identified" if interval.se is None else f"standard error {interval.se:.3g}"
+    return f"  {name:<8} {interval.estimate:<12.6g} [{ends[0]}, {ends[1]}]  {sure}"
 
 
-def _tables(fit: dict[str, Any]) -> Iterator[str]:
+def _tables(fit: Fit) -> Iterator[str]:
     """Yield the lines of what was asked for beyond the fit."""
-    for row in fit.get("comparison", []):
-        if "failed" in row:
-            yield f"  {row['law']:<16} {row['failed']}"
+    for row in fit.comparison:
+        if row.failed is not None:
+            yield f"  {row.law:<16} {row.failed}"
             continue
-        error = row["rms_relative_error"]
+        error = row.rms_relative_error
         ahead = "none" if error is None else f"{100 * error:.3f} %"
-        criteria = f"AIC {row['aic']:.1f}  BIC {row['bic']:.1f}"
-        yield f"  {row['law']:<16} error ahead {ahead:<9} {criteria}"
-    for row in fit.get("sensitivity", []):
-        values = row.get("params", {}) | row.get("derived", {})
-        order = [*fit["draws"]["names"], *fit["derived"]]
+        criteria = f"AIC {row.aic:.1f}  BIC {row.bic:.1f}"
+        yield f"  {row.law:<16} error ahead {ahead:<9} {criteria}"
+    for row in fit.sensitivity:
+        values = {**row.params, **row.derived}
+        order = [*fit.draws.names, *fit.derived]
         numbers = "  ".join(f"{name} {values[name]:.5g}" for name in order if name in values)
-        yield f"  {row['choice']} {row['setting']}: {numbers or row['failed']}"
-    if "isoflop" in fit:
-        a = fit["isoflop"]["a"]
-        yield f"  IsoFLOP: a = {a['estimate']:.4f} [{a['low']:.4f}, {a['high']:.4f}]" + (
-            f", {fit['isoflop']['disagreement']['a']:+.4f} from the law's"
-            if "disagreement" in fit["isoflop"]
-            else ""
+        yield f"  {row.choice} {row.setting}: {numbers or row.failed}"
+    if fit.isoflop is not None:
+        a, apart = fit.isoflop.a, fit.isoflop.disagreement
+        yield f"  IsoFLOP: a = {a.estimate:.4f} [{a.low:.4f}, {a.high:.4f}]" + (
+            f", {apart.a:+.4f} from the law's" if apart is not None else ""
         )

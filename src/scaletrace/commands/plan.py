@@ -70,7 +70,7 @@ def _share(name: str, jobs: Iterable["Job"], done: "Done") -> dict[str, Any]:
     jobs = list(jobs)
     ended = [job for job in jobs if job.name in done.circumstances]
     left = [job for job in jobs if job.name not in done.circumstances]
-    used = [(done.circumstances[job.name]["seconds"], job) for job in ended]
+    used = [(done.circumstances[job.name].seconds or 0.0, job) for job in ended]
     due = [(job.takes.seconds, job) for job in left]
     return {
         "name": name,

@@ -6,9 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
-from scaletrace.formats import untrusted
+from scaletrace.formats.fit import Answering, read_answering
 
+VARIABLES = {"flops": "c", "unique": "u"}  # of options that are not called like their variable
 FAR = 10.0  # beyond this factor outside the measured range a warning says so
 
 
@@ -33,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         BadInput: the file is no fit, or the law cannot answer this question.
     """
-    fit = _read(arguments.fit)
+    fit = read_answering(arguments.fit)
     given = {
         name: getattr(arguments, name)
         for name in ("flops", "n", "d", "unique", "loss", "perplexity")
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if answer["reachable"] == "unreachable" else 0
 
 
-def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
+def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """Answer one question, with intervals from the fit's own resamples.
 
     given: flops; n and d (and unique); or loss or perplexity, with n or d or neither. Intervals
@@ -65,16 +67,16 @@ def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
     """
     import numpy as np
 
-    from scaletrace.laws import LAWS
-
-    law = LAWS[fit["law"]]
+    if fit.law not in kinds.names("laws"):
+        raise LookupError(fit.law)
+    law = kinds.load("laws", fit.law).LAW
     for name, value in given.items():
         if not (math.isfinite(value) and value > 0.0):
             raise BadInput(f"--{name} {value}: a positive finite number is needed")
     quantities = _quantities(law, fit, given)
-    estimate = np.array([[fit["params"][name] for name in law.names]])
-    draws = np.array(fit["draws"]["values"])
-    level = fit["settings"]["level"]
+    estimate = np.array([[fit.params[name] for name in law.names]])
+    draws = np.array(fit.draws.values)
+    level = fit.settings.level
     predictions = {}
     with np.errstate(all="ignore"):
         for name, quantity in quantities.items():
@@ -87,7 +89,7 @@ def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
                 **{"estimate": _finite(quantity(estimate)[0]), "low": _finite(ends[0])},
                 **{"high": _finite(ends[1]), "level": level},
             }
-    reachable = _reachable(fit, given, predictions)
+    reachable = _reachable(law, fit, given, predictions)
     return {
         "law": law.name,
         "given": given,
@@ -97,22 +99,23 @@ def predict(fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[str, Any]:
+def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """Return the functions of the parameters that answer the question."""
     from scaletrace.fitting import allocation
+    from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN
 
     asked, variables = set(given), set(law.variables)
     both = allocation.trades_off(law)
     target = given.get("loss")
     if "perplexity" in given:
-        if fit["data"]["columns"]["loss"] in ("bits_per_byte", "perplexity"):
+        if fit.data.columns.get("loss") in ("bits_per_byte", "perplexity"):
             raise BadInput("--perplexity needs a fit to a loss in nats per token; use --loss")
         target = math.log(given["perplexity"])
         if target <= 0.0:
             raise BadInput(f"--perplexity {given['perplexity']}: a number above 1 is needed")
     if target is not None:
         held = sorted(asked - {"loss", "perplexity"})
-        if not held:
+        if not held and (both or len(variables) == 1):
             return allocation.needed(law, target)
         if both and held in (["n"], ["d"]):
             other = "D" if held == ["n"] else "N"
@@ -123,31 +126,37 @@ def _quantities(law: Any, fit: dict[str, Any], given: dict[str, float]) -> dict[
         if variables == {"c"}:
             return {"loss": allocation.loss_at(law, {"c": given["flops"]})}
     else:
-        point = {"c" if k == "flops" else "u" if k == "unique" else k: v for k, v in given.items()}
-        if "u" in variables and "d" in point:
-            point.setdefault("u", point["d"])
+        point = {VARIABLES.get(option, option): value for option, value in given.items()}
+        for name, other in law.counted_like.items():
+            if other in point:
+                point.setdefault(name, point[other])
         if "c" in variables and {"n", "d"} <= set(point):
             area = point["n"] * point["d"]
-            point.setdefault("c", allocation.FLOPS_PER_PARAMETER_AND_TOKEN * area)
+            point.setdefault("c", FLOPS_PER_PARAMETER_AND_TOKEN * area)
         if variables == set(point):
             return {"loss": allocation.loss_at(law, point)}
-    options = ["--loss L", "--perplexity P", *(["--flops C", "--n N --d D"] if both else [])]
-    if not both:
-        options.append({"n": "--n N", "d": "--d D", "c": "--flops C"}[law.variables[0]])
+    options = ["--loss L", "--perplexity P"] if both or len(variables) == 1 else []
+    if both:
+        options += ["--flops C", "--n N --d D"]
+    else:
+        words = {"n": "--n N", "d": "--d D", "c": "--flops C", "u": "--unique U"}
+        options.append(" ".join(words[name] for name in law.variables))
     raise BadInput(
         f"{law.name} cannot answer {' '.join(f'--{name}' for name in given) or 'nothing'}; "
         f"ask with one of {', '.join(options)}"
     )
 
 
-def _reachable(fit: dict[str, Any], given: dict[str, float], predictions: dict[str, Any]) -> str:
+def _reachable(
+    law: Any, fit: Answering, given: dict[str, float], predictions: dict[str, Any]
+) -> str:
     """Return yes, uncertain, or unreachable: below E's interval, or with what is held never."""
     if not {"loss", "perplexity"} & set(given):
         return "yes"
     target = given["loss"] if "loss" in given else math.log(given["perplexity"])
-    floor = "a" if fit["law"] == "broken" else "E"
-    held = {"low": fit["params"].get(floor, 0.0)}
-    if target < (fit["intervals"].get(floor, held)["low"] or 0.0):
+    interval = fit.intervals.get(law.level)
+    lowest = fit.params.get(law.level, 0.0) if interval is None else interval.low or 0.0
+    if target < lowest:
         return "unreachable"
     if all(prediction["low"] is None for prediction in predictions.values()):
         return "unreachable"
@@ -156,20 +165,20 @@ def _reachable(fit: dict[str, Any], given: dict[str, float], predictions: dict[s
 
 
 def _warnings(
-    fit: dict[str, Any], given: dict[str, float], predictions: dict[str, Any], reachable: str
+    fit: Answering, given: dict[str, float], predictions: dict[str, Any], reachable: str
 ) -> list[dict[str, str]]:
-    found = []
+    warnings = []
     if reachable == "unreachable":
-        found.append(
+        warnings.append(
             {
                 "code": "unreachable",
                 "message": "unreachable: the target lies below the interval of the loss that "
                 "remains at any scale, or at the N or D that is held; choose a higher target",
             }
         )
-        return found
+        return warnings
     if reachable == "uncertain":
-        found.append(
+        warnings.append(
             {
                 "code": "perhaps_unreachable",
                 "message": "the target lies within the interval of the loss that remains at any "
@@ -183,28 +192,28 @@ def _warnings(
         if name in ("n", "d") and prediction["estimate"]:
             point[name] = prediction["estimate"]
     for name, value in point.items():
-        measured = fit["diagnostics"]["design"].get(name)
-        if not measured:
+        measured = getattr(fit.diagnostics.design, name)
+        if measured is None:
             continue
-        factor = max(value / measured["largest"], measured["smallest"] / value)
+        factor = max(value / measured.largest, measured.smallest / value)
         if factor > FAR:
-            found.append(
+            warnings.append(
                 {
                     "code": "extrapolation",
                     "message": f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} "
                     "outside the measured range: the interval holds only if the law does",
                 }
             )
-    weak = [name for name, i in fit["intervals"].items() if i["verdict"] != "identified"]
+    weak = [name for name, interval in fit.intervals.items() if interval.weak]
     if weak:
-        found.append(
+        warnings.append(
             {
                 "code": "weakly_identified",
                 "message": f"{', '.join(sorted(weak))} weakly identified in this fit: intervals of "
                 "predictions outside the measured range are too narrow",
             }
         )
-    return found
+    return warnings
 
 
 def _finite(value: float) -> float | None:
@@ -220,15 +229,3 @@ def _tell(answer: dict[str, Any]) -> None:
         print(f"{name:<6} {estimate:<12} [{low}, {high}]  ({100 * prediction['level']:g} %)")
     for warning in answer["warnings"]:
         print(f"warning: {warning['message']} [{warning['code']}]")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        fit = untrusted.read_json(path)
-        for key in ("law", "params", "intervals", "draws", "settings", "diagnostics", "data"):
-            fit[key]
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{path}: not a fit that scaletrace wrote ({error!r})") from error
-    return fit

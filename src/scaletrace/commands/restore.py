@@ -52,8 +52,8 @@ def _lines(report: Any, partial: bool) -> list[str]:
         if finding.dependents:
             lines.append(f"    depends on it: {', '.join(finding.dependents)}")
     if report.findings and not partial:
-        found = len(report.findings)
-        what = f"{found} differences" if found > 1 else "1 difference"
+        count = len(report.findings)
+        what = f"{count} differences" if count > 1 else "1 difference"
         lines.append(f"{report.study}: {what} from what made the results")
         lines.append("next: undo what differs, or restore what can be with --partial")
         return lines

@@ -33,6 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the tree of jobs and files behind the figure."""
     from scaletrace.lineage import trace
 
-    found = trace.trace(arguments.figure, arguments.series, arguments.point)
-    print(json.dumps(trace.to_json(found), indent=2) if arguments.json else trace.to_text(found))
+    traced = trace.trace(arguments.figure, arguments.series, arguments.point)
+    print(json.dumps(trace.to_json(traced), indent=2) if arguments.json else trace.to_text(traced))
     return 0

@@ -1,13 +1,14 @@
-"""Reading what the figures draw: a study's observations, fits and loss curves."""
+"""What the figures draw: a study's observations, fits and loss curves."""
 
-import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from scaletrace.drawing.fits import DrawnFit, group_name, read_drawn_fit
+from scaletrace.drawing.inputs import Inputs, Settings
 from scaletrace.errors import BadInput
-from scaletrace.formats.fit import Fit, group_name, read_fit
+from scaletrace.formats.curve import read_curve
+from scaletrace.formats.observations import Observation, n_column, read_observations
 from scaletrace.formats.source import Source, source_of
 
 N_LABELS = {
@@ -20,23 +21,13 @@ LOSS_LABEL = "Held-out loss (nats per token)"
 
 
 @dataclass(frozen=True)
-class Observation:
-    """One run of the study; loss and its standard error are NaN where it has none.
+class DrawnRun(Observation):
+    """One run of the study.
 
     group: what is drawn alike: a budget's label, after the family's name where there are several.
     """
 
-    run: str
-    size: str
-    family: str
     group: str
-    seed: str
-    budget: str
-    n: float
-    d: float
-    loss: float
-    loss_se: float
-    status: str
 
     @property
     def trunk(self) -> str:
@@ -46,7 +37,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class LossCurve:
-    """Tokens seen, and the mean training loss since the row before (nats per token)."""
+    """Tokens seen, and the mean training loss since the point before (nats per token)."""
 
     name: str
     source: Source
@@ -54,37 +45,21 @@ class LossCurve:
     losses: list[float]
 
 
-def read_observations(path: Path, n_convention: str) -> list[Observation]:
+def read_runs(path: Path, n_convention: str) -> list[DrawnRun]:
     """Read `observations.csv`, N by the study's convention.
 
     Raises:
-        BadInput: a column is missing, or a cell that must be a number is not one.
+        BadInput: no table of observations.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-            several = len({row["family"] for row in rows}) > 1
-            return [
-                Observation(
-                    run=row["run"],
-                    size=row["size"],
-                    family=row["family"],
-                    group=group_name(row["family"] if several else None, row["budget"]),
-                    seed=row["seed"],
-                    budget=row["budget"],
-                    n=float(row[f"n_{n_convention}"]),
-                    d=float(row["n_tokens"]),
-                    loss=float(row["loss"] or "nan"),
-                    loss_se=float(row["loss_se"] or "nan"),
-                    status=row["status"],
-                )
-                for row in rows
-            ]
-    except (KeyError, ValueError, TypeError) as error:
-        raise BadInput(f"{path}: not a table of observations ({error!r})") from error
+    observed = read_observations(path, n_convention)
+    several = len({o.family for o in observed}) > 1
+    return [
+        DrawnRun(**vars(o), group=group_name(o.family if several else None, o.budget))
+        for o in observed
+    ]
 
 
-def read_curves(paths: list[Path], names: list[str], what: str) -> list[LossCurve]:
+def read_curves(paths: Sequence[Path], names: Sequence[str], what: str) -> list[LossCurve]:
     """Read `curve.csv` files, one per name in the same order; a name's segments are in order.
 
     Raises:
@@ -96,12 +71,10 @@ def read_curves(paths: list[Path], names: list[str], what: str) -> list[LossCurv
 
 
 def _read_curve(path: Path, name: str) -> LossCurve:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = [(float(row["tokens"]), float(row["loss"])) for row in csv.DictReader(stream)]
-    except (KeyError, ValueError, TypeError) as error:
-        raise BadInput(f"{path}: not a loss curve ({error!r})") from error
-    return LossCurve(name, source_of(path), [t for t, _ in rows], [loss for _, loss in rows])
+    points = read_curve(path)
+    return LossCurve(
+        name, source_of(path), [float(p.tokens) for p in points], [p.loss for p in points]
+    )
 
 
 def ascending(names: Iterable[tuple[str, float]]) -> list[str]:
@@ -113,12 +86,12 @@ def ascending(names: Iterable[tuple[str, float]]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Study:
-    """All that a figure may draw."""
+class FigureContent:
+    """All that a figure of observations, fits and curves may draw."""
 
-    observations: list[Observation]
+    observations: list[DrawnRun]
     source: Source
-    fits: list[Fit]
+    fits: list[DrawnFit]
     curves: list[LossCurve]
     trunk_curves: list[LossCurve]
     n_column: str
@@ -167,7 +140,7 @@ class Study:
         """N of a size, by the study's convention."""
         return next(o.n for o in self.observations if o.size == size)
 
-    def runs(self, size: str) -> list[Observation]:
+    def runs(self, size: str) -> list[DrawnRun]:
         """The runs of a size, in the order of the table."""
         return [o for o in self.observations if o.size == size]
 
@@ -176,22 +149,24 @@ class Study:
         return list(dict.fromkeys(o.trunk for o in self.runs(size)))
 
 
-def read_study(inputs: dict[str, list[Path]], settings: dict[str, Any]) -> Study:
-    """Read a figure's inputs; those that a figure does not need may be missing.
+def read_content(inputs: Inputs, settings: Settings) -> FigureContent:
+    """Read a figure's inputs; the fits and curves that a figure does not need may be missing.
 
     Raises:
         BadInput: an unknown convention of N, or an input that is not what it should be.
     """
-    convention = settings["conventions"]["n"]
+    convention = settings.conventions.get("n", "")
     if convention not in N_LABELS:
         raise BadInput(f"conventions.n: {convention!r}; one of {', '.join(N_LABELS)}")
-    (observations,) = inputs["observations"]
-    return Study(
-        read_observations(observations, convention),
-        source_of(observations),
-        [read_fit(path, f"n_{convention}") for path in inputs.get("fits", [])],
-        read_curves(inputs.get("curves", []), settings.get("runs", []), "curve"),
-        read_curves(inputs.get("trunk_curves", []), settings.get("trunks", []), "trunk curve"),
-        f"n_{convention}",
+    if inputs.observations is None:
+        raise BadInput(f"figures: no observations; {settings.figure} is drawn from them")
+    column = n_column(convention)
+    return FigureContent(
+        read_runs(inputs.observations, convention),
+        source_of(inputs.observations),
+        [read_drawn_fit(path, column) for path in inputs.fits],
+        read_curves(inputs.curves, settings.runs, "curve"),
+        read_curves(inputs.trunk_curves, settings.trunks, "trunk curve"),
+        column,
         N_LABELS[convention],
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
+from typing import TYPE_CHECKING
 
 from scaletrace.drawing.style import GREY, SMALL, Look, inches
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 LEADER, MARKER, TEXT = 0.1, 0.18, 0.27  # right of the axes, inches
 HIGHEST = 1.05  # of a label, in heights of the axes
@@ -24,23 +25,28 @@ class EndLabel:
     look: Look
 
 
-def spread(wanted: NDArray[np.floating], gap: float, low: float, high: float) -> NDArray:
+def spread(wanted: "NDArray[np.floating]", gap: float, low: float, high: float) -> "NDArray":
     """Move positions as little as possible (least squares) until each is `gap` above the last.
 
     With u_i = wanted_i - i * gap the condition is that u ascends: an isotonic regression, clipped
     so that all lie within [low, high].
     """
+    import numpy as np
+    from scipy.optimize import isotonic_regression
+
     steps = np.arange(len(wanted)) * gap
     moved = isotonic_regression(wanted - steps).x
     return np.clip(moved, low, max(low, high - steps[-1])) + steps
 
 
-def label_ends(axes: Axes, labels: Sequence[EndLabel]) -> None:
+def label_ends(axes: "Axes", labels: Sequence[EndLabel]) -> None:
     """Write the labels beside the axes near the curves' ends, in the order of those.
 
     Where there are more than fit, only the first line of each is written; where those are still
     too many, evenly spaced ones, first and last always. The limits of the axes must be final.
     """
+    import numpy as np
+
     if not labels:
         return
     width, height = inches(axes)
@@ -65,7 +71,7 @@ def _gap(texts: Sequence[str], height: float) -> float:
     return SMALL * 1.25 * (lines + 0.5 * (lines > 1)) / 72 / height
 
 
-def _write(axes: Axes, label: EndLabel, text: str, width: float, at: float) -> None:
+def _write(axes: "Axes", label: EndLabel, text: str, width: float, at: float) -> None:
     axes.annotate(
         "",
         xy=(label.x, label.y),

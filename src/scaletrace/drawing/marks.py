@@ -3,45 +3,43 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-
-from scaletrace.drawing.content import Observation, Study
+from scaletrace.drawing.content import DrawnRun, FigureContent
 from scaletrace.drawing.rows import Kind, Row
 from scaletrace.drawing.style import GREY, Look
 from scaletrace.errors import BadInput
+from scaletrace.formats.observations import DRAWN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 EXCLUDED = " excluded"  # ends the name of a series of points that no fit uses
 REACH = 2.5
 NORMAL_95 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 
 
-def point_rows(study: Study, series: str, x: str) -> list[Row]:
+def point_rows(content: FigureContent, series: str, x: str) -> list[Row]:
     """Return one row per run that has a loss, ordered by series and x.
 
     Args:
-        study: what to draw.
+        content: what to draw.
         series: attribute of an observation that names its series (group or size).
         x: attribute of an observation to draw it at (n or d).
 
     Raises:
         BadInput: no run has a loss.
     """
-    names = list(study.groups if series == "group" else study.sizes)
-    drawn = [
-        o for o in study.observations if o.status in ("ok", "excluded") and math.isfinite(o.loss)
-    ]
+    names = list(content.groups if series == "group" else content.sizes)
+    drawn = [o for o in content.observations if o.status in DRAWN and math.isfinite(o.loss)]
     if not drawn:
-        raise BadInput(f"{study.source.path}: no run has a loss, so there is nothing to draw")
+        raise BadInput(f"{content.source.path}: no run has a loss, so there is nothing to draw")
     drawn.sort(key=lambda o: (names.index(getattr(o, series)), getattr(o, x), o.run))
     return [
         Row(
             getattr(o, series) + (EXCLUDED if o.status == "excluded" else ""),
             "point",
-            study.source,
+            content.source,
             getattr(o, x),
             o.loss,
             *_interval(o),
@@ -51,7 +49,7 @@ def point_rows(study: Study, series: str, x: str) -> list[Row]:
     ]
 
 
-def _interval(o: Observation) -> tuple[float, float]:
+def _interval(o: DrawnRun) -> tuple[float, float]:
     """Return the 95 % interval of a measured loss (normal, from its standard error)."""
     return o.loss - NORMAL_95 * o.loss_se, o.loss + NORMAL_95 * o.loss_se
 
@@ -71,11 +69,13 @@ def heights(plotted: Sequence[Row]) -> list[float]:
     core = _values([row for row in plotted if row.kind not in ("band", "asymptote")])
     rest = _values([row for row in plotted if row.kind == "band"])
     rest += [row.y for row in plotted if row.kind == "asymptote"]
-    return core + list(np.clip(rest, min(core) / REACH, max(core) * REACH))
+    lowest, highest = min(core) / REACH, max(core) * REACH
+    return core + [min(max(height, lowest), highest) for height in rest]
 
 
 def _values(plotted: Sequence[Row]) -> list[float]:
-    return [v for row in plotted for v in (row.y, row.low, row.high) if math.isfinite(v)]
+    # What an interval has below zero has no place on a logarithmic axis.
+    return [v for row in plotted for v in (row.y, row.low, row.high) if math.isfinite(v) and v > 0]
 
 
 def means(points: Sequence[Row], series: str) -> list[Row]:
@@ -93,7 +93,7 @@ def means(points: Sequence[Row], series: str) -> list[Row]:
     return [Row(series, "line", source, x, sum(ys) / len(ys)) for x, ys in sorted(at.items())]
 
 
-def draw_points(axes: Axes, points: Sequence[Row], look: Look) -> None:
+def draw_points(axes: "Axes", points: Sequence[Row], look: Look) -> None:
     """Draw measured points with their error bars; hollow where excluded."""
     for hollow in (False, True):
         chosen = [row for row in points if row.series.endswith(EXCLUDED) == hollow]
@@ -114,14 +114,16 @@ def draw_points(axes: Axes, points: Sequence[Row], look: Look) -> None:
         )
 
 
-def draw_line(axes: Axes, line: Sequence[Row], look: Look, width: float) -> None:
+def draw_line(axes: "Axes", line: Sequence[Row], look: Look, width: float) -> None:
     """Draw a line through its samples."""
     xs, ys = [row.x for row in line], [row.y for row in line]
     axes.plot(xs, ys, color=look.color, linewidth=width)
 
 
-def point_keys(axes: Axes, plotted: Sequence[Row]) -> list[tuple[Any, str]]:
+def point_keys(axes: "Axes", plotted: Sequence[Row]) -> list[tuple[Any, str]]:
     """Return the key's entries for measured points and excluded ones."""
+    from matplotlib.lines import Line2D
+
     points = [row for row in plotted if row.kind == "point"]
     bars = axes.errorbar([], [], yerr=[], color=GREY, marker="o", linestyle="none", capsize=1.5)
     interval = any(math.isfinite(row.low) for row in points)
@@ -132,9 +134,9 @@ def point_keys(axes: Axes, plotted: Sequence[Row]) -> list[tuple[Any, str]]:
     return keys
 
 
-def note_missing(study: Study, plotted: Sequence[Row]) -> str:
+def note_missing(content: FigureContent, plotted: Sequence[Row]) -> str:
     """Say which runs have no point, by status; nothing where all have one."""
     drawn = {row.run for row in plotted}
-    missing = Counter(o.status for o in study.observations if o.run not in drawn)
+    missing = Counter(o.status for o in content.observations if o.run not in drawn)
     runs = ", ".join(f"{count} {status}" for status, count in sorted(missing.items()))
     return f"not drawn, no loss: {runs}" if missing else ""

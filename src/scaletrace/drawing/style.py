@@ -1,4 +1,7 @@
-"""How every figure looks: one rc, one palette, axes and labels, saved as equal bytes each time."""
+"""How every figure looks: one rc, one palette, axes and labels, saved as equal bytes each time.
+
+The plan of a study imports what figures import, so Matplotlib is imported where it is used.
+"""
 
 import math
 import textwrap
@@ -6,18 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
-from matplotlib.figure import Figure
-from matplotlib.legend import Legend
-from matplotlib.legend_handler import HandlerErrorbar
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
-from matplotlib.typing import RcKeyType
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 # 5.5 in is the text width of common one-column proceedings; type is then 7 to 9 pt on paper.
 WIDTH, HEIGHT = 5.5, 3.5
@@ -28,7 +25,7 @@ PANEL = 0.75  # height at least of each of several panels, inches
 PANEL_APART = 2.0  # the same with room for labels of x below each
 GREY = "0.45"
 SMALL = 7  # points, for ticks, labels of curves and the key
-RC: dict[RcKeyType, Any] = {
+RC: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",  # ships with Matplotlib, so that no machine's fonts matter
     "mathtext.fontset": "dejavusans",
     "font.size": 8,
@@ -68,6 +65,8 @@ class Look:
 @contextmanager
 def house_style() -> Iterator[None]:
     """Matplotlib's own defaults and the rc above, whatever the reader's matplotlibrc says."""
+    import matplotlib as mpl
+
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(RC)
@@ -88,22 +87,27 @@ def looks(families: Mapping[str, str]) -> dict[str, Look]:
     Args:
         families: name -> the model family that it belongs to.
     """
+    import matplotlib as mpl
+    import numpy as np
+
     members: dict[str, list[str]] = {}
     for name, family in families.items():
         members.setdefault(family, []).append(name)
-    found: dict[str, Look] = {}
+    looks_of: dict[str, Look] = {}
     for i, names in enumerate(members.values()):
         colormap, light, dark = COLORMAPS[i % len(COLORMAPS)]
         middle = light + (dark - light) * 0.63
         shades = np.linspace(light, dark, len(names)) if len(names) > 1 else np.array([middle])
         for j, (name, shade) in enumerate(zip(names, shades, strict=True)):
             marker = MARKERS[(j + i * len(members[next(iter(members))])) % len(MARKERS)]
-            found[name] = Look(mpl.colormaps[colormap](shade)[:3], marker)
-    return found
+            looks_of[name] = Look(mpl.colormaps[colormap](shade)[:3], marker)
+    return looks_of
 
 
 def family_keys(families: Mapping[str, str]) -> list[tuple[Any, str]]:
     """Return the key's entries for the families' colours; none where there is one family."""
+    from matplotlib.lines import Line2D
+
     several = list(dict.fromkeys(families.values()))
     colors = looks({family: family for family in several})
     lines = [Line2D([], [], color=colors[family].color, linewidth=3) for family in several]
@@ -112,13 +116,15 @@ def family_keys(families: Mapping[str, str]) -> list[tuple[Any, str]]:
 
 def new_figure(
     title: str, right: float, panels: int = 1, key_lines: int = 2, *, apart: bool = False
-) -> tuple[Figure, list[Axes]]:
+) -> "tuple[Figure, list[Axes]]":
     """Return a figure and its axes from top to bottom, with `right` inches for labels beside them.
 
     The figure keeps its height until the panels would be too low to read; panels that stand
     `apart` have axes of their own and more height. A long title is broken into lines; it is plain
     text, so that no sign in it is taken for mathematics.
     """
+    from matplotlib.figure import Figure
+
     lines = textwrap.wrap(title, TITLE_COLUMNS)
     over = 0.16 * max(0, len(lines) - 1)
     bottom = KEY + KEY_LINE * key_lines + 0.05
@@ -139,7 +145,7 @@ def new_figure(
     return figure, axes
 
 
-def join_panels(figure: Figure, panels: Sequence[Axes], label: str) -> None:
+def join_panels(figure: "Figure", panels: "Sequence[Axes]", label: str) -> None:
     """Give the panels one label of y, and tick labels and a label of x at the lowest one only."""
     for axes in panels[:-1]:
         axes.tick_params(axis="x", which="both", labelbottom=False)
@@ -148,7 +154,7 @@ def join_panels(figure: Figure, panels: Sequence[Axes], label: str) -> None:
     figure.text(0.08 / WIDTH, middle, label, rotation="vertical", va="center", ha="left")
 
 
-def inches(axes: Axes) -> tuple[float, float]:
+def inches(axes: "Axes") -> tuple[float, float]:
     """Return width and height of the axes on paper."""
     box, figure = axes.get_position(), axes.get_figure(root=True)
     assert figure is not None
@@ -182,8 +188,10 @@ def _limits(values: Sequence[float], least_span: float) -> tuple[float, float]:
     return low * math.exp(-margin), high * math.exp(margin)
 
 
-def count_axis(axes: Axes, values: Sequence[float], label: str) -> None:
+def count_axis(axes: "Axes", values: Sequence[float], label: str) -> None:
     """Make x a logarithmic axis of counts that holds the values."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
+
     axes.set_xscale("log")
     axes.set_xlim(*_limits(values, 0.5))
     axes.set_xlabel(label)
@@ -202,8 +210,10 @@ def count_axis(axes: Axes, values: Sequence[float], label: str) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def loss_axis(axes: Axes, values: Sequence[float], label: str) -> None:
+def loss_axis(axes: "Axes", values: Sequence[float], label: str) -> None:
     """Make y a logarithmic axis of losses that holds the values, ticks at round losses."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+
     axes.set_yscale("log")
     axes.set_ylim(*_limits(values, 0.05))
     axes.set_ylabel(label)
@@ -219,8 +229,12 @@ def loss_axis(axes: Axes, values: Sequence[float], label: str) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def key(axes: Axes, lines: Sequence[Sequence[tuple[Any, str]]], note: str = "") -> None:
+def key(axes: "Axes", lines: Sequence[Sequence[tuple[Any, str]]], note: str = "") -> None:
     """Put lines of (handle, text) under the axes, and a note at the right end of the first."""
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.legend import Legend
+    from matplotlib.legend_handler import HandlerErrorbar
+
     width, height = inches(axes)
     for number, entries in enumerate(line for line in lines if line):
         legend = Legend(
@@ -244,7 +258,7 @@ def key(axes: Axes, lines: Sequence[Sequence[tuple[Any, str]]], note: str = "") 
     )
 
 
-def save(figure: Figure, outputs: dict[str, Path], identity: str) -> None:
+def save(figure: "Figure", outputs: Mapping[str, Path], identity: str) -> None:
     """Write the figure to outputs' pdf, svg and png, with its identity and no time inside."""
     metadata = {
         "pdf": {"Keywords": identity, "CreationDate": None},

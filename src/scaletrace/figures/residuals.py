@@ -1,61 +1,75 @@
 """Log residual of every run under every fit, against N: a panel per fit, about its zero line."""
 
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING, Any
 
 from scaletrace.drawing import marks, style
-from scaletrace.drawing.content import Study
+from scaletrace.drawing.content import FigureContent, read_content
+from scaletrace.drawing.fits import DrawnFit
 from scaletrace.drawing.rows import Row
 from scaletrace.errors import BadInput
-from scaletrace.formats.fit import Fit
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Residuals of the fitted laws"
+DRAWS = ("observations", "fits")
+NEEDS = ("fits",)
+CAPTION = (
+    "Log residual of every run under every fit, against N; a panel per fit, all on the same "
+    "scales. Lines join the mean over the seeds of a budget: a bend in them is misfit, not "
+    "noise."
+)
+read = read_content
 PER_LINE = 4  # entries of the key; with names of families 3
 
 
-def rows(study: Study) -> list[Row]:
+def rows(content: FigureContent) -> list[Row]:
     """Return per fit and group the residual of each run, and the line through the seeds' means.
 
     Raises:
         BadInput: no fit, or a fit to runs that the study does not have.
     """
-    if not study.fits:
+    if not content.fits:
         raise BadInput("residuals: no fit to draw residuals of")
-    known = {o.run for o in study.observations}
-    found = []
-    for fit in study.fits:
-        if unknown := sorted(set(fit.residuals) - known):
-            raise BadInput(f"{fit.source.path}: run {unknown[0]} is not in {study.source.path}")
-        for group in study.groups:
-            runs = [o for o in study.observations if o.group == group and o.run in fit.residuals]
+    known = {o.run for o in content.observations}
+    shown = []
+    for fit in content.fits:
+        residuals = fit.residuals
+        if unknown := sorted(set(residuals) - known):
+            raise BadInput(f"{fit.source.path}: run {unknown[0]} is not in {content.source.path}")
+        for group in content.groups:
+            runs = [o for o in content.observations if o.group == group and o.run in residuals]
             runs.sort(key=lambda o: (o.n, o.run))
             series = _series(fit, group)
             points = [
-                Row(series, "point", fit.source, o.n, fit.residuals[o.run], run=o.run) for o in runs
+                Row(series, "point", fit.source, o.n, residuals[o.run], run=o.run) for o in runs
             ]
-            found += points + marks.means(points, series)
-    return found
+            shown += points + marks.means(points, series)
+    if not shown:
+        raise BadInput(f"{content.fits[0].source.path}: has no residual, so there is none to draw")
+    return shown
 
 
-def _series(fit: Fit, group: str) -> str:
+def _series(fit: DrawnFit, group: str) -> str:
     return fit.name if fit.group == group else f"{fit.name} {group}"
 
 
-def draw(study: Study, plotted: list[Row], title: str) -> Figure:
+def draw(content: FigureContent, plotted: list[Row], title: str) -> "Figure":
     """Draw a panel per fit on common scales; points by group, the mean over seeds a thin line."""
-    looks = style.looks(study.groups)
+    from matplotlib.lines import Line2D
+
+    looks = style.looks(content.groups)
     keys: list[tuple[Any, str]] = [
         (Line2D([], [], color=look.color, marker=look.marker, linewidth=0.5), style.group_text(g))
         for g, look in looks.items()
     ]
-    per_line = PER_LINE - (len(study.families) > 1)
+    per_line = PER_LINE - (len(content.families) > 1)
     lines = [keys[i : i + per_line] for i in range(0, len(keys), per_line)]
-    figure, panels = style.new_figure(title, 1.2, len(study.fits), len(lines))
+    figure, panels = style.new_figure(title, 1.2, len(content.fits), len(lines))
     reach = 1.15 * max(abs(row.y) for row in plotted) or 1.0
-    for fit, axes in zip(study.fits, panels, strict=True):
-        style.count_axis(axes, [row.x for row in plotted], study.n_label)
+    for fit, axes in zip(content.fits, panels, strict=True):
+        style.count_axis(axes, [row.x for row in plotted], content.n_label)
         axes.set_ylim(-reach, reach)
         axes.locator_params(axis="y", nbins=5)
         axes.axhline(0.0, color=style.GREY, linewidth=0.8)
@@ -69,7 +83,8 @@ def draw(study: Study, plotted: list[Row], title: str) -> Figure:
     return figure
 
 
-def _label(axes: Axes, fit: Fit) -> None:
-    budget = style.budget_text(fit.budget) if fit.budget else "all budgets"
-    text = "\n".join([fit.law, *([fit.family] if fit.family else []), budget])
+def _label(axes: "Axes", fit: DrawnFit) -> None:
+    data = fit.fit.data
+    budget = style.budget_text(data.budget) if data.budget else "all budgets"
+    text = "\n".join([fit.fit.law, *([data.family] if data.family else []), budget])
     axes.text(1.03, 0.5, text, transform=axes.transAxes, va="center", fontsize=style.SMALL)

@@ -1,39 +1,51 @@
 """Tuning: held-out loss against learning rate at each tuned size, and the law of the best rate."""
 
-import csv
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from typing import TYPE_CHECKING, Any
 
 from scaletrace.drawing import marks, style
 from scaletrace.drawing.content import LOSS_LABEL, N_LABELS
 from scaletrace.drawing.fitted import BAND_ALPHA
+from scaletrace.drawing.inputs import Inputs, Settings
 from scaletrace.drawing.labels import EndLabel, label_ends
 from scaletrace.drawing.rows import Row
 from scaletrace.errors import BadInput
+from scaletrace.formats.rate_law import BestOfSize, TunedLaw, read_tuned_law
 from scaletrace.formats.source import Source, source_of
+from scaletrace.formats.trials import TrialRow, read_trials
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Best learning rate"
+DRAWS = ("tuning",)
+NEEDS = ("tuning",)
+CAPTION = (
+    "Above: held-out loss of short trainings against their peak learning rate, at each tuned "
+    "size, on the split that the study does not report; the parabola in the logarithm of the "
+    "rate whose minimum is the best rate. Hollow points lie outside it. Below: the best rates "
+    "against N and the power law through them, with its interval."
+)
 SAMPLES = 41
 RATE_LABEL = "Peak learning rate"
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """One family's law and its trials; the law's `sizes` are its evidence, one per tuned size."""
+    """One family's law, and its trials at the batch and beta2 that the law was found with."""
 
-    family: str
-    law: dict[str, Any]
+    law: TunedLaw
     law_source: Source
-    trials: list[dict[str, str]]
+    trials: list[TrialRow]
     trials_source: Source
+
+    @property
+    def family(self) -> str:
+        """The family."""
+        return self.law.family
 
     @property
     def name(self) -> str:
@@ -41,10 +53,10 @@ class Tuned:
         return f"{self.family} law"
 
     @property
-    def sizes(self) -> dict[str, dict[str, Any]]:
+    def sizes(self) -> dict[str, BestOfSize]:
         """The tuned sizes' evidence by name, in ascending order of N."""
-        ascending = sorted(self.law["sizes"], key=lambda size: size["n_non_embedding"])
-        return {size["size"]: size for size in ascending}
+        ascending = sorted(self.law.sizes, key=lambda size: size.n_non_embedding)
+        return {size.size: size for size in ascending}
 
 
 @dataclass(frozen=True)
@@ -55,32 +67,29 @@ class Tuning:
     n_range: tuple[float, float]
 
 
-def read_tuning(inputs: dict[str, list[Path]], settings: dict[str, Any]) -> Tuning:
+def read(inputs: Inputs, settings: Settings) -> Tuning:
     """Read laws and trials, one of each per family in the same order.
 
     Raises:
         BadInput: an input that is not what it should be.
     """
-    found = [
-        _read(law, trials) for law, trials in zip(inputs["law"], inputs["trials"], strict=True)
+    if not inputs.law or len(inputs.law) != len(inputs.trials) or settings.n_range is None:
+        raise BadInput("tuning: a law and its trials are needed for every family, and n_range")
+    families = [_read(law, trials) for law, trials in zip(inputs.law, inputs.trials, strict=True)]
+    return Tuning(families, settings.n_range)
+
+
+def _read(law_path: Path, trials_path: Path) -> Tuned:
+    law = read_tuned_law(law_path)
+    trials = [
+        trial
+        for trial in read_trials(trials_path)
+        if (trial.batch_tokens, trial.beta2) == (law.batch_tokens, law.beta2)
     ]
-    low, high = settings["n_range"]
-    return Tuning(found, (low, high))
-
-
-def _read(law: Path, trials: Path) -> Tuned:
-    try:
-        content = json.loads(law.read_text(encoding="utf-8"))
-        with trials.open(encoding="utf-8", newline="") as stream:
-            chosen = (str(content["batch_tokens"]), str(content["beta2"]))
-            rows = [
-                row
-                for row in csv.DictReader(stream)
-                if (row["batch_tokens"], row["beta2"]) == chosen
-            ]
-        return Tuned(content["family"], content, source_of(law), rows, source_of(trials))
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{law}, {trials}: not a tuning ({error!r})") from error
+    known = {trial.size for trial in trials if trial.used}
+    if missing := [size.size for size in law.sizes if size.size not in known]:
+        raise BadInput(f"{trials_path}: no trial of size {missing[0]} that {law_path} rests on")
+    return Tuned(law, source_of(law_path), trials, source_of(trials_path))
 
 
 def rows(tuning: Tuning) -> list[Row]:
@@ -89,43 +98,43 @@ def rows(tuning: Tuning) -> list[Row]:
     Only trials at the chosen batch and beta2 are drawn; those that no parabola goes through form
     series that end in ` excluded`.
     """
-    found = []
+    shown = []
     for tuned in tuning.families:
         for size, evidence in tuned.sizes.items():
-            found += _losses(tuned, size)
-            found += _parabola(tuned, size, evidence)
-        found += _best(tuned)
-        found += _law(tuned, tuning.n_range)
-    return found
+            shown += _losses(tuned, size)
+            shown += _parabola(tuned, size, evidence)
+        shown += _best(tuned)
+        shown += _law(tuned, tuning.n_range)
+    return shown
 
 
 def _losses(tuned: Tuned, size: str) -> list[Row]:
-    trials = [row for row in tuned.trials if row["size"] == size and row["loss"]]
-    trials.sort(key=lambda row: (float(row["learning_rate"]), row["trial"]))
+    trials = [trial for trial in tuned.trials if trial.size == size and math.isfinite(trial.loss)]
+    trials.sort(key=lambda trial: (trial.learning_rate, trial.trial))
     return [
         Row(
-            size + ("" if row["used"] == "yes" else marks.EXCLUDED),
+            size + ("" if trial.used else marks.EXCLUDED),
             "point",
             tuned.trials_source,
-            float(row["learning_rate"]),
-            float(row["loss"]),
-            run=row["trial"],
+            trial.learning_rate,
+            trial.loss,
+            run=trial.trial,
         )
-        for row in trials
+        for trial in trials
     ]
 
 
-def _parabola(tuned: Tuned, size: str, evidence: dict[str, Any]) -> list[Row]:
+def _parabola(tuned: Tuned, size: str, evidence: BestOfSize) -> list[Row]:
+    import numpy as np
+
     used = [
-        math.log(float(row["learning_rate"]))
-        for row in tuned.trials
-        if row["size"] == size and row["used"] == "yes"
+        math.log(trial.learning_rate) for trial in tuned.trials if trial.size == size and trial.used
     ]
-    found = []
+    curve = []
     for x in np.linspace(min(used), max(used), SAMPLES):
-        loss = evidence["loss"] + evidence["curvature"] * (x - math.log(evidence["rate"])) ** 2 / 2
-        found.append(Row(size, "curve", tuned.law_source, float(np.exp(x)), float(loss)))
-    return found
+        loss = evidence.loss + evidence.curvature * (x - math.log(evidence.rate)) ** 2 / 2
+        curve.append(Row(size, "curve", tuned.law_source, float(np.exp(x)), float(loss)))
+    return curve
 
 
 def _best(tuned: Tuned) -> list[Row]:
@@ -134,9 +143,9 @@ def _best(tuned: Tuned) -> list[Row]:
             f"{tuned.family} best",
             "point",
             tuned.law_source,
-            size["n_non_embedding"],
-            size["rate"],
-            *(math.nan if size[end] is None else size[end] for end in ("low", "high")),
+            size.n_non_embedding,
+            size.rate,
+            *(math.nan if end is None else end for end in (size.low, size.high)),
             run=name,
         )
         for name, size in tuned.sizes.items()
@@ -144,22 +153,23 @@ def _best(tuned: Tuned) -> list[Row]:
 
 
 def _law(tuned: Tuned, n_range: tuple[float, float]) -> list[Row]:
-    law, covariance = tuned.law, tuned.law["covariance"]
-    found = []
+    import numpy as np
+
+    law = tuned.law
+    samples = []
     for n in np.geomspace(*n_range, SAMPLES).tolist():
-        rate = law["value"] * (n / law["at_n"]) ** law["n_exponent"]
-        found.append(Row(tuned.name, "curve", tuned.law_source, n, rate))
-        if covariance is not None:
-            slopes = np.array([1.0, math.log(n / law["at_n"])])
-            half = math.exp(
-                law["standard_errors"] * math.sqrt(slopes @ np.array(covariance) @ slopes)
-            )
+        rate = law.rate(n)
+        samples.append(Row(tuned.name, "curve", tuned.law_source, n, rate))
+        if law.covariance is not None and law.standard_errors is not None:
+            slopes = np.array([1.0, math.log(n / law.at_n)])
+            variance = slopes @ np.array(law.covariance) @ slopes
+            half = math.exp(law.standard_errors * math.sqrt(max(variance, 0.0)))
             ends = (rate / half, rate * half)
-            found.append(Row(tuned.name, "band", tuned.law_source, n, math.nan, *ends))
-    return found
+            samples.append(Row(tuned.name, "band", tuned.law_source, n, math.nan, *ends))
+    return samples
 
 
-def draw(tuning: Tuning, plotted: list[Row], title: str) -> Figure:
+def draw(tuning: Tuning, plotted: list[Row], title: str) -> "Figure":
     """Draw a panel of losses per family, and below them one of all families' laws."""
     panels = len(tuning.families) + 1
     figure, axes = style.new_figure(title, 1.3, panels, apart=True)
@@ -168,13 +178,13 @@ def draw(tuning: Tuning, plotted: list[Row], title: str) -> Figure:
     keys = _draw_laws(axes[-1], tuning, plotted)
     tried = sum(len(tuned.trials) for tuned in tuning.families)
     lost = tried - sum(row.run != "" and row.series.split(" ")[-1] != "best" for row in plotted)
-    trained = max(tuned.law["n_tokens"] for tuned in tuning.families)
+    trained = max(tuned.law.n_tokens for tuned in tuning.families)
     note = f"trials: D = {style.count(trained)} tokens" + f", {lost} diverged" * bool(lost)
     style.key(axes[-1], [keys], note)
     return figure
 
 
-def _draw_losses(axes: Axes, tuned: Tuned, plotted: list[Row], *, several: bool) -> None:
+def _draw_losses(axes: "Axes", tuned: Tuned, plotted: list[Row], *, several: bool) -> None:
     looks = style.looks(dict.fromkeys(tuned.sizes, tuned.family))
     own = [row for row in plotted if row.series.removesuffix(marks.EXCLUDED) in tuned.sizes]
     label = f"{RATE_LABEL}, {tuned.family}" if several else RATE_LABEL
@@ -185,12 +195,15 @@ def _draw_losses(axes: Axes, tuned: Tuned, plotted: list[Row], *, several: bool)
         curve = marks.of(own, size, "curve")
         marks.draw_line(axes, curve, look, 1.0)
         marks.draw_points(axes, marks.of(own, size, "point"), look)
-        text = f"N = {style.count(tuned.sizes[size]['n_non_embedding'])}"
+        text = f"N = {style.count(tuned.sizes[size].n_non_embedding)}"
         labels.append(EndLabel(curve[-1].x, curve[-1].y, text, look))
     label_ends(axes, labels)
 
 
-def _draw_laws(axes: Axes, tuning: Tuning, plotted: list[Row]) -> list[tuple[Any, str]]:
+def _draw_laws(axes: "Axes", tuning: Tuning, plotted: list[Row]) -> list[tuple[Any, str]]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     names = [tuned.family for tuned in tuning.families]
     looks = style.looks({name: name for name in names})
     own = [row for row in plotted if row.series.rpartition(" ")[0] in names]
@@ -213,7 +226,7 @@ def _draw_laws(axes: Axes, tuning: Tuning, plotted: list[Row]) -> list[tuple[Any
         marks.draw_points(axes, marks.of(own, f"{tuned.family} best", "point"), look)
         labels.append(EndLabel(curve[-1].x, curve[-1].y, _described(tuned, len(names) > 1), look))
     label_ends(axes, labels)
-    level = tuning.families[0].law["level"]
+    level = tuning.families[0].law.level
     keys: list[tuple[Any, str]] = [
         (Line2D([], [], color=style.GREY, marker="o", linestyle="none"), "trial, best rate"),
         (Line2D([], [], color=style.GREY), "parabola, law"),
@@ -225,7 +238,7 @@ def _draw_laws(axes: Axes, tuning: Tuning, plotted: list[Row]) -> list[tuple[Any
 
 
 def _described(tuned: Tuned, several: bool) -> str:
-    interval = tuned.law["n_exponent_interval"]
-    ends = f"[{interval['low']:.2f}, {interval['high']:.2f}]" if interval else "no interval"
-    exponent = f"$\\propto N^{{{tuned.law['n_exponent']:.2f}}}$"
+    interval = tuned.law.n_exponent_interval
+    ends = f"[{interval.low:.2f}, {interval.high:.2f}]" if interval else "no interval"
+    exponent = f"$\\propto N^{{{tuned.law.n_exponent:.2f}}}$"
     return "\n".join([*([tuned.family] if several else []), exponent, ends])

@@ -1,20 +1,98 @@
-"""Reading the fitted laws that a figure draws: curves, bands, parameters, residuals."""
+"""`FIT.json`: a fitted law with its intervals, diagnostics, curves, residuals and resamples.
 
-import json
-from dataclasses import dataclass
+`fitting.table_fit` says what is in it; docs/formats.md says it to people. Here stands what other
+parts of Scaletrace read, and the one place that reads it. Who needs a part alone reads that part,
+so that a file which is wrong elsewhere, or older than another part, still answers.
+"""
+
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from scaletrace.errors import BadInput
-from scaletrace.formats.source import Source, source_of
+from pydantic import Discriminator, Tag
 
-D_COLUMN = "n_tokens"
-LOSS_COLUMN = "loss"
+from scaletrace.formats import typed_json
+from scaletrace.formats.files import write_json
+from scaletrace.formats.typed_json import Listed, Named, Number, Text, Whole
+
+WEAK = "weakly identified"
+WHAT = "a fit that scaletrace wrote"
 
 
-def group_name(family: str | None, budget: str) -> str:
-    """Return the name of a budget's runs, or of those of one family where there are several."""
-    return f"{family} {budget}" if family else budget
+@dataclass(frozen=True)
+class Interval:
+    """A parameter or derived quantity with its interval; None for an end that is open.
+
+    se: standard error; None where it is weakly identified. level: nominal coverage.
+    """
+
+    estimate: Number
+    low: Number | None
+    high: Number | None
+    level: Number
+    se: Number | None = None
+    verdict: Text = "identified"
+
+    @property
+    def weak(self) -> bool:
+        """Whether the data leave the quantity open."""
+        return self.verdict == WEAK
+
+
+@dataclass(frozen=True)
+class Residual:
+    """One run that the law was fitted to: ln(measured / fitted loss)."""
+
+    run: Text
+    log_residual: Number
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A law sampled along one variable, with its pointwise band."""
+
+    x: Listed[Number]
+    loss: Listed[Number]
+    low: Listed[Number]
+    high: Listed[Number]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless there is a loss and a band at every one of some places."""
+        if {len(self.loss), len(self.low), len(self.high)} != {len(self.x) or -1}:
+            raise ValueError("x, loss, low and high are needed, equally many of each")
+
+
+@dataclass(frozen=True)
+class CurveAlone(Samples):
+    """The curve of a law in one variable."""
+
+    x_column: Text
+
+
+@dataclass(frozen=True)
+class CurveAtHeld(Samples):
+    """The curve of a law in N and D along one of them, the other held at a value."""
+
+    held: Number
+
+
+@dataclass(frozen=True)
+class CurvesAlong:
+    """The curves of a law in N and D along one of them."""
+
+    x_column: Text
+    series: Listed[CurveAtHeld]
+
+
+def _of_variables(curve: Any) -> str:
+    return "one" if isinstance(curve, dict) and "x_column" in curve else "two"
+
+
+# Told apart by their keys, so that a sentence is about the one that the file has.
+LawCurve = Annotated[
+    Annotated[CurveAlone, Tag("one")] | Annotated[Named[CurvesAlong], Tag("two")],
+    Discriminator(_of_variables),
+]
 
 
 @dataclass(frozen=True)
@@ -23,92 +101,251 @@ class FitCurve:
 
     x_column: str
     held: float | None
-    x: list[float]
-    loss: list[float]
-    low: list[float]
-    high: list[float]
+    samples: Samples
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A fitted law as `FIT.json` holds it; `name` is the file's stem, such as power_n-1M."""
+class Data:
+    """The table that was fitted: its columns by variable, and which rows of it were chosen."""
 
-    name: str
-    source: Source
-    law: str
-    budget: str | None
-    family: str | None
-    params: dict[str, float]
-    intervals: dict[str, dict[str, Any]]
-    weak: set[str]
-    curves: list[FitCurve]
-    residuals: dict[str, float]
+    columns: Named[Text]
+    budget: Text | None = None
+    family: Text | None = None
+
+
+@dataclass(frozen=True)
+class ObjectiveValue:
+    """What was minimised, and its least value."""
+
+    name: Text
+    value: Number
+
+
+@dataclass(frozen=True)
+class MeasuredRange:
+    """The smallest and the largest value of a variable among the runs."""
+
+    smallest: Number
+    largest: Number
+
+
+@dataclass(frozen=True)
+class Design:
+    """Where the runs lie, by variable."""
+
+    n: MeasuredRange | None = None
+    d: MeasuredRange | None = None
+    c: MeasuredRange | None = None
+    u: MeasuredRange | None = None
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """How well the law describes the runs; r_squared is of log loss."""
+
+    design: Design
+    r_squared: Number | None = None
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Parameters of resamples: a row each, in the order of the names."""
+
+    names: Listed[Text]
+    values: Listed[Listed[Number]]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless there are rows with a value for every name."""
+        if {len(row) for row in self.values} != {len(self.names)}:
+            raise ValueError("rows of as many values as there are names are needed")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The law of the smaller scales at a larger one."""
+
+    at: Number
+    fitted_on: Whole
+    observed: Number
+    predicted: Number
+    relative_error: Number
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """How well the law of the smaller scales predicts larger ones, the largest first."""
+
+    variable: Text
+    steps: Listed[Step]
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning of the fit, with a code that programs may know."""
+
+    code: Text
+    message: Text
+
+
+@dataclass(frozen=True)
+class ComparedLaw:
+    """Another law for the same runs; `failed` says why there are no numbers."""
+
+    law: Text
+    failed: Text | None = None
+    aic: Number = 0
+    bic: Number = 0
+    rms_relative_error: Number | None = None
+
+
+@dataclass(frozen=True)
+class OtherChoice:
+    """The parameters under another choice of the analyst; `failed` says why there are none."""
+
+    choice: Text
+    setting: Number | Text
+    failed: Text | None = None
+    params: Named[Number] = field(default_factory=dict)
+    derived: Named[Number] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """The growth of the best N with C, from minima at each budget."""
+
+    estimate: Number
+    low: Number
+    high: Number
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How far the exponent lies from the law's own."""
+
+    a: Number
+
+
+@dataclass(frozen=True)
+class Isoflop:
+    """The IsoFLOP analysis of the same runs."""
+
+    a: Exponent
+    disagreement: Disagreement | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the fit was asked for."""
+
+    level: Number
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """The parameters, and the intervals of those that were not held and of what follows."""
+
+    params: Named[Number]
+    intervals: Named[Interval]
+
+
+@dataclass(frozen=True)
+class Drawable(Estimates):
+    """What a picture of a fit shows."""
+
+    law: Text
+    data: Data
+    curve: LawCurve
+    residuals: Listed[Residual]
 
     @property
-    def group(self) -> str | None:
-        """The group of runs that it was fitted to; None where it is for all budgets."""
-        return None if self.budget is None else group_name(self.family, self.budget)
-
-    @property
-    def level(self) -> float | None:
-        """Nominal coverage of the intervals and bands; None where every parameter is held."""
-        return next((interval["level"] for interval in self.intervals.values()), None)
-
-    def describe(self, parameter: str, symbol: str) -> str:
-        """Write a parameter with its interval, or say that the data do not pin it down."""
-        if parameter in self.weak:
-            return f"{symbol} weakly identified"
-        value = f"{symbol} = {self.params[parameter]:#.3g}"
-        interval = self.intervals.get(parameter)
-        if interval is None:
-            return f"{value} (held)"
-        return f"{value} [{interval['low']:#.3g}, {interval['high']:#.3g}]"
+    def curves(self) -> list[FitCurve]:
+        """The law along each of its variables; none where it is in others than N and D."""
+        if isinstance(self.curve, CurveAlone):
+            return [FitCurve(self.curve.x_column, None, self.curve)]
+        return [
+            FitCurve(along.x_column, samples.held, samples)
+            for along in self.curve.values()
+            for samples in along.series
+        ]
 
 
-def read_fit(path: Path, n_column: str) -> Fit:
-    """Read a `FIT.json`.
+@dataclass(frozen=True)
+class Answering(Estimates):
+    """What predictions from a fit rest on."""
+
+    law: Text
+    data: Data
+    draws: Draws
+    settings: Chosen
+    diagnostics: Diagnostics
+
+
+@dataclass(frozen=True)
+class Fit(Drawable, Answering):
+    """A fitted law, as `FIT.json` holds it."""
+
+    formula: Text
+    derived: Named[Number]
+    n_observations: Whole
+    n_clusters: Whole
+    objective: ObjectiveValue
+    extrapolation: Extrapolation
+    warnings: Listed[Warned]
+    comparison: Listed[ComparedLaw] = field(default_factory=list)
+    sensitivity: Listed[OtherChoice] = field(default_factory=list)
+    isoflop: Isoflop | None = None
+
+
+@dataclass(frozen=True)
+class _Parameters:
+    params: Named[Number]
+
+
+@dataclass(frozen=True)
+class _Residuals:
+    residuals: Listed[Residual]
+
+
+def write_fit(path: Path, content: dict[str, Any]) -> None:
+    """Write a fit, in one step.
 
     Raises:
-        BadInput: not the result of a fit, or one in other units than the figure's axes.
+        BadInput: it is none that `read_fit` would read.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        columns = content["data"]["columns"]
-        fit = Fit(
-            name=path.stem,
-            source=source_of(path),
-            law=content["law"],
-            budget=content["data"]["budget"],
-            family=content["data"].get("family"),
-            params=content["params"],
-            intervals=content["intervals"],
-            weak={
-                name
-                for name, interval in content["intervals"].items()
-                if interval.get("verdict") == "weakly identified"
-            },
-            curves=_curves(content["curve"]),
-            residuals={row["run"]: row["log_residual"] for row in content["residuals"]},
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{path}: not the result of a fit ({error!r})") from error
-    for variable, expected in (("n", n_column), ("d", D_COLUMN), ("loss", LOSS_COLUMN)):
-        if columns.get(variable, expected) != expected:
-            raise BadInput(
-                f"{path}: fitted to column {columns[variable]!r}; the figure draws {expected!r}"
-            )
-    return fit
+    typed_json.checked(content, path, Fit, WHAT)
+    write_json(path, content)
 
 
-def _curves(block: dict[str, Any]) -> list[FitCurve]:
-    if "x_column" in block:
-        return [_curve(block["x_column"], None, block)]
-    return [
-        _curve(along["x_column"], series["held"], series)
-        for along in block.values()
-        for series in along["series"]
-    ]
+def read_fit(path: Path) -> Fit:
+    """Read a fit.
+
+    Raises:
+        BadInput: it cannot be read, or is no fit.
+    """
+    return typed_json.read(path, Fit, WHAT)
 
 
-def _curve(x_column: str, held: float | None, series: dict[str, Any]) -> FitCurve:
-    return FitCurve(x_column, held, *(series[key] for key in ("x", "loss", "low", "high")))
+def read_drawable(path: Path) -> Drawable:
+    """Read what a picture of a fit shows; errors as `read_fit`."""
+    return typed_json.read(path, Drawable, WHAT)
+
+
+def read_answering(path: Path) -> Answering:
+    """Read what predictions from a fit rest on; errors as `read_fit`."""
+    return typed_json.read(path, Answering, WHAT)
+
+
+def read_parameters(path: Path) -> dict[str, float]:
+    """Read a fit's parameters by name; errors as `read_fit`."""
+    return typed_json.read(path, _Parameters, WHAT).params
+
+
+def read_residuals(path: Path) -> dict[str, float]:
+    """Read ln(measured / fitted loss) of every run of a fit; errors as `read_fit`."""
+    rows = typed_json.read(path, _Residuals, WHAT).residuals
+    return {row.run: row.log_residual for row in rows}
+
+
+def estimates_in(content: bytes, path: Path) -> Estimates:
+    """Return parameters and intervals in the content of a fit; errors as `read_fit`."""
+    return typed_json.parse(content, path, Estimates, WHAT)

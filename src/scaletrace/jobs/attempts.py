@@ -7,11 +7,12 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scaletrace.formats import files, untrusted
+from scaletrace.formats.record import Attempt, Circumstances
 from scaletrace.jobs import job_note
 from scaletrace.jobs.lease import is_process
 
@@ -32,10 +33,10 @@ class Failed:
 def read(folder: Path | None) -> list[dict[str, Any]]:
     """Return the processes that a working folder has seen, oldest first."""
     try:
-        found = untrusted.read_json(folder / FILE) if folder else []
+        processes = untrusted.read_json(folder / FILE) if folder else []
     except (OSError, ValueError):
         return []
-    return found if isinstance(found, list) and all(map(is_process, found)) else []
+    return processes if isinstance(processes, list) and all(map(is_process, processes)) else []
 
 
 @contextlib.contextmanager
@@ -48,21 +49,16 @@ def begin(work: Path, start: float, surroundings: dict[str, Any]) -> Iterator[li
     try:
         yield [*before, me]
     except BaseException as problem:
-        ended = {"end": time.time(), "problem": job_note.told(problem)}
+        ended = {"end": time.time(), "problem": job_note.reason_of(problem)}
         with contextlib.suppress(OSError):
             files.write_json(work / FILE, [*before, me | ended])
         raise
 
 
-def failed(tried: list[dict[str, Any]]) -> tuple[Failed, ...]:
+def failed(tried: Iterable[Attempt]) -> tuple[Failed, ...]:
     """Return what became of attempts that all ended without a result."""
     return tuple(
-        Failed(
-            number,
-            one.get("node") or one.get("host"),
-            one.get("slurm_job"),
-            one.get("problem", SILENT),
-        )
+        Failed(number, one.node or one.host, one.slurm_job, one.problem or SILENT)
         for number, one in enumerate(tried, 1)
     )
 
@@ -74,14 +70,11 @@ def place(failed: dict[str, Any]) -> str:
     return f"attempt {failed['attempt']}{where}"
 
 
-def overcome(circumstances: dict[str, Any]) -> tuple[Failed, ...]:
+def overcome(circumstances: Circumstances) -> tuple[Failed, ...]:
     """Return the attempts that failed before the one whose result is recorded.
 
-    Later ones have only put that result in place. The circumstances may be of anybody's making.
+    Later ones have only put that result in place.
     """
-    tried = circumstances.get("attempts")
-    if not isinstance(tried, list) or not all(isinstance(one, dict) for one in tried):
-        return ()
-    starts = [one.get("start") for one in tried]
-    start = circumstances.get("start")
-    return failed(tried[: starts.index(start) if start in starts else -1])
+    starts = [one.start for one in circumstances.attempts]
+    start = circumstances.start
+    return failed(circumstances.attempts[: starts.index(start) if start in starts else -1])

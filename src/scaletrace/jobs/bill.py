@@ -1,11 +1,11 @@
 """What a study cost: what each job asked for, what it used, and where the two lay far apart."""
 
 import dataclasses
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from scaletrace.cluster import slurm
+from scaletrace.formats.record import Record
 from scaletrace.jobs.timings import utilisation
 from scaletrace.study.cost import SNAKEMAKE_MB, TIME_FLOOR_MINUTES
 
@@ -47,22 +47,20 @@ class Item:
 
 
 def items(
-    found: Iterable[tuple[str, str, dict[str, Any]]], accounts: dict[str, dict[str, str]]
+    jobs: Iterable[tuple[str, str, Record]], accounts: dict[str, dict[str, str]]
 ) -> list[Item]:
     """Return what jobs cost, given with their rules and records, by SLURM's accounts of them."""
-    found = list(found)
-    useful: Counter[str] = Counter()
-    for _, _, record in found:
-        useful[record["circumstances"].get("slurm_job")] += record["circumstances"]["seconds"]
+    jobs = list(jobs)
+    useful: dict[str | None, float] = defaultdict(float)
+    for _, _, record in jobs:
+        useful[record.circumstances.slurm_job] += record.circumstances.seconds or 0.0
     counted: set[str] = set()
     priced = []
-    for job, rule, record in found:
-        own = record["circumstances"].get("slurm_job")
-        tried = [
-            attempt.get("slurm_job") for attempt in record["circumstances"].get("attempts", [])
-        ]
+    for job, rule, record in jobs:
+        own = record.circumstances.slurm_job
+        tried = [attempt.slurm_job for attempt in record.circumstances.attempts]
         # Its own submission once more, where that was queued again under its number.
-        failed = {job for job in tried if job != own or tried.count(own) > 1}
+        failed = {job for job in tried if job and (job != own or tried.count(own) > 1)}
         wasted = 0.0
         for submission in (failed & accounts.keys()) - counted:
             wasted += float(accounts[submission].get("EarlierRaw", 0))
@@ -77,31 +75,28 @@ def items(
 def _item(
     job: str,
     rule: str,
-    record: dict[str, Any],
+    record: Record,
     accounts: dict[str, dict[str, str]],
     wasted: float,
 ) -> Item:
-    circumstances = record["circumstances"]
-    asked = circumstances.get("requested") or {}
-    measured = circumstances.get("measured") or {}
-    attempts = circumstances.get("attempts", [])
-    own = circumstances.get("slurm_job")
+    circumstances = record.circumstances
+    asked, own = circumstances.requested, circumstances.slurm_job
     resident = slurm.megabytes(accounts.get(own or "", {}).get("MaxRSS", ""))
     return Item(
         job=job,
         slurm_job=own,
-        start=circumstances["start"],
+        start=circumstances.start or 0.0,
         rule=rule,
-        attempts=max(1, len(attempts)),
-        seconds=circumstances["seconds"],
-        cpu_seconds=circumstances.get("cpu_seconds"),
-        memory_mb=resident or circumstances.get("peak_memory_mb"),
-        gpu_memory_mb=measured.get("peak_gpu_memory_mb"),
+        attempts=max(1, len(circumstances.attempts)),
+        seconds=circumstances.seconds or 0.0,
+        cpu_seconds=circumstances.cpu_seconds,
+        memory_mb=resident or circumstances.peak_memory_mb,
+        gpu_memory_mb=circumstances.measured.peak_gpu_memory_mb,
         utilisation=utilisation(record),
-        cores=asked.get("cpus") or circumstances.get("threads", 1),
-        gpus=asked.get("gpus") or 0,
-        asked_minutes=asked.get("minutes"),
-        asked_mb=asked.get("memory_mb"),
+        cores=int(asked.cpus or circumstances.threads or 1),
+        gpus=int(asked.gpus or 0),
+        asked_minutes=asked.minutes,
+        asked_mb=asked.memory_mb,
         waste_seconds=wasted if accounts else None,
     )
 
@@ -130,11 +125,11 @@ def allocations(items: Iterable[Item]) -> list[Allocation]:
     shared: dict[str, list[Item]] = {}
     for one in items:
         shared.setdefault(one.slurm_job or f"- {one.job}", []).append(one)
-    found = []
+    held = []
     for own in shared.values():
         memory = [one.memory_mb or 0.0 for one in own]
         end = max(one.start + one.seconds for one in own)
-        found.append(
+        held.append(
             Allocation(
                 rule=" and ".join(dict.fromkeys(one.rule for one in own)),
                 jobs=len(own),
@@ -147,7 +142,7 @@ def allocations(items: Iterable[Item]) -> list[Allocation]:
                 utilisation=sum(one.utilisation or 0.0 for one in own),
             )
         )
-    return found
+    return held
 
 
 def hours(items: Iterable[Item]) -> dict[str, float]:

@@ -88,14 +88,14 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
 def _tokens_per_s(settings: dict[str, Any], folder: Path) -> float:
     import numpy as np
 
+    from scaletrace.formats.tokens import TokenHeader, write_header
     from scaletrace.stages import pretrain
 
     vocabulary, context = settings["model"]["vocabulary_size"], settings["model"]["context"]
     count = settings["batch_tokens"] + context + 1
     tokens = np.random.default_rng(0).integers(0, vocabulary, count).astype("<u4")
     tokens.tofile(folder / "tokens.bin")
-    header = {"dtype": "uint32", "count": count, "vocabulary_size": vocabulary}
-    (folder / "tokens.json").write_text(json.dumps(header), encoding="utf-8")
+    write_header(folder / "tokens.json", TokenHeader("uint32", count, vocabulary))
     # What the stage prints belongs in a job's log.
     with contextlib.redirect_stdout(sys.stderr):
         measured = contract.run(

@@ -9,7 +9,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.jobs import records
+from scaletrace.jobs import ledger
 
 # Linux takes 131,072 bytes in one word of a command, and the shell gets a job's in one.
 LONGEST_ARGUMENT = 50_000
@@ -25,8 +25,8 @@ ENVIRONMENT = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """One job of the workflow's graph: files by their names in the stage."""
+class AskedJob:
+    """One job as the workflow's graph asks for it: files by their names in the stage."""
 
     rule: str
     fingerprint: str
@@ -50,17 +50,17 @@ def word(study: str, value: Any) -> tuple[str, str, Path]:
 
 def argument(study: str, value: Any) -> str:
     """Return a value as a word of a job's command, after writing the file that it may need."""
-    found, text, path = word(study, value)
-    if found != text and not path.exists():
+    short, text, path = word(study, value)
+    if short != text and not path.exists():
         files.write_text(path, text)
-    return found
+    return short
 
 
-def value(found: str, folder: Path = Path()) -> Any:
+def value(word: str, folder: Path = Path()) -> Any:
     """Return the value of a word of a job's command that was written in a folder."""
-    if found.startswith("@"):
-        return untrusted.read_json(folder / found[1:])
-    return untrusted.from_json(found.encode())
+    if word.startswith("@"):
+        return untrusted.read_json(folder / word[1:])
+    return untrusted.from_json(word.encode())
 
 
 def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
@@ -79,7 +79,7 @@ def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
     )
 
 
-def parse(line: str, folder: Path = Path()) -> Job | None:
+def parse(line: str, folder: Path = Path()) -> AskedJob | None:
     """Return the job whose command stands in a line that Snakemake printed, if one does.
 
     Args:
@@ -89,8 +89,8 @@ def parse(line: str, folder: Path = Path()) -> Job | None:
     Raises:
         BadInput: the command is not as the rules write it.
     """
-    _, found, rest = line.partition(PROGRAM)
-    if not found:
+    _, program, rest = line.partition(PROGRAM)
+    if not program:
         return None
     try:
         stage, *words = shlex.split(rest)
@@ -98,7 +98,7 @@ def parse(line: str, folder: Path = Path()) -> Job | None:
         rule, _, fingerprint = stage.partition("@")
         files_by_name = value(options["--job"], folder)
         settings = value(options["--settings"], folder)
-        record = records.path_of(options["--study"], rule, files_by_name["wildcards"])
-        return Job(rule, fingerprint, settings=settings, record=record, **files_by_name)
+        record = ledger.path_of(options["--study"], rule, files_by_name["wildcards"])
+        return AskedJob(rule, fingerprint, settings=settings, record=record, **files_by_name)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"rules: a job's command cannot be read ({error}): {line[:200]}") from None

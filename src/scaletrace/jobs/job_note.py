@@ -10,14 +10,16 @@ import time
 from pathlib import Path, PurePath
 from typing import Any
 
+from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.jobs import records
+from scaletrace.formats.record import parse_record
+from scaletrace.jobs import ledger
 from scaletrace.jobs.lease import is_process
 
 
 def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:
     """Return where the note of a job lies."""
-    return Path("work", study, "underway", rule, records.path_of(study, rule, wildcards).name)
+    return Path("work", study, "underway", rule, ledger.path_of(study, rule, wildcards).name)
 
 
 def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | None:
@@ -39,7 +41,7 @@ def read(study: str, rule: str, wildcards: dict[str, str]) -> dict[str, Any] | N
     return note | {"slurm_job": note.get("slurm_job")} if inside else None
 
 
-def told(problem: BaseException) -> str:
+def reason_of(problem: BaseException) -> str:
     """Return in a line why a process ends without a result."""
     if isinstance(problem, SystemExit) and isinstance(problem.code, int):
         return f"stopped by signal {problem.code - 128}" if problem.code > 128 else "stopped"
@@ -55,7 +57,7 @@ class Note:
         self._job = (study, rule, wildcards)
         self._path = path_of(study, rule, wildcards)
         self._before = self._recorded()
-        self._said: dict[str, Any] = {
+        self._content: dict[str, Any] = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
@@ -63,39 +65,39 @@ class Note:
             "start": time.time(),
             "folder": None,
         }
-        files.write_json(self._path, self._said)
+        files.write_json(self._path, self._content)
 
     def works_in(self, folder: Path) -> None:
         """Name the working folder."""
-        self._said["folder"] = str(folder)
-        files.write_json(self._path, self._said)
+        self._content["folder"] = str(folder)
+        files.write_json(self._path, self._content)
 
     def fails(self, problem: BaseException) -> None:
         """Say why the job ends without a result; a note that cannot be written is left out."""
         if self.superseded():
             return
-        ended = {"end": time.time(), "problem": told(problem)}
+        ended = {"end": time.time(), "problem": reason_of(problem)}
         with contextlib.suppress(OSError):
-            files.write_json(self._path, self._said | ended)
+            files.write_json(self._path, self._content | ended)
 
     def superseded(self) -> bool:
         """Tell whether the job of this name was changed and begun anew since: in another folder.
 
         Thus one that outlived its snakemake learns of its successor.
         """
-        said = read(*self._job) or {}
-        if said.get("folder") not in (None, self._said["folder"]):
+        newest = read(*self._job) or {}
+        if newest.get("folder") not in (None, self._content["folder"]):
             return True
         recorded = self._recorded()
-        return recorded not in (self._before, self._said["folder"])
+        return recorded not in (self._before, self._content["folder"])
 
     def _recorded(self) -> str | None:
         """Return the working folder of the job's latest result; None without one."""
         try:
-            record = untrusted.read_json(records.path_of(*self._job))
-            return str(self._path.parents[2] / record["circumstances"]["work"])
-        except (OSError, ValueError, KeyError, TypeError):
+            work = parse_record(ledger.path_of(*self._job)).circumstances.work
+        except BadInput:
             return None
+        return str(self._path.parents[2] / work) if work else None
 
     def done(self) -> None:
         """Take the note away: the job's record says all from now on."""

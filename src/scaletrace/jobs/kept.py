@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.formats import files, untrusted
+from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import attempts
 
 FOLDER = "finished"
@@ -19,7 +20,10 @@ STAYING = (FOLDER, "lease.json", attempts.FILE)
 
 
 def keep(
-    work: Path, outputs: list[dict[str, Any]], names: dict[str, Path], found: dict[str, Any]
+    work: Path,
+    outputs: list[RecordedFile],
+    names: dict[str, Path],
+    circumstances: dict[str, Any],
 ) -> None:
     """Keep a job's outputs in its working folder, by links that take no space.
 
@@ -27,7 +31,7 @@ def keep(
         work: the job's working folder; whatever else lies in it goes, for the job is done.
         outputs: the outputs' names, paths and hashes.
         names: the outputs' paths by name.
-        found: what the job says of its execution, to be recorded again with the outputs.
+        circumstances: what the job says of its execution, to be recorded again with the outputs.
     """
     draft = work / f".{FOLDER}"
     shutil.rmtree(draft, ignore_errors=True)
@@ -36,7 +40,9 @@ def keep(
     with contextlib.suppress(OSError):
         for name, path in names.items():
             os.link(path, draft / name)
-        files.write_json(draft / "job.json", {"outputs": outputs, "circumstances": found})
+        described = [output.as_json() for output in outputs]
+        held = {"outputs": described, "circumstances": circumstances}
+        files.write_json(draft / "job.json", held)
         draft.rename(work / FOLDER)
     for path in work.iterdir():
         if path.name not in STAYING:

@@ -92,34 +92,34 @@ def _remove_if_dead(lease: Path) -> str | None:
     return None
 
 
-def is_process(said: Any) -> bool:
+def is_process(data: Any) -> bool:
     """Tell whether a file's data names a process: working folders may be of anybody's making."""
     return (
-        isinstance(said, dict)
-        and isinstance(said.get("host"), str)
-        and isinstance(said.get("pid"), int)
-        and 0 < said["pid"] < 1 << 31
-        and isinstance(said.get("slurm_job"), str | None)
-        and all(isinstance(said.get(name), int | float | None) for name in ("start", "started"))
-        and all(isinstance(said.get(name), str | None) for name in ("node", "folder", "problem"))
+        isinstance(data, dict)
+        and isinstance(data.get("host"), str)
+        and isinstance(data.get("pid"), int)
+        and 0 < data["pid"] < 1 << 31
+        and isinstance(data.get("slurm_job"), str | None)
+        and all(isinstance(data.get(name), int | float | None) for name in ("start", "started"))
+        and all(isinstance(data.get(name), str | None) for name in ("node", "folder", "problem"))
     )
 
 
 def _read(content: bytes) -> dict[str, Any]:
     """Return the holder; of a lease torn by a crash of its host nobody, who can only be silent."""
     try:
-        found = untrusted.from_json(content)
+        holder = untrusted.from_json(content)
     except ValueError:
         return {}
-    return found if is_process(found) and found.get("started") is not None else {}
+    return holder if is_process(holder) and holder.get("started") is not None else {}
 
 
 def holder(folder: Path) -> dict[str, Any] | None:
     """Return who works in `folder`: host, pid, started and slurm_job; None where nobody lives."""
     path = folder / "lease.json"
     try:
-        found = _read(untrusted.read_bytes(path))
-        return None if not found or _is_dead(path, found) else found
+        living = _read(untrusted.read_bytes(path))
+        return None if not living or _is_dead(path, living) else living
     except OSError:
         return None
 
@@ -132,13 +132,13 @@ def lease(folder: Path) -> Iterator[None]:
     One that was suspended for so long that another has taken over ends at its next heartbeat.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path, me, said = folder / "lease.json", json.dumps(_me()), False
+    path, me, announced = folder / "lease.json", json.dumps(_me()), False
     while not _take(path, me):
         living = _remove_if_dead(path)
         if living is not None:
-            if not said:
+            if not announced:
                 print(f"waiting: {living} is working on {folder}", flush=True)
-                said = True
+                announced = True
             time.sleep(WAIT)
     done = threading.Event()
 

@@ -27,24 +27,20 @@ def observed_pace(plan: Plan, assumed: Pace) -> Pace | None:
     for run in sorted(plan.trained_runs(), key=lambda run: -run.n_tokens):
         if run.size in speeds:
             continue
-        record = glance(plan.study.study, "anneal", {"run": run.name}) or {}
-        try:
-            compute = record["identity"]["settings"].get("compute", {})
-            if compute.get("device", "cpu") != plan.study.training.device:
-                continue
-            circumstances = record["circumstances"]
-            measured = circumstances["measured"]
-            if not measured["tokens_per_s"] > 0:
-                continue
-            speeds[run.size] = Speed(
-                plan.flops_per_token(run.size),
-                plan.sizes[run.size].layers,
-                run.batch_tokens // compute.get("processes", 1),
-                float(measured["tokens_per_s"]) / compute.get("processes", 1),
-            )
-            starts.append(circumstances["seconds"] - measured["seconds"])
-        except (KeyError, TypeError, ValueError, AttributeError):
+        record = glance(plan.study.study, "anneal", {"run": run.name})
+        if record is None or record.identity.device != plan.study.training.device:
             continue
+        seconds, measured = record.circumstances.seconds, record.circumstances.measured
+        if seconds is None or measured.seconds is None or (measured.tokens_per_s or 0) <= 0:
+            continue
+        processes = record.identity.processes
+        speeds[run.size] = Speed(
+            plan.flops_per_token(run.size),
+            plan.sizes[run.size].layers,
+            run.batch_tokens // processes,
+            float(measured.tokens_per_s or 0) / processes,
+        )
+        starts.append(seconds - measured.seconds)
     if not speeds:
         return None
     pace = fitted_pace("observed", assumed, speeds.values())

@@ -108,13 +108,12 @@ class Progress:
         for job in self.jobs:
             if not self.is_done(job.name):
                 continue
-            found = self._done.circumstances[job.name]
+            took = self._done.circumstances[job.name]
             if job.size is None:
-                yield Measured(None, job.takes.seconds, found["seconds"])
-            elif job.tokens and found["measured"]["tokens"]:
-                share = found["measured"]["tokens"] / job.tokens
-                planned = share * work(job, self._start)
-                yield Measured(job.size, planned, found["measured"]["seconds"])
+                yield Measured(None, job.takes.seconds, took.seconds or 0.0)
+            elif job.tokens and took.measured.tokens:
+                planned = took.measured.tokens / job.tokens * work(job, self._start)
+                yield Measured(job.size, planned, took.measured.seconds or 0.0)
 
     def _measured_of_running(self) -> Iterator[Measured]:
         for one in self.running:
@@ -130,9 +129,9 @@ class Progress:
 
     def _measured_start(self) -> float:
         """Return the seconds of a job before its work: as measured, or planned until it is."""
-        found = [
-            told["seconds"] - told["measured"]["seconds"]
+        starts = [
+            (took.seconds or 0.0) - (took.measured.seconds or 0.0)
             for job in self.jobs
-            if job.tokens and (told := self._done.circumstances.get(job.name))
+            if job.tokens and (took := self._done.circumstances.get(job.name))
         ]
-        return median(found) + BETWEEN_SECONDS if found else self._start
+        return median(starts) + BETWEEN_SECONDS if starts else self._start

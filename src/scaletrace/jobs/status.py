@@ -16,7 +16,8 @@ import psutil
 from scaletrace.cluster import slurm
 from scaletrace.cluster.site import prefix_of, read_site
 from scaletrace.formats.progress_line import ProgressLine, last_progress
-from scaletrace.jobs import attempts, job_note, lease, records
+from scaletrace.formats.record import Attempt, Circumstances
+from scaletrace.jobs import attempts, job_note, lease, ledger
 from scaletrace.jobs.attempts import Failed
 from scaletrace.jobs.done import Done
 from scaletrace.study.graph import RULES, Job
@@ -62,7 +63,7 @@ class Status:
         self.jobs = jobs
         self.packs: list[slurm.Queued] = []
         self._logs = read_site().logs
-        self._said: dict[str, Path] = {}
+        self._last_logs: dict[str, Path] = {}
         self._done = Done(plan)
 
     def look(self) -> dict[str, Standing]:
@@ -73,7 +74,7 @@ class Status:
         by_id = {queued.job: queued for queued in queue}
         known = {_queue_name(job) for job in self.jobs}
         self.packs = [one for one in queue if not known & set(slurm.names(one.name, PACKED))]
-        self._said = slurm.last_logs(self._logs, PACKED)
+        self._last_logs = slurm.last_logs(self._logs, PACKED)
         return {job.name: self._look(job, by_name, by_id) for job in self.jobs}
 
     def _look(
@@ -94,20 +95,20 @@ class Status:
             # It waits for the lease, or failed before it could take it.
             tried.append(note)
         if holder or ("problem" not in note and _begins(note, by_id)):
-            found = holder or note
+            worker = holder or note
             progress, age = _progress(job.log)
             left = max(0.0, progress.seconds_left - age) if progress else job.takes.seconds
-            place = next((n for n, one in enumerate(tried) if _same(one, found)), -1)
+            place = next((n for n, one in enumerate(tried) if _same(one, worker)), -1)
             return Standing(
                 job,
                 "running",
-                note.get("node") or found["host"],
-                found["slurm_job"],
+                note.get("node") or worker["host"],
+                worker["slurm_job"],
                 progress,
                 progress and progress.tokens_per_s,
                 left,
                 len(tried),
-                attempts.failed(tried[:place]),
+                attempts.failed(map(Attempt.of, tried[:place])),
             )
         before = Standing(
             job,
@@ -118,25 +119,25 @@ class Status:
             None,
             job.takes.seconds,
             len(tried),
-            attempts.failed(tried),
+            attempts.failed(map(Attempt.of, tried)),
         )
         return _queued_again(before, queued)
 
     def _without_note(self, job: Job, queued: slurm.Queued | None) -> Standing:
         """Tell a job that nobody has begun from one that failed before it could leave a note."""
         waiting = Standing(job, "waiting", seconds_left=job.takes.seconds)
-        record = records.path_of(self.study, job.rule.name, job.wildcards)
+        record = ledger.path_of(self.study, job.rule.name, job.wildcards)
         if queued or record.exists():
             return _queued_again(waiting, queued)
         # Snakemake leaves an empty log for each job of a group of which one failed, and for one
         # that its node could not even begin, of which SLURM's log tells.
-        said, submission = _tail(job.log).strip(), None
-        log = self._said.get(_queue_name(job))
-        if log and not said and all(need in self._done.circumstances for need in job.needs):
-            said, submission = _tail(log).strip(), log.stem
-        if not said:
+        text, submission = _tail(job.log).strip(), None
+        log = self._last_logs.get(_queue_name(job))
+        if log and not text and all(need in self._done.circumstances for need in job.needs):
+            text, submission = _tail(log).strip(), log.stem
+        if not text:
             return waiting
-        failed = Failed(1, None, submission, said.splitlines()[-1])
+        failed = Failed(1, None, submission, text.splitlines()[-1])
         return dataclasses.replace(
             waiting, state="failed", slurm_job=submission, attempts=1, failed=(failed,)
         )
@@ -159,16 +160,16 @@ def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
     )
 
 
-def _done(job: Job, circumstances: dict[str, Any]) -> Standing:
+def _done(job: Job, circumstances: Circumstances) -> Standing:
     return Standing(
         job,
         "done",
-        circumstances.get("node") or circumstances.get("host"),
-        circumstances.get("slurm_job"),
+        circumstances.node or circumstances.host,
+        circumstances.slurm_job,
         _progress(job.log)[0] if job.tokens else None,
-        (circumstances.get("measured") or {}).get("tokens_per_s"),
+        circumstances.measured.tokens_per_s,
         0.0,
-        max(1, len(circumstances.get("attempts", []))),
+        max(1, len(circumstances.attempts)),
         attempts.overcome(circumstances),
     )
 
@@ -198,5 +199,5 @@ def _tail(log: Path) -> str:
 
 def _progress(log: Path) -> tuple[ProgressLine | None, float]:
     """Return the newest progress in a log and its age in seconds."""
-    found = last_progress(_tail(log))
-    return found, max(0.0, time.time() - log.stat().st_mtime) if found else 0.0
+    progress = last_progress(_tail(log))
+    return progress, max(0.0, time.time() - log.stat().st_mtime) if progress else 0.0

@@ -5,11 +5,12 @@ reads them.
 """
 
 import sys
-from typing import Any, TextIO
+from typing import TextIO
 
 import pandas as pd
 
-from scaletrace.jobs import records
+from scaletrace.formats.record import Record, read_record, require_circumstances
+from scaletrace.jobs import ledger
 
 COLUMNS = (
     "rule",
@@ -30,18 +31,14 @@ COLUMNS = (
 )
 
 
-def utilisation(record: dict[str, Any]) -> float | None:
+def utilisation(record: Record) -> float | None:
     """Return a training's FLOP/s (exact) as a part of what plain matrix products reached.
 
     The products were measured by the job itself when it had trained, on the same threads or GPU.
     """
-    circumstances = record["circumstances"]
-    reached = (circumstances.get("measured") or {}).get("flops_per_s")
-    matrix = (circumstances.get("matrix") or {}).get("flops_per_s")
-    if not reached or not matrix:
-        return None
-    processes = record["identity"]["settings"].get("compute", {}).get("processes", 1)
-    return reached / matrix / processes
+    reached = record.circumstances.measured.flops_per_s
+    matrix = record.circumstances.matrix.flops_per_s
+    return reached / matrix / record.identity.processes if reached and matrix else None
 
 
 def table(study: str) -> pd.DataFrame:
@@ -51,23 +48,31 @@ def table(study: str) -> pd.DataFrame:
     is in MiB, attempts are the processes that began the job.
     """
     rows = []
-    for path in sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json")):
+    for path in ledger.paths(study):
         if path.parent.name in {"fit", "figures"}:
             continue
-        record = records.read(path)
-        records.require_circumstances(record, path)
-        circumstances = record["circumstances"]
-        found = {
-            **circumstances,
-            **(circumstances.get("measured") or {}),
-            # The whole job's, where the stage has measured its own part as well.
-            "seconds": circumstances.get("seconds"),
+        record = read_record(path)
+        require_circumstances(record, path)
+        took, measured = record.circumstances, record.circumstances.measured
+        row = {
             "rule": path.parent.name,
             "job": path.stem,
+            # The whole job's, of which the stage may have measured its own part.
+            "seconds": took.seconds,
+            "cpu_seconds": took.cpu_seconds,
+            "tokens_per_s": measured.tokens_per_s,
+            "flops_per_s": measured.flops_per_s,
             "utilisation": utilisation(record),
-            "attempts": max(1, len(circumstances.get("attempts", []))),
+            "peak_memory_mb": measured.peak_memory_mb or took.peak_memory_mb,
+            "peak_gpu_memory_mb": measured.peak_gpu_memory_mb,
+            "attempts": max(1, len(took.attempts)),
+            "threads": took.threads,
+            "host": took.host,
+            "cpu": took.cpu,
+            "gpu": took.gpu,
+            "slurm_job": took.slurm_job,
         }
-        rows.append([found.get(name) for name in COLUMNS])
+        rows.append([row[name] for name in COLUMNS])
     return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
 
 

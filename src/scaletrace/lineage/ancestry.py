@@ -2,37 +2,37 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.fields import NAME
-from scaletrace.jobs import records
+from scaletrace.formats.record import Identity, Record, parse_record, record_from_bytes
+from scaletrace.jobs import ledger
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Job:
+class RecordedJob:
     """One job record and where it lies."""
 
     path: Path
-    record: dict[str, Any]
+    record: Record
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Identity:
         """What decides the job's outcome, and its outputs."""
-        return self.record["identity"]
+        return self.record.identity
 
     @property
     def rule(self) -> str:
         """Name of the rule, which is also its stage's."""
-        return self.identity["rule"]
+        return self.identity.rule
 
     @property
     def name(self) -> str:
         """The rule with its wildcards, as people name a job."""
-        wildcards = self.identity["wildcards"]
+        wildcards = self.identity.wildcards
         if len(wildcards) == 1:
             return " ".join([self.rule, *wildcards.values()])
         return " ".join([self.rule, *(f"{key}={wildcards[key]}" for key in sorted(wildcards))])
@@ -40,7 +40,7 @@ class Job:
     @property
     def run(self) -> str | None:
         """Name of the run that the job belongs to, if it belongs to one."""
-        return self.identity["wildcards"].get("run")
+        return self.identity.wildcards.get("run")
 
 
 class Ancestry:
@@ -57,57 +57,58 @@ class Ancestry:
         if not re.fullmatch(NAME, study):
             raise BadInput(f"study: found {study[:80]!r}; a study's name is like {NAME}")
         self.study = study
-        self.jobs: list[Job] = []
+        self.jobs: list[RecordedJob] = []
         self.unreadable: dict[Path, str] = {}
-        paths = (records.PROVENANCE / "jobs" / study).glob("*/*.json")
-        for path in sorted(paths if contents is None else contents):
+        for path in ledger.paths(study) if contents is None else sorted(contents):
             try:
                 record = (
-                    records.parse(path)
+                    parse_record(path)
                     if contents is None
-                    else records.from_bytes(contents[path], path)
+                    else record_from_bytes(contents[path], path)
                 )
-                self.jobs.append(Job(path, record))
+                self.jobs.append(RecordedJob(path, record))
             except BadInput as problem:
                 self.unreadable[path] = str(problem)
-        self.makers: dict[str, Job] = {
-            entry["path"]: job for job in self.jobs for entry in job.identity["outputs"]
+        self.makers: dict[str, RecordedJob] = {
+            output.path: job for job in self.jobs for output in job.identity.outputs
         }
 
     @cached_property
-    def readers(self) -> dict[str, list[Job]]:
+    def readers(self) -> dict[str, list[RecordedJob]]:
         """The jobs that read each file."""
-        found: dict[str, list[Job]] = {}
+        readers: dict[str, list[RecordedJob]] = {}
         for job in self.jobs:
-            for path in {entry["path"] for entry in job.identity["inputs"]}:
-                found.setdefault(path, []).append(job)
-        return found
+            for path in {file.path for file in job.identity.inputs}:
+                readers.setdefault(path, []).append(job)
+        return readers
 
-    def parents(self, job: Job) -> list[Job]:
+    def parents(self, job: RecordedJob) -> list[RecordedJob]:
         """Return the jobs that made a job's inputs, each once."""
-        made = (self.makers.get(entry["path"]) for entry in job.identity["inputs"])
-        return list(dict.fromkeys(maker for maker in made if maker is not None))
+        makers = (self.makers.get(file.path) for file in job.identity.inputs)
+        return list(dict.fromkeys(maker for maker in makers if maker is not None))
 
-    def children(self, job: Job) -> list[Job]:
+    def children(self, job: RecordedJob) -> list[RecordedJob]:
         """Return the jobs that read a job's outputs, each once."""
-        outputs = (entry["path"] for entry in job.identity["outputs"])
-        return list(dict.fromkeys(r for path in outputs for r in self.readers.get(path, [])))
+        paths = (output.path for output in job.identity.outputs)
+        return list(dict.fromkeys(r for path in paths for r in self.readers.get(path, [])))
 
-    def upstream(self, jobs: Iterable[Job]) -> list[Job]:
+    def upstream(self, jobs: Iterable[RecordedJob]) -> list[RecordedJob]:
         """Return the jobs and all that they rest on."""
         return _reached(jobs, self.parents)
 
-    def downstream(self, paths: Iterable[str]) -> list[Job]:
+    def downstream(self, paths: Iterable[str]) -> list[RecordedJob]:
         """Return the jobs that rest on any of the files."""
         return _reached((r for path in paths for r in self.readers.get(path, [])), self.children)
 
 
-def _reached(start: Iterable[Job], step: Any) -> list[Job]:
+def _reached(
+    start: Iterable[RecordedJob], step: Callable[[RecordedJob], list[RecordedJob]]
+) -> list[RecordedJob]:
     waiting = list(start)
-    found: dict[Job, None] = {}
+    reached: dict[RecordedJob, None] = {}
     while waiting:
         job = waiting.pop()
-        if job not in found:
-            found[job] = None
+        if job not in reached:
+            reached[job] = None
             waiting.extend(step(job))
-    return list(found)
+    return list(reached)

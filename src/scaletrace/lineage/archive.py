@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.jobs import records
+from scaletrace.formats.record import inside
 
 # What reading a file of a damaged zip may raise.
 DAMAGED = (
@@ -44,7 +44,7 @@ class Archive:
 
     def _require_plain(self, entry: zipfile.ZipInfo) -> None:
         name, kind = entry.filename.removesuffix("/"), stat.S_IFMT(entry.external_attr >> 16)
-        if not records.inside(name):
+        if not inside(name):
             raise BadInput(f"{self.path}: {name[:200]!r} leads out of the repository; refused")
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise BadInput(f"{self.path}: {name} is a link or no plain file; refused")
@@ -55,7 +55,7 @@ class Archive:
 
     def size(self, name: str) -> int | None:
         """Return the size of a file in bytes; None where the archive has it not."""
-        if not records.inside(name):
+        if not inside(name):
             raise BadInput(f"{name[:200]!r} leads out of the repository; refused")
         if self.folder is None:
             return self.entries[name].file_size if name in self.entries else None

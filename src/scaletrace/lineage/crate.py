@@ -1,13 +1,14 @@
 """RO-Crate metadata of a study: Provenance Run Crate 0.5, as plain JSON-LD."""
 
+import dataclasses
 import datetime
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from scaletrace.jobs import records
-from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.formats.record import RecordedFile, inside
+from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 
 NAME = "ro-crate-metadata.json"
 WORKFLOW = "Snakefile"
@@ -38,19 +39,27 @@ LATEST = 253402300800  # the year 10000, in seconds
 LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 
 
+@dataclasses.dataclass(frozen=True)
+class Packed:
+    """A file in the crate: the hash and the size, in bytes, of what was put there."""
+
+    sha256: str
+    size: int
+
+
 def metadata(
-    ancestry: Ancestry, jobs: list[Job], held: dict[str, dict[str, Any]], config: str
+    ancestry: Ancestry, jobs: list[RecordedJob], held: dict[str, Packed], config: str
 ) -> dict[str, Any]:
     """Return the metadata of a crate.
 
     Args:
         ancestry: the study's records.
         jobs: those that the crate is about.
-        held: path -> sha256 and size of every file in the crate but the metadata itself.
+        held: every file in the crate, by its path, but the metadata itself.
         config: path of the study's configuration.
     """
     rules = sorted({job.rule for job in jobs})
-    tools = {(job.rule, job.identity["code"]["fingerprint"]) for job in jobs}
+    tools = {(job.rule, job.identity.code.fingerprint) for job in jobs}
     actions = [_ref(_action_id(job)) for job in jobs]
     entities = [
         {
@@ -107,7 +116,7 @@ def metadata(
         *(_action(job, held) for job in jobs),
         *(
             {
-                "@id": f"#control/{job.record['id']}",
+                "@id": f"#control/{job.record.id}",
                 "@type": "ControlAction",
                 "name": f"start {job.name}",
                 "instrument": _ref(f"#step/{job.rule}"),
@@ -115,7 +124,7 @@ def metadata(
             }
             for job in jobs
         ),
-        *(_file(path, entry, rules, tools) for path, entry in sorted(held.items())),
+        *(_file(path, packed, rules, tools) for path, packed in sorted(held.items())),
         *_elsewhere(jobs, held),
     ]
     return {"@context": CONTEXT, "@graph": entities}
@@ -127,8 +136,8 @@ def _ref(identifier: str) -> dict[str, str]:
 
 def _refs(identifiers: Iterable[str]) -> Any:
     """Return references; one alone is no list, as the JSON-LD of a crate wants it."""
-    found = [_ref(identifier) for identifier in identifiers]
-    return found[0] if len(found) == 1 else found
+    references = [_ref(identifier) for identifier in identifiers]
+    return references[0] if len(references) == 1 else references
 
 
 def _file_id(path: str) -> str:
@@ -139,31 +148,33 @@ def _tool_id(rule: str, code: str) -> str:
     return f"#tool/{quote(rule)}@{quote(code)}"
 
 
-def _action_id(job: Job) -> str:
-    return f"#job/{job.record['id']}"
+def _action_id(job: RecordedJob) -> str:
+    return f"#job/{job.record.id}"
 
 
-def _times(jobs: Iterable[Job]) -> dict[str, str]:
+def _times(jobs: Iterable[RecordedJob]) -> dict[str, str]:
     """Return the first start and the last end, as far as records tell them."""
-    found = {}
-    for name, end, pick in (("startTime", "start", min), ("endTime", "end", max)):
-        told = (job.record["circumstances"].get(end) for job in jobs)
-        seconds = [value for value in told if isinstance(value, int | float) and value < LATEST]
+    circumstances = [job.record.circumstances for job in jobs]
+    times = {}
+    for name, pick, ends in (
+        ("startTime", min, [one.start for one in circumstances]),
+        ("endTime", max, [one.end for one in circumstances]),
+    ):
+        seconds = [end for end in ends if end is not None and end < LATEST]
         if seconds:
             when = datetime.datetime.fromtimestamp(max(pick(seconds), 0), datetime.UTC)
-            found[name] = when.isoformat(timespec="seconds")
-    return found
+            times[name] = when.isoformat(timespec="seconds")
+    return times
 
 
-def _data_id(entry: dict[str, Any], held: dict[str, Any]) -> str:
+def _data_id(file: RecordedFile, held: dict[str, Packed]) -> str:
     """Return the name of a file in the crate, or of its content where it is left out."""
-    path = entry["path"]
-    return _file_id(path) if path in held else f"#sha256/{entry['sha256']}"
+    return _file_id(file.path) if file.path in held else f"#sha256/{file.sha256}"
 
 
-def _run(jobs: list[Job], held: dict[str, Any], config: str) -> list[dict[str, Any]]:
+def _run(jobs: list[RecordedJob], held: dict[str, Packed], config: str) -> list[dict[str, Any]]:
     """Return the run of the whole workflow."""
-    shown = [e for job in jobs if job.rule in RESULTS for e in _outputs(job)]
+    shown = [file for job in jobs if job.rule in RESULTS for file in job.identity.outputs]
     return [
         {
             "@id": "#run",
@@ -171,7 +182,7 @@ def _run(jobs: list[Job], held: dict[str, Any], config: str) -> list[dict[str, A
             "name": "the study's jobs, taken together",
             "instrument": _ref(WORKFLOW),
             "object": _ref(_file_id(config)),
-            "result": _refs(_data_id(entry, held) for entry in shown),
+            "result": _refs(_data_id(file, held) for file in shown),
             **_times(jobs),
         },
         {
@@ -179,53 +190,49 @@ def _run(jobs: list[Job], held: dict[str, Any], config: str) -> list[dict[str, A
             "@type": "OrganizeAction",
             "name": "Snakemake",
             "instrument": _ref("#snakemake"),
-            "object": [_ref(f"#control/{job.record['id']}") for job in jobs],
+            "object": [_ref(f"#control/{job.record.id}") for job in jobs],
             "result": _ref("#run"),
         },
     ]
 
 
-def _outputs(job: Job) -> list[dict[str, Any]]:
-    return job.identity["outputs"]
-
-
-def _packages(job: Job) -> dict[str, str]:
+def _packages(job: RecordedJob) -> dict[str, str]:
     """Return the packages whose text a job read, by the name of their entity."""
-    packages = job.identity["settings"].get("packages")
-    found = packages.items() if isinstance(packages, dict) else ()
-    return {f"#package/{quote(f'{n}-{v}')}": f"{n} {v}" for n, v in sorted(found)}
+    packages = job.identity.settings.get("packages")
+    versions = packages.items() if isinstance(packages, dict) else ()
+    return {f"#package/{quote(f'{n}-{v}')}": f"{n} {v}" for n, v in sorted(versions)}
 
 
-def _action(job: Job, held: dict[str, Any]) -> dict[str, Any]:
-    inputs = [_data_id(entry, held) for entry in job.identity["inputs"]]
+def _action(job: RecordedJob, held: dict[str, Packed]) -> dict[str, Any]:
+    inputs = [_data_id(file, held) for file in job.identity.inputs]
     return {
         "@id": _action_id(job),
         "@type": "CreateAction",
         "name": job.name,
         "description": f"Recorded in {job.path}",
-        "instrument": _ref(_tool_id(job.rule, job.identity["code"]["fingerprint"])),
+        "instrument": _ref(_tool_id(job.rule, job.identity.code.fingerprint)),
         "object": _refs([*inputs, *_packages(job)]),
-        "result": _refs(_data_id(entry, held) for entry in _outputs(job)),
+        "result": _refs(_data_id(file, held) for file in job.identity.outputs),
         "subjectOf": _ref(_file_id(str(job.path))),
         **_times([job]),
     }
 
 
 def _file(
-    path: str, entry: dict[str, Any], rules: list[str], tools: Iterable[tuple[str, str]]
+    path: str, packed: Packed, rules: list[str], tools: Iterable[tuple[str, str]]
 ) -> dict[str, Any]:
-    found = {
+    entity = {
         "@id": _file_id(path),
         "@type": "File",
         "name": path,
-        "contentSize": str(entry["size"]),
-        "sha256": entry["sha256"],
+        "contentSize": str(packed.size),
+        "sha256": packed.sha256,
         "encodingFormat": FORMATS.get(Path(path).suffix, "application/octet-stream"),
     }
     if path != WORKFLOW:
-        return found
+        return entity
     return {
-        **found,
+        **entity,
         "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
         "name": "Scaling-law study",
         "encodingFormat": "text/plain",
@@ -235,21 +242,21 @@ def _file(
     }
 
 
-def _elsewhere(jobs: list[Job], held: dict[str, Any]) -> list[dict[str, Any]]:
+def _elsewhere(jobs: list[RecordedJob], held: dict[str, Packed]) -> list[dict[str, Any]]:
     """Return what the crate names and does not hold: checkpoints, raw text, packages."""
-    found: dict[str, dict[str, Any]] = {}
+    entities: dict[str, dict[str, Any]] = {}
     for job in jobs:
-        for entry in [*job.identity["inputs"], *_outputs(job)]:
-            if entry["path"] not in held:
-                name = _data_id(entry, held)
-                found[name] = {
+        for file in (*job.identity.inputs, *job.identity.outputs):
+            if file.path not in held:
+                name = _data_id(file, held)
+                entities[name] = {
                     "@id": name,
                     "@type": "CreativeWork",
-                    "name": entry["path"] if records.inside(entry["path"]) else "raw text",
-                    "size": f"{entry['size']} bytes",
-                    "sha256": entry["sha256"],
-                    "md5": entry["md5"],
+                    "name": file.path if inside(file.path) else "raw text",
+                    "size": f"{file.size} bytes",
+                    "sha256": file.sha256,
+                    "md5": file.md5,
                 }
         for name, text in _packages(job).items():
-            found[name] = {"@id": name, "@type": "CreativeWork", "name": f"docstrings of {text}"}
-    return [found[name] for name in sorted(found)]
+            entities[name] = {"@id": name, "@type": "CreativeWork", "name": f"docstrings of {text}"}
+    return [entities[name] for name in sorted(entities)]

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from scaletrace.formats.record import Record
 from scaletrace.jobs import fingerprint
-from scaletrace.jobs.command import Job
+from scaletrace.jobs.command import AskedJob
 
 MISSING = object()
 
 
-def job_name(job: Job) -> str:
+def job_name(job: AskedJob) -> str:
     """Return a job as people name it: its rule and wildcards."""
     return " ".join([job.rule, *(text for _, text in sorted(job.wildcards.items()))])
 
@@ -48,50 +49,51 @@ def changes(before: Any, after: Any, name: str = "settings") -> list[str]:
     else:
         return [f"{name}: made with {before!r}, now {after!r}"]
     then, now = places
-    found = [
+    lines = [
         line
         for key in sorted(then.keys() | now.keys())
         for line in changes(then.get(key, MISSING), now.get(key, MISSING), form.format(key))
     ]
-    return found or [f"{name}: the same in another order"]
+    return lines or [f"{name}: the same in another order"]
 
 
-def differences(job: Job, record: dict[str, Any] | None) -> list[str]:
+def differences(job: AskedJob, record: Record | None) -> list[str]:
     """Return in which settings, code and inputs a job of the graph is not the recorded one."""
     if record is None:
         return ["no record: the job is new, or has another name"]
-    identity = record["identity"]
-    found = changes(identity["settings"], job.settings)
-    if identity["code"]["fingerprint"] != job.fingerprint:
-        before, after = (
-            identity["code"]["modules"],
-            fingerprint.modules(job.rule, fingerprint.family(job.settings)),
-        )
+    identity = record.identity
+    lines = changes(identity.settings, job.settings)
+    scheme, now = identity.code.scheme, fingerprint.SCHEME
+    if scheme != now:
+        lines.append(f"code: its fingerprint is of scheme {scheme}, and now {now} is in use")
+    elif identity.code.fingerprint != job.fingerprint:
+        before = identity.code.modules
+        after = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
         names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
-        found.append(f"code: changed since in {', '.join(names) or 'an unknown module'}")
-    for side, here in (
-        ("inputs", {path for paths in job.inputs.values() for path in paths}),
-        ("outputs", set(job.outputs.values())),
+        lines.append(f"code: changed since in {', '.join(names) or 'an unknown module'}")
+    for side, recorded, here in (
+        ("inputs", identity.inputs, {path for paths in job.inputs.values() for path in paths}),
+        ("outputs", identity.outputs, set(job.outputs.values())),
     ):
-        there = {entry["path"] for entry in identity[side]}
+        there = {file.path for file in recorded}
         if gone := sorted(there - here):
-            found.append(f"{side}: made with {', '.join(gone)}, now absent")
+            lines.append(f"{side}: made with {', '.join(gone)}, now absent")
         if new := sorted(here - there):
-            found.append(f"{side}: new are {', '.join(new)}")
-    return found
+            lines.append(f"{side}: new are {', '.join(new)}")
+    return lines
 
 
-def dependents(jobs: dict[Path, Job], start: set[Path]) -> set[Path]:
+def dependents(jobs: dict[Path, AskedJob], start: set[Path]) -> set[Path]:
     """Return the jobs that rest on any of `start`, directly or not, without `start` itself."""
     readers: dict[str, list[Path]] = {}
     for name, job in jobs.items():
         for paths in job.inputs.values():
             for path in paths:
                 readers.setdefault(path, []).append(name)
-    waiting, found = list(start), set()
+    waiting, resting = list(start), set()
     while waiting:
         for path in jobs[waiting.pop()].outputs.values():
-            new = [reader for reader in readers.get(path, []) if reader not in found | start]
-            found.update(new)
+            new = [reader for reader in readers.get(path, []) if reader not in resting | start]
+            resting.update(new)
             waiting.extend(new)
-    return found
+    return resting

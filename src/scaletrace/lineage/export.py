@@ -8,9 +8,11 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.jobs import records
+from scaletrace.formats.record import inside
+from scaletrace.jobs import ledger
 from scaletrace.lineage import crate, links, root, signature
-from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.lineage.ancestry import Ancestry, RecordedJob
+from scaletrace.lineage.crate import Packed
 from scaletrace.lineage.dvc import pipeline
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
@@ -18,7 +20,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 CODE = ("Snakefile", "environment.yml", "requirements.lock", "LICENSE")
 
 
-def export(study: str, out: Path, *, large: bool) -> dict[str, dict[str, Any]]:
+def export(study: str, out: Path, *, large: bool) -> dict[str, Packed]:
     """Write a recorded study with its RO-Crate metadata; return what the zip holds, by path.
 
     Args:
@@ -36,56 +38,58 @@ def export(study: str, out: Path, *, large: bool) -> dict[str, dict[str, Any]]:
     _require_sound(jobs, held)
     config = held["study_file"]["path"]
     expected = _expected(study, jobs, config, large)
-    contents: dict[str, dict[str, Any]] = {}
+    contents: dict[str, Packed] = {}
     with (
         files.replacing(out) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        for path, said in sorted(expected.items()):
-            contents[path] = _add(archive, path, max(said.get("size", 0), untrusted.LARGEST_TEXT))
-            if said.get("sha256") not in (None, contents[path]["sha256"]):
+        for path, (sha256, size) in sorted(expected.items()):
+            contents[path] = _add(archive, path, max(size, untrusted.LARGEST_TEXT))
+            if sha256 not in (None, contents[path].sha256):
                 raise BadInput(
-                    f"{path}: sha256: found {contents[path]['sha256']}, its record has "
-                    f"{said['sha256']}; scaletrace audit --study {study} tells what else differs"
+                    f"{path}: sha256: found {contents[path].sha256}, its record has "
+                    f"{sha256}; scaletrace audit --study {study} tells what else differs"
                 )
         text = files.to_json(crate.metadata(ancestry, jobs, contents, config))
         archive.writestr(_entry(crate.NAME), text.encode())
     return contents
 
 
-def _require_sound(jobs: list[Job], held: dict[str, Any]) -> None:
+def _require_sound(jobs: list[RecordedJob], held: dict[str, Any]) -> None:
     """Require every record that the root names, as the root names it."""
     for job in jobs:
-        if records.identifier(job.identity) != held["records"][str(job.path)]["id"]:
+        if job.record.hashed_id != held["records"][str(job.path)]["id"]:
             raise BadInput(f"{job.path}: id: not what the study's root has; scaletrace audit it")
     if missing := held["records"].keys() - {str(job.path) for job in jobs}:
         raise BadInput(f"{min(missing)}: no readable job record, but the study's root names it")
 
 
-def _expected(study: str, jobs: list[Job], config: str, large: bool) -> dict[str, dict[str, Any]]:
-    """Return what goes into the zip, and the sha256 and size that a record gives it."""
+def _expected(
+    study: str, jobs: list[RecordedJob], config: str, large: bool
+) -> dict[str, tuple[str | None, int]]:
+    """Return what goes into the zip, with the sha256 and size that a record gives it, if any."""
     names = [*CODE, config, *map(str, sorted(Path("rules").glob("*.smk")))]
     place = pipeline.place(study)
     names += [str(path) for path in (place.yaml, place.lock, root.path_of(study))]
     names += [str(job.path) for job in jobs]
-    metrics = records.PROVENANCE / "metrics" / study
+    metrics = ledger.PROVENANCE / "metrics" / study
     optional = [signature.path_of(study), *sorted(metrics.glob("*.json"))]
     names += [str(path) for path in optional if path.is_file()]
-    found: dict[str, dict[str, Any]] = {name: {} for name in names}
+    expected: dict[str, tuple[str | None, int]] = dict.fromkeys(names, (None, 0))
     for job in jobs:
-        digest = str(job.record["circumstances"].get("environment"))
-        found[str(records.PROVENANCE / "env" / f"{digest}.json")] = {"sha256": digest}
-        for entry in job.identity["outputs"]:
-            if large or not entry["path"].endswith(records.LARGE):
-                found[entry["path"]] = entry
-    for path in found:
-        if not records.inside(path):
+        digest = str(job.record.circumstances.environment)
+        expected[str(ledger.environment_path(digest))] = (digest, 0)
+        for output in job.identity.outputs:
+            if large or not output.path.endswith(ledger.LARGE):
+                expected[output.path] = (output.sha256, output.size)
+    for path in expected:
+        if not inside(path):
             raise BadInput(f"{path[:200]!r} leads out of the repository; nothing was exported")
-        if Path(path).is_symlink() and not path.startswith(f"{records.RESULTS}/"):
+        if Path(path).is_symlink() and not path.startswith(f"{ledger.RESULTS}/"):
             raise BadInput(f"{path}: a link; only files of this repository are packed")
         if not Path(path).is_file():
             raise BadInput(f"{path}: missing; scaletrace restore brings it back")
-    return found
+    return expected
 
 
 def _entry(path: str) -> zipfile.ZipInfo:
@@ -108,7 +112,7 @@ class _Hashing:
         return self.stream.write(block)
 
 
-def _add(archive: zipfile.ZipFile, path: str, largest: int) -> dict[str, Any]:
+def _add(archive: zipfile.ZipFile, path: str, largest: int) -> Packed:
     """Copy a file into the zip; return the hash and size of the very bytes that were copied."""
     entry = _entry(path)
     with (
@@ -117,4 +121,4 @@ def _add(archive: zipfile.ZipFile, path: str, largest: int) -> dict[str, Any]:
     ):
         hashing = _Hashing(target)
         shutil.copyfileobj(source, hashing, files.CHUNK)
-    return {"sha256": hashing.sha256.hexdigest(), "size": hashing.size}
+    return Packed(hashing.sha256.hexdigest(), hashing.size)

@@ -19,9 +19,9 @@ def hashes_of(sizes: Mapping[str, int]) -> dict[str, dict[str, Any] | str]:
     # The largest first, so that no core is left with it at the end.
     order = sorted(names, key=_size, reverse=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(_hashes, order, [sizes[name] for name in order])
-        found = dict(zip(order, found, strict=True))
-    return {name: found[name] for name in names}
+        hashes = pool.map(_hashes, order, [sizes[name] for name in order])
+        hashes = dict(zip(order, hashes, strict=True))
+    return {name: hashes[name] for name in names}
 
 
 def _size(name: str) -> int:

@@ -43,15 +43,15 @@ def is_tracked(name: str) -> bool:
 
 def _here() -> list[str]:
     """Return every link below the places."""
-    found = []
+    links = []
     for place in PLACES:
         if Path(place).is_symlink():
-            found.append(place)
+            links.append(place)
         for folder, folders, names in os.walk(place):
-            found += [
+            links += [
                 name for n in [*folders, *names] if Path(name := f"{folder}/{n}").is_symlink()
             ]
-    return found
+    return links
 
 
 def require_none() -> None:

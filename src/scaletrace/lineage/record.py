@@ -6,10 +6,11 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
-from scaletrace.jobs import git, records
+from scaletrace.formats.record import RecordedFile
+from scaletrace.jobs import git, ledger
 from scaletrace.jobs.lease import lease
 from scaletrace.lineage import drift, links, root, transaction
-from scaletrace.lineage.ancestry import Ancestry
+from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
@@ -20,62 +21,61 @@ def _git(*words: str) -> str:
     try:
         return git.text(*words)
     except OSError as error:
-        said = str(error)
+        reason = str(error)
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip()
-    raise BadInput(f"git {words[0]}: {said}; record works in a clone")
+        reason = error.stderr.decode(errors="replace").strip()
+    raise BadInput(f"git {words[0]}: {reason}; record works in a clone")
 
 
 def _in_git(study: str) -> set[str]:
     return set(_git("ls-files", "-z", "--", f"results/{study}").split("\0"))
 
 
-def changed_files(jobs: list[dict[str, Any]]) -> list[str]:
+def changed_files(jobs: list[RecordedJob]) -> list[str]:
     """Return the outputs that are not what their records say."""
-    wrong = []
-    outputs = (entry for job in jobs for entry in job["identity"]["outputs"])
-    hashed = hashes_of({entry["path"]: entry["size"] for entry in outputs})
-    for job in jobs:
-        for entry in job["identity"]["outputs"]:
-            path, found = entry["path"], hashed[entry["path"]]
-            if isinstance(found, str):
-                wrong.append(f"{path}: {found} ({job['path']}); snakemake makes it again")
-            elif found["sha256"] != entry["sha256"]:
-                wrong.append(
-                    f"{path}: changed since its job wrote it ({job['path']}); delete it and "
-                    "snakemake makes it again"
-                )
-    return wrong
+    return _changed([(job, output) for job in jobs for output in job.identity.outputs])
 
 
 def _edited(study: str) -> list[str]:
     """Return the files that are there, and not what their records say."""
-    jobs = [{**job.record, "path": str(job.path)} for job in Ancestry(study).jobs]
-    for job in jobs:
-        outputs = job["identity"]["outputs"]
-        job["identity"]["outputs"] = [entry for entry in outputs if Path(entry["path"]).exists()]
-    return changed_files(jobs)
+    outputs = ((job, output) for job in Ancestry(study).jobs for output in job.identity.outputs)
+    return _changed([(job, output) for job, output in outputs if Path(output.path).exists()])
 
 
-def _laundered(jobs: list[dict[str, Any]]) -> list[str]:
+def _changed(outputs: list[tuple[RecordedJob, RecordedFile]]) -> list[str]:
+    wrong = []
+    hashed = hashes_of({output.path: output.size for _, output in outputs})
+    for job, output in outputs:
+        path, hashes = output.path, hashed[output.path]
+        if isinstance(hashes, str):
+            wrong.append(f"{path}: {hashes} ({job.path}); snakemake makes it again")
+        elif hashes["sha256"] != output.sha256:
+            wrong.append(
+                f"{path}: changed since its job wrote it ({job.path}); delete it and "
+                "snakemake makes it again"
+            )
+    return wrong
+
+
+def _laundered(jobs: list[RecordedJob]) -> list[str]:
     """Return the jobs that Snakemake takes for done, but with settings or code of another time."""
-    found: dict[str, None] = {}
-    for record in jobs:
-        for entry in record["identity"]["outputs"]:
-            job = memory.remembered(record, entry["path"], Path(record["path"]))
-            for difference in drift.differences(job, record):
-                line = f"{drift.job_name(job)}: {difference}; delete its outputs and run snakemake"
-                found[line] = None
-    return list(found)
+    lines: dict[str, None] = {}
+    for job in jobs:
+        for output in job.identity.outputs:
+            asked = memory.remembered(job.record, output.path, job.path)
+            name = drift.job_name(asked)
+            for difference in drift.differences(asked, job.record):
+                lines[f"{name}: {difference}; delete its outputs and run snakemake"] = None
+    return list(lines)
 
 
 def disagreements(
-    jobs: list[dict[str, Any]], study: str, study_file: Path, locked: dict[str, Any], where: Path
+    jobs: list[RecordedJob], study: str, study_file: Path, locked: dict[str, Any], where: Path
 ) -> dict[str, list[str]]:
     """Compare every md5 in dvc.lock with the job records'; return what differs, by stage.
 
     Args:
-        jobs: the study's job records, each with its `path`.
+        jobs: the study's recorded jobs.
         study: its name.
         study_file: its configuration.
         locked: the lock's entries by stage.
@@ -83,24 +83,23 @@ def disagreements(
     """
     wrong: dict[str, list[str]] = {}
     for job in jobs:
-        identity = job["identity"]
-        name = pipeline.stage_name(identity, study)
+        name = pipeline.stage_name(job.identity, study)
         stage = locked.get(name, {})
-        record = {"path": job["path"], "md5": files.hashes(Path(job["path"]))["md5"]}
+        record = {str(job.path): str(files.hashes(job.path)["md5"])}
+        read = {file.path: file.md5 for file in job.identity.inputs}
         lines = []
         if stage.get("cmd") != pipeline.command(study_file):
             lines.append(f"{where}: stages.{name}: cmd: not the command of dvc.yaml")
-        for kind, entries in (
-            ("deps", [record, *identity["inputs"]]),
-            ("outs", identity["outputs"]),
+        for kind, expected in (
+            ("deps", record | read),
+            ("outs", {output.path: output.md5 for output in job.identity.outputs}),
         ):
-            found = {entry["path"]: entry.get("md5") for entry in stage.get(kind, [])}
-            expected = {entry["path"]: entry["md5"] for entry in entries}
+            held = {entry["path"]: entry.get("md5") for entry in stage.get(kind, [])}
             lines += [
-                f"{path}: md5: {where} has {found.get(path)}, the record {job['path']} has "
+                f"{path}: md5: {where} has {held.get(path)}, the record {job.path} has "
                 f"{expected.get(path)}"
-                for path in sorted(found.keys() | expected.keys())
-                if found.get(path) != expected.get(path)
+                for path in sorted(held.keys() | expected.keys())
+                if held.get(path) != expected.get(path)
             ]
         if lines:
             wrong[name] = lines
@@ -111,19 +110,19 @@ def _all(wrong: dict[str, list[str]]) -> list[str]:
     return [line for lines in wrong.values() for line in lines]
 
 
-def _cached(job: dict[str, Any], in_git: set[str]) -> set[str]:
-    return {entry["md5"] for entry in job["identity"]["outputs"] if entry["path"] not in in_git}
+def _cached(job: RecordedJob, in_git: set[str]) -> set[str]:
+    return {output.md5 for output in job.identity.outputs if output.path not in in_git}
 
 
-def _unfinished(found: list[graph.Output]) -> list[str]:
+def _unfinished(outputs: list[graph.Output]) -> list[str]:
     why = {"ok": "sound, but something that it rests on is not"}
-    return [f"{o.path}: {why.get(o.status, o.status)}" for o in graph.unfinished(found)]
+    return [f"{o.path}: {why.get(o.status, o.status)}" for o in graph.unfinished(outputs)]
 
 
 def _root(
-    study: str, study_file: Path, jobs: list[dict[str, Any]], found: list[graph.Output]
+    study: str, study_file: Path, jobs: list[RecordedJob], outputs: list[graph.Output]
 ) -> dict[str, Any]:
-    example = {output.rule: output.path for output in found}
+    example = {output.rule: output.path for output in outputs}
     rules = {rule: memory.rule_code(path) for rule, path in example.items()}
     return root.build(study, study_file, jobs, rules)
 
@@ -137,7 +136,7 @@ def _known(lock: Path) -> dict[str, Any]:
 
 
 def _lock(
-    jobs: list[dict[str, Any]], study: str, study_file: Path, in_git: set[str], stages: Any
+    jobs: list[RecordedJob], study: str, study_file: Path, in_git: set[str], stages: Any
 ) -> dict[str, Any]:
     """Let DVC store a study's files; return the entries of its lock, as the records say.
 
@@ -151,7 +150,7 @@ def _lock(
         pipeline.own(study).yaml,
         stages,
         {name: entry for name, entry in known.items() if name not in wrong},
-        {pipeline.stage_name(job["identity"], study): _cached(job, in_git) for job in jobs},
+        {pipeline.stage_name(job.identity, study): _cached(job, in_git) for job in jobs},
     )
     if wrong := _all(disagreements(jobs, study, study_file, locked, lock)):
         raise BadInput("\n".join(wrong))
@@ -172,15 +171,15 @@ def record(study_file: Path) -> int:
     links.require_none()
     study = load(study_file).study
     with lease(Path("work") / "record"):
-        found = graph.outputs(study_file)
-        if waiting := _unfinished(found):
+        outputs = graph.outputs(study_file)
+        if waiting := _unfinished(outputs):
             if wrong := _edited(study):
                 raise BadInput("\n".join(wrong))
             raise BadInput(
                 f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
                 f"snakemake --configfile {study_file} first"
             )
-        jobs = graph.recorded_jobs(study, found)
+        jobs = graph.recorded_jobs(study, outputs)
         if wrong := [*changed_files(jobs), *_laundered(jobs)]:
             raise BadInput("\n".join(wrong))
         in_git, place = _in_git(study), pipeline.own(study)
@@ -192,14 +191,14 @@ def record(study_file: Path) -> int:
             place.lock: pipeline.lock_text(locked),
             place.yaml: pipeline.text(content),
             **{path: files.to_json(fit) for path, fit in pipeline.fitted(jobs, study).items()},
-            root.path_of(study): files.to_json(_root(study, study_file, jobs, found)),
+            root.path_of(study): files.to_json(_root(study, study_file, jobs, outputs)),
         }
-        environments = {job["circumstances"]["environment"] for job in jobs}
+        environments = {job.record.circumstances.environment for job in jobs}
         with transaction.together(texts):
             _git(
                 *("add", "--force", "--", *map(str, texts), str(study_file)),
-                *(job["path"] for job in jobs),
-                *(str(records.PROVENANCE / "env" / f"{digest}.json") for digest in environments),
+                *(str(job.path) for job in jobs),
+                *(str(ledger.environment_path(digest)) for digest in environments),
             )
     return len(jobs)
 
@@ -216,15 +215,15 @@ def moved(study_file: Path) -> list[str]:
     study = load(study_file).study
     if not root.path_of(study).exists():
         return [f"{study}: never recorded"]
-    found = graph.outputs(study_file)
-    if waiting := _unfinished(found):
+    outputs = graph.outputs(study_file)
+    if waiting := _unfinished(outputs):
         return [*_edited(study), *(f"{line}; snakemake would make it again" for line in waiting)]
-    jobs = graph.recorded_jobs(study, found)
+    jobs = graph.recorded_jobs(study, outputs)
     recorded = root.read(study)
     wrong = [*changed_files(jobs), *_laundered(jobs), *root.differences(recorded)]
     wrong += [
         f"{path}: not recorded yet"
-        for path in sorted({job["path"] for job in jobs} - recorded["records"].keys())
+        for path in sorted({str(job.path) for job in jobs} - recorded["records"].keys())
     ]
     place = pipeline.place(study)
     if place.shared:
@@ -244,5 +243,5 @@ def moved(study_file: Path) -> list[str]:
     return [*wrong, *_all(disagreements(jobs, study, study_file, locked, place.lock))]
 
 
-def _other(path: Path, text: str, said: str) -> list[str]:
-    return [] if path.exists() and path.read_bytes() == text.encode() else [f"{path}: {said}"]
+def _other(path: Path, text: str, difference: str) -> list[str]:
+    return [] if path.exists() and path.read_bytes() == text.encode() else [f"{path}: {difference}"]

@@ -9,8 +9,10 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
+from scaletrace.formats.curve import read_curve
 from scaletrace.formats.fields import NAME
-from scaletrace.jobs import fingerprint, job_note, records
+from scaletrace.formats.record import Record, RecordedFile, read_record
+from scaletrace.jobs import fingerprint, job_note, ledger, surroundings
 from scaletrace.lineage import links
 
 # What decides a float besides the processor; everything else installed does not train.
@@ -48,64 +50,56 @@ def _record_path(name: str, study: str) -> Path:
             "SIZE-sSEED/TOKENS of a trunk segment, and --study"
         )
     rule, wildcards = ("pretrain", segment.groupdict()) if segment else ("anneal", {"run": name})
-    path = records.path_of(study, rule, wildcards)
+    path = ledger.path_of(study, rule, wildcards)
     if not path.exists():
         known = sorted(p.stem.partition("=")[2] for p in path.parents[1].glob("anneal/*.json"))
         raise BadInput(f"{path}: no such record; runs of {study}: {', '.join(known) or 'none'}")
     return path
 
 
-def _require_code(path: Path, record: dict[str, Any]) -> None:
-    identity = record["identity"]
-    family = fingerprint.family(identity["settings"])
-    if fingerprint.fingerprint(identity["rule"], family) == identity["code"]["fingerprint"]:
+def _require_code(path: Path, record: Record) -> None:
+    identity = record.identity
+    kinds = fingerprint.kinds_of(identity.rule, identity.settings)
+    if fingerprint.fingerprint(identity.rule, kinds) == identity.code.fingerprint:
         return
-    then, now = identity["code"]["modules"], fingerprint.modules(identity["rule"], family)
+    then, now = identity.code.modules, fingerprint.modules(identity.rule, kinds)
     names = sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n))
-    git = record["circumstances"].get("git")
-    commit = git.get("commit") if isinstance(git, dict) else None
+    commit = record.circumstances.git.commit
     raise BadInput(
         f"{path}: code: {', '.join(names)} changed since; git checkout {commit} to repeat what was "
         "done then"
     )
 
 
-def _verified(path: Path, entry: dict[str, Any]) -> Path:
-    file = Path(entry["path"])
+def _verified(path: Path, recorded: RecordedFile) -> Path:
+    file = Path(recorded.path)
     if not file.is_file():
         raise BadInput(f"{file}: missing, and the job of {path} needs it: run `scaletrace restore`")
-    if (found := files.hashes(file)["sha256"]) != entry["sha256"]:
-        raise BadInput(f"{file}: sha256: found {found}, the record {path} has {entry['sha256']}")
+    if (sha256 := files.hashes(file)["sha256"]) != recorded.sha256:
+        raise BadInput(f"{file}: sha256: found {sha256}, the record {path} has {recorded.sha256}")
     return file
 
 
 def _last_loss(curve: Path) -> float | None:
-    try:
-        rows = untrusted.read_rows(curve)
-        return float(rows[-1]["loss"]) if rows else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{curve}: no loss curve ({error!r})") from None
+    points = read_curve(curve)
+    return points[-1].loss if points else None
 
 
 def _libraries(environment: dict[str, Any]) -> dict[str, Any]:
     return {name: environment["packages"].get(name) for name in LIBRARIES}
 
 
-def _same_machine(record: dict[str, Any]) -> tuple[bool, str]:
+def _same_machine(record: Record) -> tuple[bool, str]:
     """Compare processor, GPU if one was used, and libraries with the recorded ones."""
-    circumstances, settings = record["circumstances"], record["identity"]["settings"]
-    names = (*PROCESSOR, "gpu") if records.uses_gpu(settings) else PROCESSOR
+    ran = record.circumstances
+    names = (*PROCESSOR, "gpu") if surroundings.uses_gpu(record.identity.settings) else PROCESSOR
 
     def environment(digest: Any) -> dict[str, Any]:
-        path = records.PROVENANCE / "env" / f"{digest}.json"
-        return _libraries(untrusted.read_json(path))
+        return _libraries(untrusted.read_json(ledger.environment_path(digest)))
 
-    here = records.surroundings()
+    here = surroundings.here()
     try:
-        then = {
-            **{name: circumstances[name] for name in names},
-            **environment(circumstances["environment"]),
-        }
+        then = {name: ran.raw[name] for name in names} | environment(ran.environment)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False, "the recorded processor or environment cannot be read"
     now = {name: here[name] for name in names} | environment(here["environment"])
@@ -126,30 +120,30 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
     """
     links.require_none()
     path = _record_path(name, study)
-    record = records.read(path)
-    identity = record["identity"]
-    if records.path_of(study, identity["rule"], identity["wildcards"]) != path:
+    record = read_record(path)
+    identity = record.identity
+    if ledger.path_of(study, identity.rule, identity.wildcards) != path:
         raise BadInput(f"{path}: holds the record of another job")
     _require_code(path, record)
     inputs: dict[str, list[Path]] = {}
-    for entry in identity["inputs"]:
-        inputs.setdefault(entry["name"], []).append(_verified(path, entry))
-    recorded = {entry["name"]: entry for entry in identity["outputs"]}
-    stage = contract.stage(identity["rule"])
+    for file in identity.inputs:
+        inputs.setdefault(file.name, []).append(_verified(path, file))
+    recorded = {output.name: output for output in identity.outputs}
+    stage = contract.stage(identity.rule)
     same_machine, machine = _same_machine(record)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
         scratch = Path(folder)
-        made = {n: scratch / f"{n}{Path(e['path']).suffix}" for n, e in recorded.items()}
+        made = {n: scratch / f"{n}{Path(o.path).suffix}" for n, o in recorded.items()}
         try:
-            contract.run(stage, inputs, made, identity["settings"], scratch / "state")
+            contract.run(stage, inputs, made, identity.settings, scratch / "state")
         except BadInput:
             raise
         except UNTRAINABLE as error:
-            said = job_note.told(error).partition("\n")[0][:200]
-            raise BadInput(f"{path}: settings: cannot be trained ({said})") from None
+            reason = job_note.reason_of(error).partition("\n")[0][:200]
+            raise BadInput(f"{path}: settings: cannot be trained ({reason})") from None
         outputs = {
-            recorded[n]["path"]: {
-                "recorded": recorded[n]["sha256"],
+            recorded[n].path: {
+                "recorded": recorded[n].sha256,
                 "found": str(files.hashes(file)["sha256"]),
             }
             for n, file in made.items()
@@ -159,5 +153,5 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         if not identical:
             then, now = _last_loss(_verified(path, recorded["curve"])), _last_loss(made["curve"])
             loss = None if then is None or now is None else (then, now)
-    job = f"{identity['rule']} {name}"
+    job = f"{identity.rule} {name}"
     return Outcome(job, outputs, identical, same_machine, machine, loss, tolerance)

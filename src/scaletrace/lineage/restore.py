@@ -14,9 +14,17 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
-from scaletrace.jobs import records, timings
-from scaletrace.jobs.command import Job
+from scaletrace.formats.record import (
+    Record,
+    RecordedFile,
+    parse_record,
+    read_record,
+    require_circumstances,
+)
+from scaletrace.jobs import ledger, timings
+from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift, links, root, signature
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
@@ -29,7 +37,7 @@ UNTRUE = "not what its record says"
 
 
 @dataclasses.dataclass
-class Finding:
+class Mismatch:
     """One difference between what made the results and what is here."""
 
     where: str
@@ -39,17 +47,17 @@ class Finding:
 
 
 @dataclasses.dataclass
-class Report:
+class RestoreReport:
     """What `restore` found and did; `waiting` is what Snakemake would still make, and why."""
 
     study: str
-    findings: list[Finding]
+    findings: list[Mismatch]
     files: int = 0
     left_out: int = 0
     waiting: list[str] = dataclasses.field(default_factory=list)
 
 
-class _Findings:
+class _Mismatches:
     """Collects differences by job; equal ones of several jobs become one."""
 
     def __init__(self) -> None:
@@ -58,14 +66,14 @@ class _Findings:
     def add(self, record: Path, where: str, what: str) -> None:
         self.jobs[where, what].add(record)
 
-    def listed(self, jobs: dict[Path, Job]) -> list[Finding]:
-        found = []
+    def listed(self, jobs: dict[Path, AskedJob]) -> list[Mismatch]:
+        mismatches = []
         for (where, what), paths in sorted(self.jobs.items()):
             known = paths & jobs.keys()
             resting = sorted(drift.job_name(jobs[p]) for p in drift.dependents(jobs, known))
             names = sorted(drift.job_name(jobs[p]) if p in jobs else str(p) for p in paths)
-            found.append(Finding(where, what, names, resting))
-        return found
+            mismatches.append(Mismatch(where, what, names, resting))
+        return mismatches
 
 
 def _bring_records(study: str, archive: Archive) -> list[Path]:
@@ -77,7 +85,7 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         if brought == [None]:
             raise BadInput(f"{archive.path}: has no {root.path_of(study)}: not a study {study}")
         content = root.read(study)
-        folder = records.PROVENANCE / "jobs" / study
+        folder = ledger.PROVENANCE / "jobs" / study
         for name in content["records"]:
             if Path(name).parent.parent != folder or Path(name).suffix != ".json":
                 raise BadInput(f"{archive.path}: {name} is no record of {study}; refused")
@@ -85,10 +93,10 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         for name in (*content["records"], *beside):
             brought.append(archive.copy_text(name))
         for name in content["records"]:
-            record = records.parse(Path(name))
-            digest = record["circumstances"].get("environment")
-            brought.append(archive.copy_text(str(records.PROVENANCE / "env" / f"{digest}.json")))
-            for path in pipeline.metrics_files([record], study):
+            job = RecordedJob(Path(name), parse_record(Path(name)))
+            environment = ledger.environment_path(job.record.circumstances.environment)
+            brought.append(archive.copy_text(str(environment)))
+            for path in pipeline.metrics_files([job], study):
                 brought.append(archive.copy_text(str(path)))
         for path in (pipeline.own(study).yaml, pipeline.own(study).lock):
             brought.append(archive.copy_text(str(path)))
@@ -104,7 +112,9 @@ def _remove(paths: Iterable[Path | None]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sound_records(study: str, content: dict[str, Any], findings: _Findings) -> dict[Path, Any]:
+def _sound_records(
+    study: str, content: dict[str, Any], mismatches: _Mismatches
+) -> dict[Path, Record]:
     """Return the records that are as the root says."""
     wrong = {line.partition(": ")[0]: line.partition(": ")[2] for line in root.differences(content)}
     sound = {}
@@ -113,121 +123,122 @@ def _sound_records(study: str, content: dict[str, Any], findings: _Findings) -> 
         try:
             if name in wrong:
                 raise BadInput(wrong[name])
-            record = records.read(path)
-            records.require_circumstances(record, path)
-            identity = record["identity"]
-            if record["id"] != entry["id"]:
-                raise BadInput(f"id: the root has {entry['id']}, found {record['id']}")
-            if records.path_of(study, identity["rule"], identity["wildcards"]) != path:
+            record = read_record(path)
+            require_circumstances(record, path)
+            rule = record.identity.rule
+            if record.id != entry["id"]:
+                raise BadInput(f"id: the root has {entry['id']}, found {record.id}")
+            if ledger.path_of(study, rule, record.identity.wildcards) != path:
                 raise BadInput("holds the record of another job")
-            if identity["rule"] not in content["rules"]:
-                raise BadInput(f"the root has no command of rule {identity['rule']}")
+            if rule not in content["rules"]:
+                raise BadInput(f"the root has no command of rule {rule}")
             sound[path] = record
         except BadInput as problem:
-            findings.add(path, name, str(problem).removeprefix(f"{name}: "))
+            mismatches.add(path, name, str(problem).removeprefix(f"{name}: "))
     return sound
 
 
-def _compare_raw(sound: dict[Path, Any], findings: _Findings) -> set[Path]:
+def _compare_raw(sound: dict[Path, Record], mismatches: _Mismatches) -> set[Path]:
     """Compare the raw text, which no job made, with what the records say was read.
 
     Returns:
         The records of the jobs that would read something else now.
     """
     raw = [
-        (path, entry)
+        (path, file)
         for path, record in sound.items()
-        for entry in record["identity"]["inputs"]
-        if entry["record"] is None
+        for file in record.identity.inputs
+        if file.record is None
     ]
-    hashed, moved = hashes_of({entry["path"]: entry["size"] for _, entry in raw}), set()
-    for path, entry in raw:
-        found = hashed[entry["path"]]
-        if found == "missing":
-            findings.add(path, entry["path"], "missing; no job makes it")
-        elif isinstance(found, str) or found["sha256"] != entry["sha256"]:
-            findings.add(path, entry["path"], "not the text that was read then")
+    hashed, moved = hashes_of({file.path: file.size for _, file in raw}), set()
+    for path, file in raw:
+        hashes = hashed[file.path]
+        if hashes == "missing":
+            mismatches.add(path, file.path, "missing; no job makes it")
+        elif isinstance(hashes, str) or hashes["sha256"] != file.sha256:
+            mismatches.add(path, file.path, "not the text that was read then")
             moved.add(path)
     return moved
 
 
-def _compare_lock(study: str, sound: dict[Path, Any], findings: _Findings) -> None:
+def _compare_lock(study: str, sound: dict[Path, Record], mismatches: _Mismatches) -> None:
     lock = pipeline.place(study).lock
     if not (locked := store.locked(lock)):
         return
     for path, record in sound.items():
-        stage = locked.get(pipeline.stage_name(record["identity"], study), {})
+        stage = locked.get(pipeline.stage_name(record.identity, study), {})
         with contextlib.suppress(KeyError, TypeError, AttributeError):
             md5 = {entry["path"]: entry["md5"] for entry in stage.get("outs", [])}
-            for entry in record["identity"]["outputs"]:
-                if md5.get(entry["path"]) != entry["md5"]:
-                    what = f"{lock} has md5 {md5.get(entry['path'])}, its record {entry['md5']}"
-                    findings.add(path, entry["path"], what)
+            for output in record.identity.outputs:
+                if md5.get(output.path) != output.md5:
+                    what = f"{lock} has md5 {md5.get(output.path)}, its record {output.md5}"
+                    mismatches.add(path, output.path, what)
             continue
-        findings.add(path, str(lock), f"stage of {path} not readable")
+        mismatches.add(path, str(lock), f"stage of {path} not readable")
 
 
-Wanted = dict[str, tuple[Path, dict[str, Any]]]
+# A file by its path, with the path of its record.
+Wanted = dict[str, tuple[Path, RecordedFile]]
 
 
 def _hashes(wanted: Wanted) -> dict[str, str | None]:
     """Return the sha256 of each file, or why it has none in words; None where there is none."""
-    found = hashes_of({name: entry["size"] for name, (_, entry) in wanted.items()}).items()
+    hashed = hashes_of({name: file.size for name, (_, file) in wanted.items()}).items()
     return {
-        n: None if h == "missing" else h if isinstance(h, str) else h["sha256"] for n, h in found
+        n: None if h == "missing" else h if isinstance(h, str) else h["sha256"] for n, h in hashed
     }
 
 
-def _copy_verified(archive: Archive, entry: dict[str, Any]) -> str | None:
+def _copy_verified(archive: Archive, file: RecordedFile) -> str | None:
     """Put a file of the archive in its place if it is the recorded one; else say what it is."""
-    name = entry["path"]
+    name = file.path
     size = archive.size(name)
     if size is None:
         return f"missing from {archive.path}"
-    if size != entry["size"]:
-        return f"{size} bytes in {archive.path}, its record says {entry['size']}"
+    if size != file.size:
+        return f"{size} bytes in {archive.path}, its record says {file.size}"
     target = Path(name)
     draft = target.with_name(f".{target.name}.restored")
     try:
         archive.copy(name, draft)
-        if (found := files.hashes(draft)["sha256"]) != entry["sha256"]:
-            return f"sha256 {found} in {archive.path}, its record says {entry['sha256']}"
+        if (sha256 := files.hashes(draft)["sha256"]) != file.sha256:
+            return f"sha256 {sha256} in {archive.path}, its record says {file.sha256}"
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
     return None
 
 
-def _put_back(wanted: Wanted, archive: Archive | None, findings: _Findings) -> int:
+def _put_back(wanted: Wanted, archive: Archive | None, mismatches: _Mismatches) -> int:
     """Put every file in its place that is not there, and verify it."""
-    absent = [name for name, found in _hashes(wanted).items() if found is None]
+    absent = [name for name, sha256 in _hashes(wanted).items() if sha256 is None]
     if archive is not None:
         for name in absent:
             if problem := _copy_verified(archive, wanted[name][1]):
-                findings.add(wanted[name][0], name, problem)
+                mismatches.add(wanted[name][0], name, problem)
         return len(absent)
-    reason = store.pull({name: wanted[name][1] for name in absent}) if absent else None
-    for name, found in _hashes({name: wanted[name] for name in absent}).items():
-        path, entry = wanted[name]
-        if found is None:
-            findings.add(path, name, f"missing; {reason or 'neither git nor DVC has it whole'}")
-        elif found != entry["sha256"]:
+    reason = store.pull([wanted[name][1] for name in absent]) if absent else None
+    for name, sha256 in _hashes({name: wanted[name] for name in absent}).items():
+        path, file = wanted[name]
+        if sha256 is None:
+            mismatches.add(path, name, f"missing; {reason or 'neither git nor DVC has it whole'}")
+        elif sha256 != file.sha256:
             Path(name).unlink()
-            what = f"sha256 {found} in DVC's cache or remote, its record says {entry['sha256']}"
-            findings.add(path, name, what)
+            what = f"sha256 {sha256} in DVC's cache or remote, its record says {file.sha256}"
+            mismatches.add(path, name, what)
     return len(absent)
 
 
-def _print_timings(study: str, sound: dict[Path, Any], rules: dict[str, str]) -> None:
+def _print_timings(study: str, sound: dict[Path, Record], rules: dict[str, str]) -> None:
     """Print timings.csv, which has no record: it is printed from the records."""
-    text, path = io.StringIO(), records.RESULTS / study / "timings.csv"
+    text, path = io.StringIO(), ledger.RESULTS / study / "timings.csv"
     timings.write(study, text)
     files.write_text(path, text.getvalue())
     observations = [
-        entry
+        output
         for record in sound.values()
-        if record["identity"]["rule"] == "observe"
-        for entry in record["identity"]["outputs"]
+        if record.identity.rule == "observe"
+        for output in record.identity.outputs
     ]
     memory.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
 
@@ -243,15 +254,15 @@ def _set_time(path: Path, when: float) -> None:
         os.utime(path, (when, when))
 
 
-def _depths(sound: dict[Path, Any]) -> dict[Path, int]:
+def _depths(sound: dict[Path, Record]) -> dict[Path, int]:
     """Return how many jobs each job lies below the text, itself included, along the longest way.
 
     Raises:
         BadInput: jobs read what was made from their own outputs.
     """
-    makers = {e["path"]: p for p, record in sound.items() for e in record["identity"]["outputs"]}
+    makers = {output.path: p for p, record in sound.items() for output in record.identity.outputs}
     above = {
-        path: {makers[e["path"]] for e in record["identity"]["inputs"] if e["path"] in makers}
+        path: {makers[file.path] for file in record.identity.inputs if file.path in makers}
         for path, record in sound.items()
     }
     depths: dict[Path, int] = {}
@@ -264,7 +275,7 @@ def _depths(sound: dict[Path, Any]) -> dict[Path, int]:
 
 
 def settle(
-    study: str, sound: dict[Path, Any], rules: dict[str, str], untrue: Collection[Path] = ()
+    study: str, sound: dict[Path, Record], rules: dict[str, str], untrue: Collection[Path] = ()
 ) -> None:
     """Make Snakemake remember the recorded jobs, set the times of their files in graph order.
 
@@ -278,23 +289,23 @@ def settle(
     """
     depths = _depths(sound)
     # Also of what links lead to: a file may be younger than its link, and Snakemake looks at both.
-    read = {e["path"] for record in sound.values() for e in record["identity"]["inputs"]}
+    read = {file.path for record in sound.values() for file in record.identity.inputs}
     times = [Path(name).stat().st_mtime for name in read if Path(name).exists()]
     start = max([time.time(), *times])
     for path, record in sound.items():
-        code = UNTRUE if path in untrue else rules[record["identity"]["rule"]]
+        code = UNTRUE if path in untrue else rules[record.identity.rule]
         memory.remember_record(record, study, code)
-        records.point(study, path, record["identity"])
+        ledger.point(study, path, record.identity)
         when = start + STEP * depths[path]
-        for entry in record["identity"]["outputs"]:
-            if Path(entry["path"]).exists():
-                _set_time(Path(entry["path"]), when)
+        for output in record.identity.outputs:
+            if Path(output.path).exists():
+                _set_time(Path(output.path), when)
     _print_timings(study, sound, rules)
 
 
 def restore(
     study: str, source: Path | None = None, partial: bool = False, checkpoints: bool = True
-) -> Report:
+) -> RestoreReport:
     """Put a recorded study's files back from DVC, a folder or a zip, and verify every hash.
 
     Without `partial`, nothing is touched where something differs from what made the results;
@@ -325,42 +336,44 @@ def restore(
     return report
 
 
-def _restore(study: str, archive: Archive | None, partial: bool, checkpoints: bool) -> Report:
+def _restore(
+    study: str, archive: Archive | None, partial: bool, checkpoints: bool
+) -> RestoreReport:
     if not root.path_of(study).exists():
         raise BadInput(
             f"{root.path_of(study)}: not found; study {study} was not recorded in this commit: "
             "check out one in which it was, or give an export with --from"
         )
-    content, findings = root.read(study), _Findings()
+    content, mismatches = root.read(study), _Mismatches()
     study_file = Path("config") / f"{study}.yaml"
-    sound = _sound_records(study, content, findings)
+    sound = _sound_records(study, content, mismatches)
     jobs = graph.jobs(study_file)
     for path, job in jobs.items():
         if path in sound or str(path) not in content["records"]:
             for difference in drift.differences(job, sound.get(path)):
                 where, _, what = difference.partition(": ")
-                findings.add(path, where, what)
-    untrue = _compare_raw(sound, findings)
-    _compare_lock(study, sound, findings)
+                mismatches.add(path, where, what)
+    untrue = _compare_raw(sound, mismatches)
+    _compare_lock(study, sound, mismatches)
     outputs = {
-        entry["path"]: (path, entry)
+        output.path: (path, output)
         for path, record in sound.items()
-        for entry in record["identity"]["outputs"]
+        for output in record.identity.outputs
     }
     wanted = {
         name: made
         for name, made in outputs.items()
-        if checkpoints or not name.endswith(records.LARGE) or Path(name).exists()
+        if checkpoints or not name.endswith(ledger.LARGE) or Path(name).exists()
     }
-    for name, found in _hashes(wanted).items():
-        if found not in (None, wanted[name][1]["sha256"]):
-            findings.add(wanted[name][0], name, "in the way: not the file that its job wrote")
+    for name, sha256 in _hashes(wanted).items():
+        if sha256 not in (None, wanted[name][1].sha256):
+            mismatches.add(wanted[name][0], name, "in the way: not the file that its job wrote")
             untrue.add(wanted[name][0])
-    report = Report(study, findings.listed(jobs), left_out=len(outputs) - len(wanted))
+    report = RestoreReport(study, mismatches.listed(jobs), left_out=len(outputs) - len(wanted))
     if report.findings and not partial:
         return report
-    report.files = _put_back(wanted, archive, findings)
-    report.findings = findings.listed(jobs)
+    report.files = _put_back(wanted, archive, mismatches)
+    report.findings = mismatches.listed(jobs)
     if report.findings and not partial:
         return report
     settle(study, sound, content["rules"], untrue)

@@ -8,16 +8,18 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.jobs import records
+from scaletrace.formats.record import inside
+from scaletrace.jobs import ledger
+from scaletrace.lineage.ancestry import RecordedJob
 
 
 def path_of(study: str) -> Path:
     """Return where the root of a study lies."""
-    return records.PROVENANCE / "roots" / f"{study}.json"
+    return ledger.PROVENANCE / "roots" / f"{study}.json"
 
 
 def build(
-    study: str, study_file: Path, jobs: list[dict[str, Any]], rules: dict[str, str]
+    study: str, study_file: Path, jobs: list[RecordedJob], rules: dict[str, str]
 ) -> dict[str, Any]:
     """Return the root of a study: its configuration, its rules' commands, and every record.
 
@@ -26,7 +28,7 @@ def build(
     Args:
         study: its name.
         study_file: its configuration.
-        jobs: the study's job records, each with its `path`.
+        jobs: the study's recorded jobs.
         rules: the shell command of each rule.
     """
     content = {
@@ -34,7 +36,7 @@ def build(
         "study_file": {"path": str(study_file), "sha256": files.hashes(study_file)["sha256"]},
         "rules": rules,
         "records": {
-            job["path"]: {"id": job["id"], "sha256": files.hashes(Path(job["path"]))["sha256"]}
+            str(job.path): {"id": job.record.id, "sha256": files.hashes(job.path)["sha256"]}
             for job in jobs
         },
     }
@@ -76,7 +78,7 @@ def _require_form(root: dict[str, Any]) -> None:
         hashes += [entry["id"], entry["sha256"]]
     if not all(isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) for value in hashes):
         raise ValueError("a hash is not one")
-    if not all(records.inside(name) for name in names):
+    if not all(inside(name) for name in names):
         raise ValueError("a path leads out of the repository")
     if root["study_file"]["path"] != f"config/{root['study']}.yaml":
         raise ValueError(f"study_file: found {str(root['study_file']['path'])[:80]!r}")
@@ -88,11 +90,11 @@ def differences(root: dict[str, Any]) -> list[str]:
     """Return in which files the configuration and the records are not those of the root."""
     expected = {name: entry["sha256"] for name, entry in root["records"].items()}
     expected[root["study_file"]["path"]] = root["study_file"]["sha256"]
-    found = []
+    lines = []
     for name, sha256 in sorted(expected.items()):
         path = Path(name)
         if not path.is_file():
-            found.append(f"{name}: missing since the study was recorded")
+            lines.append(f"{name}: missing since the study was recorded")
         elif files.hashes(path)["sha256"] != sha256:
-            found.append(f"{name}: changed since the study was recorded")
-    return found
+            lines.append(f"{name}: changed since the study was recorded")
+    return lines

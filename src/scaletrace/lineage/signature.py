@@ -32,9 +32,11 @@ def _keygen(*words: str, message: bytes) -> str:
         done = subprocess.run(["ssh-keygen", "-Y", *words], input=message, capture_output=True)
     except OSError as error:
         raise BadInput(f"ssh-keygen: {error.strerror}; OpenSSH 8.2 or newer signs") from None
-    printed, said = (text.decode(errors="replace").strip() for text in (done.stdout, done.stderr))
+    printed, complaint = (
+        text.decode(errors="replace").strip() for text in (done.stdout, done.stderr)
+    )
     if done.returncode:
-        raise BadInput(f"ssh-keygen: {said or printed}")
+        raise BadInput(f"ssh-keygen: {complaint or printed}")
     return printed
 
 
@@ -68,13 +70,13 @@ def verify(study: str, signers: Path | None) -> str:
     """
     message, signature = untrusted.read_bytes(root.path_of(study)), str(path_of(study))
     if signers is None:
-        said = _keygen("check-novalidate", "-n", NAMESPACE, "-s", signature, message=message)
-        return f"{said}; whose key that is, --signers can tell"
+        answer = _keygen("check-novalidate", "-n", NAMESPACE, "-s", signature, message=message)
+        return f"{answer}; whose key that is, --signers can tell"
     if not signers.is_file():
         raise BadInput(f"--signers: found {signers}, which is no file of allowed signers")
     allowed = ("-f", str(signers))
-    found = _keygen("find-principals", "-s", signature, *allowed, message=message).splitlines()
-    who = ("-I", found[0], "-n", NAMESPACE, "-s", signature)
+    principals = _keygen("find-principals", "-s", signature, *allowed, message=message).splitlines()
+    who = ("-I", principals[0], "-n", NAMESPACE, "-s", signature)
     return _keygen("verify", *allowed, *who, message=message)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
-from scaletrace.jobs import git, records
+from scaletrace.formats.record import inside
+from scaletrace.jobs import git
 
 SOURCES = PurePosixPath("src")
 
@@ -28,7 +29,7 @@ def _cat_file(batch: str, names: list[str], repository: Path) -> bytes:
 def objects(names: list[str], repository: Path = Path()) -> dict[str, bytes | None]:
     """Return the contents of small objects of a git repository by name; None for those it lacks."""
     sizes = _cat_file("--batch-check=%(objectsize)", names, repository).splitlines()
-    found: dict[str, bytes | None] = dict.fromkeys(names if sizes else ())
+    contents: dict[str, bytes | None] = dict.fromkeys(names if sizes else ())
     small = [
         name
         for name, size in zip(names, sizes, strict=False)
@@ -41,9 +42,9 @@ def objects(names: list[str], repository: Path = Path()) -> dict[str, bytes | No
         if len(header) != 3:
             continue
         size = int(header[2])
-        found[name] = rest[at : at + size]
+        contents[name] = rest[at : at + size]
         at += size + 1
-    return found
+    return contents
 
 
 class Snapshot:
@@ -77,8 +78,8 @@ class Snapshot:
     def names(self, folder: str, suffix: str) -> list[str]:
         """Return the files with a suffix below a folder of the repository."""
         if not self.commit:
-            found = (self.folder / folder).rglob(f"*{suffix}")
-            return sorted(path.relative_to(self.folder).as_posix() for path in found)
+            paths = (self.folder / folder).rglob(f"*{suffix}")
+            return sorted(path.relative_to(self.folder).as_posix() for path in paths)
         options = ("-r", "-z", "--name-only", "--full-tree")
         listed = git.text("ls-tree", *options, self.commit, "--", folder)
         return sorted(name for name in listed.split("\0") if name.endswith(suffix))
@@ -87,14 +88,14 @@ class Snapshot:
         """Return the contents of small files; None for those that are not there."""
         if not self.commit:
             return {name: self._content(name) for name in names}
-        asked = {name: f"{self.commit}:{name}" for name in names if records.inside(name)}
-        found = objects(list(asked.values()))
-        return {name: found.get(asked.get(name, "")) for name in names}
+        asked = {name: f"{self.commit}:{name}" for name in names if inside(name)}
+        contents = objects(list(asked.values()))
+        return {name: contents.get(asked.get(name, "")) for name in names}
 
     def _content(self, name: str) -> bytes | None:
         path = self.folder / name
         try:
-            return untrusted.read_bytes(path) if records.inside(name) and path.is_file() else None
+            return untrusted.read_bytes(path) if inside(name) and path.is_file() else None
         except OSError:
             return None
 
@@ -103,7 +104,7 @@ class Snapshot:
         places = module_paths(module)
         texts = list(self.read(list(places)).values())
         if commit.isalnum():
-            names = [f"{commit}:{path}" for path in places if records.inside(path)]
+            names = [f"{commit}:{path}" for path in places if inside(path)]
             for repository in {self.folder, Path()}:
                 texts += objects(names, repository).values()
         return [text for text in texts if text is not None]

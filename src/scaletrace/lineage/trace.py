@@ -3,16 +3,19 @@
 import dataclasses
 import datetime
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.jobs import attempts, records
+from scaletrace.formats.fit import read_residuals
+from scaletrace.formats.observations import read_observations
+from scaletrace.formats.record import RecordedFile, RecordedInput, inside
+from scaletrace.jobs import attempts, ledger
 from scaletrace.lineage import links
-from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 
 COLUMNS = {"series", "source", "run"}  # of a figure's CSV, by which its rows are chosen
 # Numbers are read off an axis or a label: three digits of them are meant.
@@ -34,8 +37,8 @@ class Trace:
     """The jobs behind a figure; `parents` holds, for each job, those that it rests on here."""
 
     figure: dict[str, Any]
-    root: Job
-    parents: dict[Job, list[Job]]
+    root: RecordedJob
+    parents: dict[RecordedJob, list[RecordedJob]]
     notes: list[str]
 
 
@@ -53,36 +56,37 @@ def trace(figure: Path, series: str | None = None, point: dict[str, float] | Non
     links.require_none()
     identity = read_identity(figure)
     ancestry = Ancestry(identity["study"])
-    root = _maker(figure, identity, ancestry)
-    outputs = {entry["name"]: entry for entry in root.identity["outputs"]}
+    root, table = _maker(figure, identity, ancestry)
     notes = list(ancestry.unreadable.values())
     digest = str(files.hashes(figure)["sha256"])
-    recorded = outputs.get(figure.suffix.lower()[1:])
-    if recorded is None or recorded["sha256"] != digest:
+    recorded = root.identity.output(figure.suffix.lower()[1:])
+    if recorded is None or recorded.sha256 != digest:
         notes.append(
             f"{figure}: not the recorded file byte for byte, only its identity is: found sha256 "
-            f"{digest}, recorded {recorded and recorded['sha256']}"
+            f"{digest}, recorded {recorded and recorded.sha256}"
         )
     part = None
     if series is not None or point:
-        part = _part(_rows(Path(outputs["csv"]["path"]), identity), root, ancestry, series, point)
+        part = _part(_rows(Path(table.path), identity), root, ancestry, series, point)
     return Trace({**identity, "sha256": digest}, root, _parents(ancestry, root, part), notes)
 
 
-def _maker(figure: Path, identity: dict[str, Any], ancestry: Ancestry) -> Job:
-    """Return the job that drew the figure."""
+def _maker(
+    figure: Path, identity: dict[str, Any], ancestry: Ancestry
+) -> tuple[RecordedJob, RecordedFile]:
+    """Return the job that drew the figure, and the table that it drew."""
     study, name, digest = identity["study"], identity["figure"], identity["csv_sha256"]
-    found = None
+    other = None
     for job in ancestry.jobs:
-        for entry in job.identity["outputs"]:
-            if entry["name"] == "csv" and job.identity["settings"].get("figure") == name:
-                if entry["sha256"] == digest:
-                    return job
-                found = f"{job.path} has {entry['sha256']}"
+        for output in job.identity.outputs:
+            if output.name == "csv" and job.identity.settings.get("figure") == name:
+                if output.sha256 == digest:
+                    return job, output
+                other = f"{job.path} has {output.sha256}"
     raise BadInput(
         f"{figure}: is {name} of study {study} with csv_sha256 {digest}; "
-        + (found or f"no record of it in {records.PROVENANCE}/jobs/{study}")
-        + f"; if it was committed once, git log -S{digest[:16]} -- {records.PROVENANCE} finds where"
+        + (other or f"no record of it in {ledger.PROVENANCE}/jobs/{study}")
+        + f"; if it was committed once, git log -S{digest[:16]} -- {ledger.PROVENANCE} finds where"
     )
 
 
@@ -92,10 +96,10 @@ def _rows(path: Path, identity: dict[str, Any]) -> list[dict[str, str]]:
     Raises:
         BadInput: it is not here, is not the one that the figure was drawn from, or has no series.
     """
-    found = read_identity(path)["csv_sha256"]
-    if found != identity["csv_sha256"]:
+    sha256 = read_identity(path)["csv_sha256"]
+    if sha256 != identity["csv_sha256"]:
         raise BadInput(
-            f"{path}: found sha256 {found}; the figure was drawn from {identity['csv_sha256']}, "
+            f"{path}: found sha256 {sha256}; the figure was drawn from {identity['csv_sha256']}, "
             "and only that table says what its series and points are"
         )
     try:
@@ -109,7 +113,7 @@ def _rows(path: Path, identity: dict[str, Any]) -> list[dict[str, str]]:
 
 def _part(
     rows: list[dict[str, str]],
-    root: Job,
+    root: RecordedJob,
     ancestry: Ancestry,
     series: str | None,
     point: dict[str, float] | None,
@@ -130,21 +134,23 @@ def _part(
     return part
 
 
-def _at(rows: list[dict[str, str]], root: Job, point: dict[str, float]) -> list[dict[str, str]]:
+def _at(
+    rows: list[dict[str, str]], root: RecordedJob, point: dict[str, float]
+) -> list[dict[str, str]]:
     """Return the rows of the runs with the given N and D."""
     table = "observations"
     try:
         (table,) = (
-            entry["path"]
-            for entry in root.identity["inputs"]
-            if entry["name"] == "observations" and records.inside(entry["path"])
+            file.path
+            for file in root.identity.inputs
+            if file.name == "observations" and inside(file.path)
         )
-        columns = {"N": f"n_{root.identity['settings']['conventions']['n']}", "D": "n_tokens"}
+        convention = root.identity.settings["conventions"]["n"]
         at = {
-            row["run"]: {axis: float(row[columns[axis]]) for axis in point}
-            for row in untrusted.read_rows(Path(table))
+            observed.run: {axis: {"N": observed.n, "D": observed.d}[axis] for axis in point}
+            for observed in read_observations(Path(table), convention)
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (BadInput, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{table}: --point needs the observations ({error})") from None
     plotted = {row["run"] for row in rows}
     runs = {
@@ -161,20 +167,18 @@ def _at(rows: list[dict[str, str]], root: Job, point: dict[str, float]) -> list[
 
 def _runs_of_fit(path: Path) -> set[str]:
     """Return the runs that a fit was fitted to."""
-    try:
-        content = untrusted.read_json(path)
-        return {str(row["run"]) for row in content["residuals"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"{path}: does not say which runs it is fitted to ({error!r})") from None
+    return set(read_residuals(path))
 
 
-def _parents(ancestry: Ancestry, root: Job, part: Part | None) -> dict[Job, list[Job]]:
+def _parents(
+    ancestry: Ancestry, root: RecordedJob, part: Part | None
+) -> dict[RecordedJob, list[RecordedJob]]:
     """Return each job's parents, for a part of a figure those alone that it rests on."""
-    found: dict[Job, list[Job]] = {}
+    parents_of: dict[RecordedJob, list[RecordedJob]] = {}
     waiting = [root]
     while waiting:
         job = waiting.pop()
-        if job in found:
+        if job in parents_of:
             continue
         parents = ancestry.parents(job)
         if part is not None and job is root:
@@ -182,82 +186,96 @@ def _parents(ancestry: Ancestry, root: Job, part: Part | None) -> dict[Job, list
             parents = [parent for parent in parents if id(parent) in made]
         if part is not None and job.rule == "observe":
             parents = [parent for parent in parents if parent.run in part.runs]
-        found[job] = parents
+        parents_of[job] = parents
         waiting.extend(parents)
-    return found
+    return parents_of
 
 
-def _raw(job: Job, made: set[str]) -> Iterator[dict[str, Any]]:
+def _raw(job: RecordedJob, made: set[str]) -> Iterator[dict[str, Any]]:
     """Yield the text that a job read and no job made: packages or files."""
-    packages = job.identity["settings"].get("packages")
+    packages = job.identity.settings.get("packages")
     for name, version in sorted(packages.items()) if isinstance(packages, dict) else ():
         yield {"package": str(name), "version": str(version)}
-    for entry in job.identity["inputs"]:
-        if entry["path"] not in made:
-            yield {"file": entry["path"], "sha256": entry["sha256"], "size": entry["size"]}
+    for file in job.identity.inputs:
+        if file.path not in made:
+            yield {"file": file.path, "sha256": file.sha256, "size": file.size}
 
 
-def _circumstances(job: Job) -> dict[str, Any]:
+def _circumstances(job: RecordedJob) -> dict[str, Any]:
     """Return when, where and with which code a job ran, as far as its record says."""
-    said = job.record["circumstances"]
-    git = said.get("git") if isinstance(said.get("git"), dict) else {}
-    start = said.get("start")
+    circumstances = job.record.circumstances
+    return {
+        "when": _when(circumstances.start),
+        "host": circumstances.host,
+        "slurm_job": circumstances.slurm_job,
+        "failed": [dataclasses.asdict(one) for one in attempts.overcome(circumstances)],
+        "cpu": circumstances.cpu,
+        "cpu_features": circumstances.cpu_features,
+        "gpu": circumstances.gpu,
+        "commit": circumstances.git.commit,
+        "changed": circumstances.git.changed,
+        "code": job.identity.code.fingerprint,
+        "environment": circumstances.environment,
+    }
+
+
+def _when(start: float | None) -> str | None:
+    """Return seconds since 1970 as a date and time; None where they are none."""
+    if start is None:
+        return None
     try:
-        when = datetime.datetime.fromtimestamp(start, datetime.UTC).isoformat(timespec="seconds")
-    except (TypeError, ValueError, OverflowError, OSError):
-        when = None
-    return {
-        "when": when,
-        "host": said.get("host"),
-        "slurm_job": said.get("slurm_job"),
-        "failed": [dataclasses.asdict(one) for one in attempts.overcome(said)],
-        "cpu": said.get("cpu"),
-        "cpu_features": said.get("cpu_features"),
-        "gpu": said.get("gpu"),
-        "commit": git.get("commit"),
-        "changed": git.get("changed"),
-        "code": job.identity["code"]["fingerprint"],
-        "environment": said.get("environment"),
-    }
+        return datetime.datetime.fromtimestamp(start, datetime.UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
-def to_json(found: Trace) -> dict[str, Any]:
+def to_json(trace: Trace) -> dict[str, Any]:
     """Return a trace as plain data: the figure, and jobs by record id, each with its parents."""
-    made = {entry["path"] for job in found.parents for entry in job.identity["outputs"]}
-    narrowed = {
-        job: {entry["path"] for parent in parents for entry in parent.identity["outputs"]}
-        for job, parents in found.parents.items()
-    }
+    made = _made(trace.parents)
     return {
-        "figure": found.figure,
-        "root": found.root.record["id"],
+        "figure": trace.figure,
+        "root": trace.root.record.id,
         "jobs": {
-            job.record["id"]: {
+            job.record.id: {
                 "job": job.name,
                 "record": str(job.path),
-                "parents": [parent.record["id"] for parent in parents],
-                "inputs": [e for e in job.identity["inputs"] if e["path"] in narrowed[job]],
-                "outputs": job.identity["outputs"],
+                "parents": [parent.record.id for parent in parents],
+                "inputs": _as_json(_from(job, _made(parents))),
+                "outputs": _as_json(job.identity.outputs),
                 "raw": list(_raw(job, made)) if job.rule == "corpus" else [],
                 **_circumstances(job),
             }
-            for job, parents in found.parents.items()
+            for job, parents in trace.parents.items()
         },
-        "notes": found.notes,
+        "notes": trace.notes,
     }
 
 
-def to_text(found: Trace) -> str:
+def _made(jobs: Iterable[RecordedJob]) -> set[str]:
+    """Return what jobs made."""
+    return {output.path for job in jobs for output in job.identity.outputs}
+
+
+def _from(job: RecordedJob, made: set[str]) -> list[RecordedInput]:
+    """Return the inputs of a job that are among the files."""
+    return [file for file in job.identity.inputs if file.path in made]
+
+
+def _as_json(recorded: Iterable[RecordedFile]) -> list[dict[str, Any]]:
+    return [file.as_json() for file in recorded]
+
+
+def to_text(trace: Trace) -> str:
     """Return a trace as a tree; what several jobs rest on is shown once."""
-    figure = found.figure
+    figure = trace.figure
     lines = [
         f"{figure['figure']} of study {figure['study']}",
         f"  sha256 {figure['sha256']}, drawn from rows with sha256 {figure['csv_sha256']}",
     ]
-    made = {entry["path"] for job in found.parents for entry in job.identity["outputs"]}
-    shown: set[Job] = set()
+    made = _made(trace.parents)
+    shown: set[RecordedJob] = set()
     # Depth first with a stack of its own: a trunk chain may be longer than Python's.
-    waiting = [(found.root, "", "└─ ", "   ")]
+    waiting = [(trace.root, "", "└─ ", "   ")]
     while waiting:
         job, before, branch, below = waiting.pop()
         if job in shown:
@@ -265,13 +283,13 @@ def to_text(found: Trace) -> str:
             continue
         shown.add(job)
         lines.append(f"{before}{branch}{job.name}  {_line(job)}")
-        parents = found.parents[job]
+        parents = trace.parents[job]
         # A chain of thousands is drawn no further to the right than anybody reads.
         rail = before + below if len(before) < WIDEST else before
         bar = "│  " if parents else "   "
         lines += [
-            f"{rail}{bar}{entry['path']}  sha256 {entry['sha256'][:16]}"
-            for entry in job.identity["outputs"]
+            f"{rail}{bar}{output.path}  sha256 {output.sha256[:16]}"
+            for output in job.identity.outputs
         ]
         lines += [f"{rail}{bar}{_failed_line(one)}" for one in _circumstances(job)["failed"]]
         if job.rule == "corpus":
@@ -279,18 +297,18 @@ def to_text(found: Trace) -> str:
         for place, parent in enumerate(reversed(parents)):
             last = place == 0
             waiting.append((parent, rail, "└─ " if last else "├─ ", "   " if last else "│  "))
-    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"note: {note}" for note in trace.notes]
     # Names come from records that anybody may have written: none of them steers a terminal.
     return "\n".join(
         "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
     )
 
 
-def _line(job: Job) -> str:
-    said = _circumstances(job)
-    commit = str(said["commit"] or "no commit")[:12] + ("+changes" if said["changed"] else "")
-    where = f"{said['host']}, SLURM {said['slurm_job']}" if said["slurm_job"] else said["host"]
-    return f"[record {job.record['id'][:12]}, {said['when']}, {where}, {commit}]"
+def _line(job: RecordedJob) -> str:
+    ran = job.record.circumstances
+    commit = (ran.git.commit or "no commit")[:12] + ("+changes" if ran.git.changed else "")
+    where = f"{ran.host}, SLURM {ran.slurm_job}" if ran.slurm_job else ran.host
+    return f"[record {job.record.id[:12]}, {_when(ran.start)}, {where}, {commit}]"
 
 
 def _failed_line(failed: dict[str, Any]) -> str:

@@ -29,13 +29,13 @@ class Outputs:
 
 def kinds(settings: Settings) -> tuple[str, ...]:
     """Return the modules that this training loads by name."""
-    return recipe.modules(settings)
+    return recipe.loaded_modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Train to `total_steps`; write the model, the curve and the outcome."""
     from scaletrace.formats.checkpoints import write_checkpoint
-    from scaletrace.formats.files import write_json
+    from scaletrace.formats.outcome import RunOutcome, write_outcome
     from scaletrace.training.segment import Segment
     from scaletrace.training.tuned import with_tuned
 
@@ -46,11 +46,11 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     write_checkpoint(outputs.model, training.weights(), segment.facts())
     segment.write_curve(outputs.curve)
     ok = segment.status == "ok"
-    outcome = {
-        "status": segment.status,
-        "step": training.step,
-        "train_loss": training.rows[-1].loss if ok else None,
-        "unique_tokens": segment.unique_tokens,
-    }
-    write_json(outputs.outcome, outcome)
+    outcome = RunOutcome(
+        status=segment.status,
+        step=training.step,
+        train_loss=training.rows[-1].loss if ok else None,
+        unique_tokens=segment.unique_tokens,
+    )
+    write_outcome(outputs.outcome, outcome)
     return measurements

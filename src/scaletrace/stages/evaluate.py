@@ -1,7 +1,6 @@
 """Measure a trained model on held-out tokens that are the same for every run."""
 
 import dataclasses
-import json
 import math
 import time
 from pathlib import Path
@@ -46,8 +45,9 @@ class Settings:
 
 
 def kinds(settings: Settings) -> tuple[str, ...]:
-    """Return the module of the model's family."""
-    return (module("families", settings.model.family),)
+    """Return the modules of the model's family and, where it is a GPU's, of the device."""
+    device = () if settings.device == "cpu" else (module("training", settings.device),)
+    return (module("families", settings.model.family), *device)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
@@ -55,7 +55,8 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     import numpy as np
     import torch
 
-    from scaletrace.formats.files import write_json
+    from scaletrace.formats.evaluation import EvaluatedRun, write_evaluation
+    from scaletrace.formats.outcome import read_outcome
     from scaletrace.formats.tokens import open_held_out
     from scaletrace.training.device import open_device
     from scaletrace.training.evaluation import window_losses
@@ -67,19 +68,19 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     tokens, header, count = open_held_out(
         inputs.tokens, inputs.header, settings.tokens, shape.vocabulary_size, shape.context
     )
-    status = json.loads(inputs.outcome.read_text(encoding="utf-8"))["status"]
-    numbers: dict[str, float | None] = dict.fromkeys(
-        ("loss", "loss_se", "bits_per_byte", "perplexity")
-    )
+    if header.bytes_per_token is None:
+        raise BadInput(f"{inputs.header}: no bytes_per_token; bits per byte need it")
+    status = read_outcome(inputs.outcome).status
+    evaluated = EvaluatedRun(status, tokens=count * shape.context, windows=count)
     if status == "ok":
         device = open_device(settings.device)
         losses = window_losses(shape, _weights(inputs.model, shape), tokens, count, device)
         if np.isfinite(losses).all():
-            numbers = _numbers(losses, header["bytes_per_token"])
+            numbers = _numbers(losses, header.bytes_per_token)
+            evaluated = dataclasses.replace(evaluated, **numbers)
         else:
-            status = "failed"
-    evaluated = {"tokens": count * shape.context, "windows": count}
-    write_json(outputs.result, {"status": status, **numbers, **evaluated})
+            evaluated = dataclasses.replace(evaluated, status="failed")
+    write_evaluation(outputs.result, evaluated)
     return {"seconds": time.perf_counter() - began}
 
 

@@ -1,21 +1,14 @@
 """Gather every run of a study, trained or not, into one table."""
 
-import csv
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
+from scaletrace.formats.evaluation import EvaluatedRun, read_evaluation
+from scaletrace.formats.observations import COLUMNS, MEASURED, write_observations
+from scaletrace.formats.outcome import RunOutcome, read_outcome
 from scaletrace.formats.rate_law import RateLaw, read_rate_law
-
-COLUMNS = [
-    *("run", "size", "family", "seed", "budget"),
-    *("n_non_embedding", "n_total", "n_with_head", "n_tokens", "flops_6nd", "flops_exact"),
-    *("loss", "loss_se", "bits_per_byte", "perplexity"),
-    *("learning_rate", "learning_rate_flag", "batch_tokens", "unique_tokens", "status", "reason"),
-]
-MEASURED = ("loss", "loss_se", "bits_per_byte", "perplexity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,22 +43,15 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     `above law` or `below law` where a run's rate is more than twice the law's or less than half.
     """
     del work
-    evals = {path.stem: _read(path) for path in inputs.evals}
-    outcomes = {path.parent.name: _read(path) for path in inputs.outcomes}
+    evals = {path.stem: read_evaluation(path) for path in inputs.evals}
+    outcomes = {path.parent.name: read_outcome(path) for path in inputs.outcomes}
     laws = {law.family: law for law in map(read_rate_law, inputs.laws)}
     rows = [
         _row(_with_rate(run, laws), evals.get(run["run"]), outcomes.get(run["run"]))
         for run in settings.runs
     ]
-    with outputs.observations.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([row.get(name) for name in COLUMNS] for row in rows)
+    write_observations(outputs.observations, rows)
     return {"runs": len(rows), "ok": sum(row["status"] == "ok" for row in rows)}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _with_rate(run: dict[str, Any], laws: dict[str, RateLaw]) -> dict[str, Any]:
@@ -79,19 +65,19 @@ def _with_rate(run: dict[str, Any], laws: dict[str, RateLaw]) -> dict[str, Any]:
 
 
 def _row(
-    run: dict[str, Any], evaluation: dict[str, Any] | None, outcome: dict[str, Any] | None
+    run: dict[str, Any], evaluation: EvaluatedRun | None, outcome: RunOutcome | None
 ) -> dict[str, Any]:
     row = {name: run[name] for name in COLUMNS if name in run}
     if evaluation:
-        row |= {name: evaluation[name] for name in MEASURED}
+        row |= {name: getattr(evaluation, name) for name in MEASURED}
     if outcome:
-        row["unique_tokens"] = outcome["unique_tokens"]
+        row["unique_tokens"] = outcome.unique_tokens
     status, reason = _status(run, evaluation, outcome)
     return row | {"status": status, "reason": reason}
 
 
 def _status(
-    run: dict[str, Any], evaluation: dict[str, Any] | None, outcome: dict[str, Any] | None
+    run: dict[str, Any], evaluation: EvaluatedRun | None, outcome: RunOutcome | None
 ) -> tuple[str, str]:
     for status in ("excluded", "failed"):
         if run[status] is not None:
@@ -100,8 +86,8 @@ def _status(
         raise BadInput(
             f"run {run['run']}: no evaluation and outcome, and neither excluded nor failed"
         )
-    if outcome["status"] == "diverged":
-        return "diverged", f"loss not finite by step {outcome['step']}"
-    if evaluation["status"] == "failed":
+    if outcome.status == "diverged":
+        return "diverged", f"loss not finite by step {outcome.step}"
+    if evaluation.status == "failed":
         return "failed", "loss on the held-out tokens not finite"
     return "ok", ""

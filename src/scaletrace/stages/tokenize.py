@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scaletrace.kinds import module
 
 if TYPE_CHECKING:
+    from scaletrace.formats.tokens import TokenHeader
     from scaletrace.tokenizers import AnyTokenizer
 
 # Documents encoded at once: enough to keep per-call costs small, little enough to stay in cache.
@@ -56,16 +57,14 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
 
     Every document is followed by the end-of-document id, which counts as a token of no bytes.
     """
-    from scaletrace.formats.files import hashes, write_json
+    from scaletrace.formats.files import hashes
+    from scaletrace.formats.tokens import write_header
     from scaletrace.tokenizers import tokenizer
 
     del settings, work
     vocabulary = inputs.vocabulary
     encoder = tokenizer(vocabulary.read_text(encoding="utf-8"))
-    common = {
-        "vocabulary_size": encoder.size,
-        "vocabulary_sha256": hashes(vocabulary)["sha256"],
-    }
+    vocabulary_sha256 = str(hashes(vocabulary)["sha256"])
     start = time.perf_counter()
     size = 0
     for split, text, path, header_path in (
@@ -73,21 +72,24 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
         ("valid", inputs.valid, outputs.valid, outputs.valid_header),
         ("test", inputs.test, outputs.test, outputs.test_header),
     ):
-        header = _write_tokens(encoder, text, path)
-        write_json(header_path, header | common)
-        size += header["bytes"]
+        header = _write_tokens(encoder, text, path, vocabulary_sha256)
+        write_header(header_path, header)
+        size += header.bytes or 0
         print(
-            f"tokenize: {split} {header['count']:,} tokens of {header['documents']:,} documents, "
-            f"{header['bytes_per_token']:.2f} bytes a token",
+            f"tokenize: {split} {header.count:,} tokens of {header.documents:,} documents, "
+            f"{header.bytes_per_token:.2f} bytes a token",
             flush=True,
         )
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "bytes_per_s": size / seconds}
 
 
-def _write_tokens(encoder: "AnyTokenizer", corpus: Path, path: Path) -> dict[str, Any]:
+def _write_tokens(
+    encoder: "AnyTokenizer", corpus: Path, path: Path, vocabulary_sha256: str
+) -> "TokenHeader":
     import numpy as np
 
+    from scaletrace.formats.tokens import TokenHeader
     from scaletrace.tokenizers import dtype
 
     kind = dtype(encoder.size)
@@ -104,11 +106,13 @@ def _write_tokens(encoder: "AnyTokenizer", corpus: Path, path: Path) -> dict[str
             count += len(tokens)
             documents += len(texts)
             size += sum(len(text.encode()) for text in texts)
-    return {
-        "dtype": kind.name,
-        "count": count,
-        "documents": documents,
-        "bytes": size,
-        "bytes_per_token": size / count,
-        "tokens_sha256": digest.hexdigest(),
-    }
+    return TokenHeader(
+        dtype=kind.name,
+        count=count,
+        vocabulary_size=encoder.size,
+        documents=documents,
+        bytes=size,
+        bytes_per_token=size / count,
+        tokens_sha256=digest.hexdigest(),
+        vocabulary_sha256=vocabulary_sha256,
+    )

@@ -46,15 +46,15 @@ class Settings(TrainingSettings):
 
 def kinds(settings: Settings) -> tuple[str, ...]:
     """Return the modules that this training loads by name."""
-    return recipe.modules(settings)
+    return recipe.loaded_modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Train to `to_step`; write status, held-out loss (nats per token) and standard error."""
     import numpy as np
 
-    from scaletrace.formats.files import write_json
     from scaletrace.formats.tokens import open_held_out
+    from scaletrace.formats.trial import TrialResult, write_trial
     from scaletrace.training.device import open_device
     from scaletrace.training.evaluation import mean_and_error, window_losses
     from scaletrace.training.segment import Segment
@@ -77,5 +77,5 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
             loss, error = mean_and_error(losses)
         else:
             status = "diverged"
-    write_json(outputs.result, {"status": status, "loss": loss, "loss_se": error})
+    write_trial(outputs.result, TrialResult(status, loss, error))
     return measurements

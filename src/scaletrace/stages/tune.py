@@ -1,15 +1,8 @@
 """Fit the law of the best learning rate to a family's trials."""
 
-import csv
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
-
-COLUMNS = (
-    *("trial", "family", "size", "seed", "n_non_embedding", "n_tokens", "learning_rate"),
-    *("batch_tokens", "beta2", "loss", "loss_se", "status", "used"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,18 +37,24 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
         BadInput: the candidates of a size do not enclose a minimum.
     """
     from scaletrace.fitting.rate_tuning import tuned
-    from scaletrace.formats.files import write_json
+    from scaletrace.formats.rate_law import write_rate_law
+    from scaletrace.formats.trial import read_trial
+    from scaletrace.formats.trials import write_trials
 
     del work
-    results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in inputs.trials}
+    results = {path.stem: dataclasses.asdict(read_trial(path)) for path in inputs.trials}
     trials = [{**trial, **results[trial["trial"]]} for trial in settings.trials]
     law, evidence, used = tuned(settings.family, trials)
-    write_json(outputs.law, dataclasses.asdict(law) | evidence)
-    with outputs.trials.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for trial in trials:
-            row = {**trial, "family": settings.family}
-            row["used"] = "yes" if trial["trial"] in used else "no"
-            writer.writerow([row[name] for name in COLUMNS])
+    write_rate_law(outputs.law, law, evidence)
+    write_trials(
+        outputs.trials,
+        (
+            {
+                **trial,
+                "family": settings.family,
+                "used": "yes" if trial["trial"] in used else "no",
+            }
+            for trial in trials
+        ),
+    )
     return {"trials": len(trials)}

@@ -1,7 +1,7 @@
 """The study file: what a person may write under `config/`, with units, limits and defaults."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -10,6 +10,7 @@ from scaletrace.corpora import Source
 from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, each_once
 from scaletrace.formats.yaml_files import read
 from scaletrace.kind_keys import OneOf
+from scaletrace.study.fits import Entry
 from scaletrace.study.training import FAMILIES, Family, Training, TunedRate, Tuning
 from scaletrace.tokenizers import Vocabulary
 
@@ -109,8 +110,10 @@ class Figure(Section):
     title: str = Field(max_length=200, description="title above the axes")
 
 
-LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
-FigureName = Literal["loss_vs_params", "loss_vs_tokens", "training_curves", "residuals", "tuning"]
+if TYPE_CHECKING:
+    FigureName = str
+else:
+    FigureName = Literal[kinds.names("figures")]
 
 
 class Study(Section):
@@ -131,7 +134,12 @@ class Study(Section):
     )
     evaluation: Evaluation
     conventions: Conventions = Conventions()  # pyright: ignore[reportCallIssue]
-    fits: list[LawName] = Field(default=["power_n"], min_length=1, description="laws to fit")
+    fits: list[Entry] = Field(
+        default=["power_n"],  # pyright: ignore[reportAssignmentType]
+        min_length=1,
+        validate_default=True,
+        description="laws to fit, each by its name or with options",
+    )
     figures: dict[FigureName, Figure] = Field(default={}, description="titles of the figures")
     exclude: dict[str, str] = Field(
         default={},
@@ -141,7 +149,7 @@ class Study(Section):
         default={}, description="run: why it was given up; it is tabled and not trained"
     )
 
-    _once = field_validator("budgets", "flops", "fits")(each_once)
+    _once = field_validator("budgets", "flops")(each_once)
 
     @model_validator(mode="after")
     def _one_source_of_sizes(self) -> "Study":
@@ -197,9 +205,12 @@ class Study(Section):
                     "tuning: missing; training.learning_rate is tuned, so say which sizes and "
                     "rates to try"
                 )
-        if tuning is None and "tuning" in self.figures:
-            raise ValueError("figures.tuning: no such figure without `tuning`; leave it out")
         if tuning is None:
+            for name in self.figures:
+                if "tuning" in kinds.load("figures", name).DRAWS:
+                    raise ValueError(
+                        f"figures.{name}: no such figure without `tuning`; leave it out"
+                    )
             return self
         batch, context = self.training.batch_tokens, self.model.context
         for name in tuning.sizes:

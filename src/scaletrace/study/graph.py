@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from scaletrace import contract
+from scaletrace import contract, kinds
 from scaletrace.stages import (
     anneal,
     corpus,
@@ -198,13 +198,6 @@ RULES = {
         *(CORPUS, VOCAB, TOKENIZE, TRIAL, TUNE, PRETRAIN, ANNEAL, EVALUATE),
         *(OBSERVE, FIT, FIGURES),
     )
-}
-DRAWS = {
-    "loss_vs_params": ("observations", "fits"),
-    "loss_vs_tokens": ("observations", "fits"),
-    "training_curves": ("observations", "curves"),
-    "residuals": ("observations", "fits"),
-    "tuning": ("tuning",),
 }
 # Made from the job records and not recorded itself: what varies between identical executions.
 TIMINGS = "timings"
@@ -546,23 +539,20 @@ class Graph:
 
     def _drawn(self, figure: str) -> figures.Inputs:
         """Return what a figure shows, and it alone: a new fit redraws no training curve."""
-        draws = DRAWS[figure]
-        if "tuning" in draws:
-            tuned = [self._outputs(TUNE, family=f) for f in self.plan.tuned_families()]
-            return figures.Inputs(
-                law=tuple(each.law for each in tuned), trials=tuple(each.trials for each in tuned)
-            )
-        observations = self._outputs(OBSERVE).observations
-        if "curves" in draws:
-            trained = [run.name for run in self.plan.trained_runs()]
-            states = self.plan.trunk_states()
-            return figures.Inputs(
-                observations=observations,
-                curves=tuple(self._outputs(ANNEAL, run=run).curve for run in trained),
-                trunk_curves=tuple(
-                    self._outputs(PRETRAIN, size=size, seed=str(seed), tokens=str(tokens)).curve
-                    for size, seed, tokens in states
-                ),
-            )
-        fits = (self._outputs(FIT, fit=name).fit for name in self.plan.fits())
-        return figures.Inputs(observations=observations, fits=tuple(fits))
+        plan, draws = self.plan, kinds.load(figures.FOLDER, figure).DRAWS
+        fits = plan.drawn_fits() if "fits" in draws else ()
+        trained = plan.trained_runs() if "curves" in draws else ()
+        states = plan.trunk_states() if "curves" in draws else ()
+        families = plan.tuned_families() if "tuning" in draws else ()
+        tuned = [self._outputs(TUNE, family=family) for family in families]
+        return figures.Inputs(
+            observations=self._outputs(OBSERVE).observations if "observations" in draws else None,
+            fits=tuple(self._outputs(FIT, fit=name).fit for name in fits),
+            curves=tuple(self._outputs(ANNEAL, run=run.name).curve for run in trained),
+            trunk_curves=tuple(
+                self._outputs(PRETRAIN, size=size, seed=str(seed), tokens=str(tokens)).curve
+                for size, seed, tokens in states
+            ),
+            law=tuple(each.law for each in tuned),
+            trials=tuple(each.trials for each in tuned),
+        )

@@ -1,6 +1,5 @@
 """One segment of training on disk: begin or resume, save as it goes, stop when told to."""
 
-import csv
 import os
 import resource
 import signal
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
@@ -20,6 +19,7 @@ from scaletrace.formats.checkpoints import (
     Tensors,
     read_checkpoint,
 )
+from scaletrace.formats.curve import CurvePoint, write_curve
 from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.formats.tokens import open_tokens, window_count
 from scaletrace.training.batches import unique_tokens
@@ -60,7 +60,7 @@ class Segment:
             self._begin(state)
 
     @property
-    def status(self) -> str:
+    def status(self) -> Literal["ok", "diverged"]:
         """`ok`, or `diverged` when a loss was not finite."""
         return "diverged" if self.training.diverged else "ok"
 
@@ -123,13 +123,15 @@ class Segment:
         return kinds.load("training", "workers").together(self.task, self.training)
 
     def write_curve(self, path: Path) -> None:
-        """Write the loss curve: step, tokens, loss (mean nats per token), learning_rate."""
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["step", "tokens", "loss", "learning_rate"])
-            for row in self.training.rows:
-                tokens = row.step * self.recipe.batch_tokens
-                writer.writerow([row.step, tokens, repr(row.loss), repr(row.learning_rate)])
+        """Write the loss curve of the segment."""
+        batch = self.recipe.batch_tokens
+        write_curve(
+            path,
+            (
+                CurvePoint(row.step, row.step * batch, row.loss, row.learning_rate)
+                for row in self.training.rows
+            ),
+        )
 
     def _gpu_memory(self) -> dict[str, float]:
         """Return the most of a GPU's memory that this process has held, MiB; none on the CPU."""

@@ -8,10 +8,10 @@ from typing import Any
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.jobs import records
-from scaletrace.jobs.command import Job as Asked
+from scaletrace.jobs import ledger
+from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import links, root, signature
-from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
 from scaletrace.lineage.audit.finding import Finding, Scope, counted
 from scaletrace.lineage.snakemake import graph
@@ -20,7 +20,7 @@ ALIKE = 3  # findings about one field of one file, such as a setting of many job
 
 
 @dataclasses.dataclass
-class Report:
+class AuditReport:
     """What an audit found; `proof` says what the answer is worth."""
 
     study: str
@@ -51,17 +51,17 @@ def study_of(paths: list[Path]) -> str | None:
     Raises:
         BadInput: they belong to none, or to several.
     """
-    found = {_study_of(path) for path in paths}
-    if len(found) > 1:
-        raise BadInput(f"paths of studies {', '.join(sorted(found))}: audit one study at a time")
-    return next(iter(found), None)
+    studies = {_study_of(path) for path in paths}
+    if len(studies) > 1:
+        raise BadInput(f"paths of studies {', '.join(sorted(studies))}: audit one study at a time")
+    return next(iter(studies), None)
 
 
 def _study_of(path: Path) -> str:
     parts = _within(path).parts
-    if parts[:1] == (records.RESULTS.name,) and len(parts) > 1:
+    if parts[:1] == (ledger.RESULTS.name,) and len(parts) > 1:
         return parts[1]
-    if parts[:2] == (records.PROVENANCE.name, "jobs") and len(parts) > 2:
+    if parts[:2] == (ledger.PROVENANCE.name, "jobs") and len(parts) > 2:
         return parts[2]
     return read_identity(path)["study"]
 
@@ -78,8 +78,8 @@ def audit(
     *,
     large: bool = True,
     signers: Path | None = None,
-    jobs: dict[Path, Asked] | None = None,
-) -> Report:
+    jobs: dict[Path, AskedJob] | None = None,
+) -> AuditReport:
     """Recompute and compare all that is known of a study, or of what some files rest on.
 
     Args:
@@ -95,9 +95,9 @@ def audit(
     links.require_none()
     ancestry = Ancestry(study)
     if not ancestry.jobs and not ancestry.unreadable:
-        raise BadInput(f"{study}: no job records in {records.PROVENANCE}/jobs/{study}")
+        raise BadInput(f"{study}: no job records in {ledger.PROVENANCE}/jobs/{study}")
     findings: list[Finding] = []
-    chosen: list[Job] = []
+    chosen: list[RecordedJob] = []
     for path in paths or ():
         chosen += _chosen(path, ancestry, findings)
     within = ancestry.upstream(chosen) if paths else ancestry.jobs
@@ -113,13 +113,13 @@ def audit(
     findings += code.check(scope)
     if jobs:
         findings += asked.check(scope, study_file, jobs)
-    read = sum(len(job.identity["outputs"]) for job in within)
+    read = sum(len(job.identity.outputs) for job in within)
     signed = _signed(scope, signers, findings)
     notes = list(dict.fromkeys(scope.notes))
-    return Report(study, len(within), read, findings, notes, signed)
+    return AuditReport(study, len(within), read, findings, notes, signed)
 
 
-def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[Job]:
+def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[RecordedJob]:
     """Return the jobs that made what a path names; a copy of a figure is compared with it."""
     name = _within(path).as_posix()
     jobs = [
@@ -127,8 +127,8 @@ def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[Job
         for job in ancestry.jobs
         if str(job.path) == name
         or any(
-            entry["path"] == name or entry["path"].startswith(f"{name}/")
-            for entry in job.identity["outputs"]
+            output.path == name or output.path.startswith(f"{name}/")
+            for output in job.identity.outputs
         )
     ]
     if jobs:
@@ -137,20 +137,20 @@ def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[Job
         return []
     identity = read_identity(path)
     for job in ancestry.jobs:
-        outputs = {entry["name"]: entry for entry in job.identity["outputs"]}
-        kind = outputs.get(path.suffix.lower()[1:])
-        if kind is None or job.identity["settings"].get("figure") != identity["figure"]:
+        recorded = job.identity.output(path.suffix.lower()[1:])
+        if recorded is None or job.identity.settings.get("figure") != identity["figure"]:
             continue
-        if (found := files.hashes(path)["sha256"]) != kind["sha256"]:
-            findings.append(Finding(str(path), "sha256", kind["sha256"], str(found)))
-        if (stated := outputs["csv"]["sha256"]) != identity["csv_sha256"]:
-            said = identity["csv_sha256"]
-            findings.append(Finding(str(path), "identity.csv_sha256", stated, said))
+        if (sha256 := files.hashes(path)["sha256"]) != recorded.sha256:
+            findings.append(Finding(str(path), "sha256", recorded.sha256, str(sha256)))
+        table = job.identity.output("csv")
+        if table is None or table.sha256 != (stated := identity["csv_sha256"]):
+            expected = table.sha256 if table else "the hash of a table"
+            findings.append(Finding(str(path), "identity.csv_sha256", expected, stated))
         return [job]
     raise BadInput(f"{path}: no record of study {ancestry.study} says how it was made")
 
 
-def _asked(study_file: Path, findings: list[Finding]) -> dict[Path, Asked]:
+def _asked(study_file: Path, findings: list[Finding]) -> dict[Path, AskedJob]:
     try:
         if not study_file.is_file():
             raise BadInput("missing")
@@ -181,13 +181,13 @@ def _signed(scope: Scope, signers: Path | None, findings: list[Finding]) -> str 
         return None
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def to_json(report: AuditReport) -> dict[str, Any]:
     """Return a report as plain data."""
     verified = not report.findings
     return {"verified": verified, **dataclasses.asdict(report), "proof": report.proof}
 
 
-def to_text(report: Report) -> str:
+def to_text(report: AuditReport) -> str:
     """Return a report for people: each finding with its file, or the word `verified`."""
     lines: list[str] = []
     alike: dict[tuple[str, str], int] = {}

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from scaletrace.jobs.command import Job
+from scaletrace.formats.record import Identity
+from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift
 from scaletrace.lineage.audit.finding import Finding, Scope
 
 PACKAGE = "settings.packages."
 
 
-def check(scope: Scope, study_file: Path, asked: dict[Path, Job]) -> Iterator[Finding]:
+def check(scope: Scope, study_file: Path, asked: dict[Path, AskedJob]) -> Iterator[Finding]:
     """Compare each job of the workflow's graph with its record.
 
     What the graph asks for follows from the configuration and the rules alone: times and
@@ -40,7 +41,7 @@ def check(scope: Scope, study_file: Path, asked: dict[Path, Job]) -> Iterator[Fi
                 )
             else:
                 yield Finding(str(study_file), field, str(then), str(now), affects)
-        if job.identity["code"]["fingerprint"] != wanted.fingerprint:
+        if job.identity.code.fingerprint != wanted.fingerprint:
             moved.add(job.rule)
     if moved:
         scope.notes.append(
@@ -53,14 +54,15 @@ def check(scope: Scope, study_file: Path, asked: dict[Path, Job]) -> Iterator[Fi
         )
 
 
-def _differences(identity: dict, wanted: Job) -> Iterator[tuple[str, object, object]]:
+def _differences(identity: Identity, wanted: AskedJob) -> Iterator[tuple[str, object, object]]:
     """Yield field, recorded value and asked value, where they differ."""
-    sides = [(drift.leaves(identity["settings"]), drift.leaves(wanted.settings))]
-    for side, files in (
-        ("inputs", [(n, p) for n, paths in wanted.inputs.items() for p in paths]),
-        ("outputs", list(wanted.outputs.items())),
+    sides = [(drift.leaves(identity.settings), drift.leaves(wanted.settings))]
+    read = [(n, p) for n, paths in wanted.inputs.items() for p in paths]
+    for side, recorded, files in (
+        ("inputs", identity.inputs, read),
+        ("outputs", identity.outputs, list(wanted.outputs.items())),
     ):
-        made = {f"{side}: {e['path']}": e["name"] for e in identity[side]}
+        made = {f"{side}: {file.path}": file.name for file in recorded}
         sides.append((made, {f"{side}: {path}": name for name, path in files}))
     for then, now in sides:
         for field in sorted(then.keys() | now.keys()):

@@ -1,35 +1,54 @@
 """Is the code that each record names the code that stands in the commit it names?"""
 
 import functools
+import json
 import re
 from collections.abc import Iterator
 
-from scaletrace.jobs import fingerprint
-from scaletrace.lineage.ancestry import Job
+from scaletrace.jobs import meaning
+from scaletrace.jobs.sources import Sources
+from scaletrace.lineage import code_at
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.snapshot import module_paths, objects
+
+MODULE = r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*"
 
 
 def check(scope: Scope) -> Iterator[Finding]:
     """Read the modules of every fingerprint at the recorded commit, and hash their meaning."""
-    by_commit: dict[str, dict[str, list[Job]]] = {}
+    by_commit: dict[str, dict[str, list[RecordedJob]]] = {}
+    reaching: dict[tuple[str, str, str], list[RecordedJob]] = {}
     unknown, dirty = set(), set()
     for job in scope.jobs:
-        git = job.record["circumstances"].get("git")
-        commit = git.get("commit") if isinstance(git, dict) else None
-        if not isinstance(commit, str) or not re.fullmatch("[0-9a-f]{40,64}", commit):
+        git = job.record.circumstances.git
+        commit = git.commit or ""
+        if not re.fullmatch("[0-9a-f]{40,64}", commit):
             unknown.add(job.name)
             continue
-        changed = git.get("changed") if isinstance(git, dict) else None
-        changed = [str(line) for line in changed] if isinstance(changed, list) else []
-        for module, digest in job.identity["code"]["modules"].items():
-            if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", module):
-                yield scope.finding(str(job.path), "code.modules", "names of modules", module)
-            elif any(_touches(line, path) for line in changed for path in module_paths(module)):
+        changed = [str(line) for line in git.changed or ()]
+        odd = [m for m in job.identity.code.modules if not re.fullmatch(MODULE, m)]
+        if odd:
+            yield scope.finding(str(job.path), "code.modules", "names of modules", odd[0])
+        elif job.identity.code.scheme > 1:
+            sources = code_at.of_commit(commit)
+            if sources is None:
+                unknown.add(job.name)
+            elif any(_touches_code(line, job, sources) for line in changed):
                 dirty.add(job.name)
             else:
-                by_commit.setdefault(commit, {}).setdefault(f"{module} {digest}", []).append(job)
+                modules = json.dumps(job.identity.code.modules, sort_keys=True)
+                reaching.setdefault((commit, job.rule, modules), []).append(job)
+        else:
+            for module, digest in job.identity.code.modules.items():
+                if any(_touches(line, path) for line in changed for path in module_paths(module)):
+                    dirty.add(job.name)
+                else:
+                    key = f"{module} {digest}"
+                    by_commit.setdefault(commit, {}).setdefault(key, []).append(job)
     yield from _compare(scope, by_commit, unknown)
+    for (commit, rule, modules), jobs in reaching.items():
+        yield from _compare_reached(scope, commit, rule, json.loads(modules), jobs)
     for names, why in (
         (dirty, "ran with uncommitted changes, which no commit shows"),
         (unknown, "name no commit of this repository"),
@@ -42,20 +61,20 @@ def check(scope: Scope) -> Iterator[Finding]:
 
 
 def _compare(
-    scope: Scope, by_commit: dict[str, dict[str, list[Job]]], unknown: set[str]
+    scope: Scope, by_commit: dict[str, dict[str, list[RecordedJob]]], unknown: set[str]
 ) -> Iterator[Finding]:
     wanted = [
         f"{commit}:{path}"
-        for commit, found in by_commit.items()
-        for module in dict.fromkeys(key.partition(" ")[0] for key in found)
+        for commit, modules in by_commit.items()
+        for module in dict.fromkeys(key.partition(" ")[0] for key in modules)
         for path in module_paths(module)
     ]
     sources = objects([*by_commit, *wanted])
-    for commit, found in by_commit.items():
+    for commit, modules in by_commit.items():
         if sources.get(commit) is None:
-            unknown |= {job.name for jobs in found.values() for job in jobs}
+            unknown |= {job.name for jobs in modules.values() for job in jobs}
             continue
-        for key, jobs in found.items():
+        for key, jobs in modules.items():
             module, _, digest = key.partition(" ")
             texts = (sources.get(f"{commit}:{path}") for path in module_paths(module))
             text = next((text for text in texts if text is not None), None)
@@ -71,7 +90,32 @@ def _compare(
                 )
 
 
-def _resting(scope: Scope, job: Job) -> tuple[str, ...]:
+def _compare_reached(
+    scope: Scope, commit: str, rule: str, modules: dict[str, str], jobs: list[RecordedJob]
+) -> Iterator[Finding]:
+    """Compare what counts for jobs in a commit with what their records say of it."""
+    sources = code_at.of_commit(commit)
+    found = code_at.counted(sources, rule, modules) if sources else None
+    actual = {name: one.hash for name, one in (found or {}).items()}
+    why = "no code of this stage" if found is None else "nothing that counts"
+    for name in sorted(modules.keys() | actual.keys()):
+        expected, here = modules.get(name), actual.get(name)
+        if expected != here:
+            yield Finding(
+                f"{commit[:12]}:{_place(name, sources)}",
+                f"code.modules.{name}",
+                f"{expected or 'not named'} as in {jobs[0].path}",
+                here or why,
+                tuple(sorted({n for j in jobs for n in (j.name, *_resting(scope, j))})),
+            )
+
+
+def _place(name: str, sources: Sources | None) -> str:
+    module = sources.module(name) if sources else None
+    return module_paths(name)[0 if module is not None and module.package == name else 1]
+
+
+def _resting(scope: Scope, job: RecordedJob) -> tuple[str, ...]:
     return scope.affected(str(job.path))
 
 
@@ -81,10 +125,16 @@ def _touches(line: str, path: str) -> bool:
     return path == name or (name.endswith("/") and path.startswith(name))
 
 
+def _touches_code(line: str, job: RecordedJob, sources: Sources) -> bool:
+    """Tell whether a line of `git status --porcelain` is about code that a job may have run."""
+    modules = code_at.loaded(sources, job.rule, job.identity.code.modules)
+    return any(_touches(line, path) for name in modules for path in module_paths(name))
+
+
 @functools.lru_cache(maxsize=4096)
 def _meaning(source: bytes) -> str:
     try:
-        return fingerprint.meaning(source.decode("utf-8"))
+        return meaning.module_meaning(source.decode("utf-8"))
     # What is nested deep enough ends in the second or third of these.
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         return f"no Python ({error})"

@@ -1,20 +1,20 @@
 """Do the identities inside the figures agree with the records, and the tables with each other?"""
 
+import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
+from scaletrace.formats.evaluation import EvaluatedRun, read_evaluation
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.lineage.ancestry import Job
+from scaletrace.formats.fit import read_residuals
+from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, read_cells
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 
-OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": "n_tokens"}
-DRAWN = {"ok", "excluded"}
-# The columns of an observation that are an evaluation's, digit by digit.
-MEASURED = ("loss", "loss_se", "bits_per_byte", "perplexity")
+OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": D_COLUMN}
 
 
 def check(scope: Scope) -> Iterator[Finding]:
@@ -32,29 +32,29 @@ def check(scope: Scope) -> Iterator[Finding]:
             yield from _evaluations(scope, job)
 
 
-def _output(job: Job, name: str) -> str | None:
-    return next((e["path"] for e in job.identity["outputs"] if e["name"] == name), None)
+def _output(job: RecordedJob, name: str) -> str | None:
+    output = job.identity.output(name)
+    return output and output.path
 
 
-def _input(job: Job, name: str) -> str | None:
-    return next((e["path"] for e in job.identity["inputs"] if e["name"] == name), None)
+def _input(job: RecordedJob, name: str) -> str | None:
+    return next((file.path for file in job.identity.inputs if file.name == name), None)
 
 
-def _identities(scope: Scope, job: Job) -> Iterator[Finding]:
-    outputs = {entry["name"]: entry for entry in job.identity["outputs"]}
-    inputs = {entry["path"]: entry["sha256"] for entry in job.identity["inputs"]}
-    for entry in outputs.values():
-        path = Path(entry["path"])
+def _identities(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
+    table, name = job.identity.output("csv"), job.identity.settings.get("figure")
+    digest = table and table.sha256
+    inputs = {file.path: file.sha256 for file in job.identity.inputs}
+    for output in job.identity.outputs:
+        path = Path(output.path)
         if not path.is_file():
             continue
         try:
             identity = read_identity(path)
         except BadInput as problem:
-            said = str(problem).removeprefix(f"{path}: ")
-            yield scope.finding(str(path), "identity", "that of a figure", said)
+            reason = str(problem).removeprefix(f"{path}: ")
+            yield scope.finding(str(path), "identity", "that of a figure", reason)
             continue
-        digest = outputs["csv"]["sha256"] if "csv" in outputs else None
-        name = job.identity["settings"].get("figure")
         for field, expected in (("study", scope.study), ("figure", name), ("csv_sha256", digest)):
             if identity[field] != expected:
                 yield scope.finding(str(path), f"identity.{field}", expected, identity[field])
@@ -73,11 +73,19 @@ def _table(path: str | None) -> list[dict[str, str]] | None:
     return rows if all(None not in row and None not in row.values() for row in rows) else None
 
 
-def _points(scope: Scope, job: Job) -> Iterator[Finding]:
+def _observed(path: str | None) -> list[dict[str, str]] | None:
+    """Return the cells of a table of observations; None where it is not here or none."""
+    try:
+        return read_cells(Path(path or ""))
+    except BadInput:
+        return None
+
+
+def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every plotted point is an observation, and every usable observation is plotted."""
-    path, settings = _output(job, "csv"), job.identity["settings"]
+    path, settings = _output(job, "csv"), job.identity.settings
     column = OF_LOSSES.get(str(settings.get("figure")))
-    rows, observed = _table(path), _table(_input(job, "observations"))
+    rows, observed = _table(path), _observed(_input(job, "observations"))
     conventions = settings.get("conventions")
     if column is None or rows is None or observed is None or not isinstance(conventions, dict):
         return
@@ -87,8 +95,10 @@ def _points(scope: Scope, job: Job) -> Iterator[Finding]:
     for row in points:
         run, seen = row.get("run"), by_run.get(row.get("run"))
         if seen is None:
-            said = f"({row.get('x')}, {row.get('y')})"
-            yield scope.finding(str(path), f"point of {run}", "an observation", f"none has {said}")
+            actual = f"({row.get('x')}, {row.get('y')})"
+            yield scope.finding(
+                str(path), f"point of {run}", "an observation", f"none has {actual}"
+            )
             continue
         for axis, name in (("x", x), ("y", "loss")):
             if _number(row.get(axis)) != _number(seen.get(name)):
@@ -99,25 +109,28 @@ def _points(scope: Scope, job: Job) -> Iterator[Finding]:
     for run, row in by_run.items():
         usable = row.get("status") in DRAWN and _number(row.get("loss")) is not None
         if usable and run not in drawn:
-            said = f"left out, though its status is {row['status']}"
-            yield scope.finding(str(path), f"point of {run}", f"loss {row['loss']}", said)
+            actual = f"left out, though its status is {row['status']}"
+            yield scope.finding(str(path), f"point of {run}", f"loss {row['loss']}", actual)
 
 
-def _residuals(scope: Scope, job: Job) -> Iterator[Finding]:
+def _residuals(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every run that a fit was made with is plotted with the residual that the fit tells."""
     path, rows = _output(job, "csv"), _table(_output(job, "csv"))
-    if job.identity["settings"].get("figure") != "residuals" or rows is None:
+    if job.identity.settings.get("figure") != "residuals" or rows is None:
         return
-    told = {
-        (entry["path"], run): residual
-        for entry in job.identity["inputs"]
-        if entry["name"] == "fits"
-        for run, residual in _residuals_of(entry["path"]).items()
+    residuals = {
+        (file.path, run): residual
+        for file in job.identity.inputs
+        if file.name == "fits"
+        for run, residual in _residuals_of(file.path).items()
     }
     points = [row for row in rows if row.get("kind") == "point"]
     drawn = {(row.get("source", ""), row.get("run", "")): row.get("y") for row in points}
-    for source, run in sorted(told.keys() | drawn.keys()):
-        then, now = told.get((source, run), "no residual"), drawn.get((source, run), "no point")
+    for source, run in sorted(residuals.keys() | drawn.keys()):
+        then, now = (
+            residuals.get((source, run), "no residual"),
+            drawn.get((source, run), "no point"),
+        )
         if then != _number(now):
             yield scope.finding(str(path), f"point of {run} in {source}", then, now)
 
@@ -125,9 +138,8 @@ def _residuals(scope: Scope, job: Job) -> Iterator[Finding]:
 def _residuals_of(fit: str) -> dict[str, float]:
     """Return a fit's residuals by run; none where it is not here or no fit, which hashes tell."""
     try:
-        content = untrusted.read_json(Path(fit))
-        return {str(row["run"]): float(row["log_residual"]) for row in content["residuals"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return read_residuals(Path(fit))
+    except BadInput:
         return {}
 
 
@@ -139,30 +151,26 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _evaluations(scope: Scope, job: Job) -> Iterator[Finding]:
+def _evaluations(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every observation has the numbers of its evaluation, or a reason why it has none."""
     path = _output(job, "observations")
-    observed = {row.get("run"): row for row in _table(path) or ()}
+    observed = {row["run"]: row for row in _observed(path) or ()}
     if not observed:
         return
-    evaluated: dict[str, dict[str, Any]] = {}
-    for entry in job.identity["inputs"]:
-        maker = scope.ancestry.makers.get(entry["path"])
-        if entry["name"] == "evals" and maker is not None and maker.run is not None:
-            try:
-                content = untrusted.read_json(Path(entry["path"]))
-            except (OSError, ValueError, RecursionError):
-                continue
-            if isinstance(content, dict):
-                evaluated[maker.run] = content
+    evaluated: dict[str, EvaluatedRun] = {}
+    for file in job.identity.inputs:
+        maker = scope.ancestry.makers.get(file.path)
+        if file.name == "evals" and maker is not None and maker.run is not None:
+            with contextlib.suppress(BadInput):
+                evaluated[maker.run] = read_evaluation(Path(file.path))
     for run, content in evaluated.items():
         row = observed.get(run)
         if row is None:
             yield scope.finding(str(path), f"run {run}", "an observation", "none")
             continue
         for name in MEASURED:
-            there, here = content.get(name), _number(row.get(name))
-            if isinstance(there, int | float | None) and there != here:
+            there, here = getattr(content, name), _number(row.get(name))
+            if there != here:
                 yield scope.finding(str(path), f"run {run}: {name}", there, row.get(name))
     for run, row in observed.items():
         if row.get("status") != "ok" and not row.get("reason"):

@@ -3,7 +3,7 @@
 import dataclasses
 from collections import Counter
 
-from scaletrace.lineage.ancestry import Ancestry, Job
+from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 
 MOST_NAMED = 500
 
@@ -28,7 +28,7 @@ class Scope:
 
     study: str
     ancestry: Ancestry
-    jobs: list[Job]
+    jobs: list[RecordedJob]
     whole: bool
     large: bool
     notes: list[str] = dataclasses.field(default_factory=list)
@@ -46,12 +46,12 @@ class Scope:
             start = [file]
         else:
             jobs = [job for job in self.ancestry.jobs if str(job.path) == file]
-            start = [entry["path"] for job in jobs for entry in job.identity["outputs"]]
+            start = [output.path for job in jobs for output in job.identity.outputs]
         return tuple(sorted(job.name for job in self.ancestry.downstream(start)))
 
-    def finding(self, file: str, field: str, expected: object, found: object) -> Finding:
+    def finding(self, file: str, field: str, expected: object, actual: object) -> Finding:
         """Return a finding with what rests on its file."""
-        return Finding(file, field, str(expected), str(found), self.affected(file))
+        return Finding(file, field, str(expected), str(actual), self.affected(file))
 
 
 def counted(names: tuple[str, ...]) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.jobs import records
+from scaletrace.formats.fit import read_parameters
+from scaletrace.jobs import ledger
 from scaletrace.lineage import root, signature
-from scaletrace.lineage.ancestry import Job
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import leaves
 from scaletrace.lineage.dvc import pipeline, store
@@ -47,8 +48,8 @@ def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
         expected = _compiled(job, scope.study, study_file, stage, place)
         yield from _compare(scope, job, place.yaml, name, expected, stage)
         expected = _locked(job, expected, locked.get(name), rerun)
-        found = _by_path(locked.get(name))
-        yield from _compare(scope, job, place.lock, name, expected, found)
+        stored = _by_path(locked.get(name))
+        yield from _compare(scope, job, place.lock, name, expected, stored)
         yield from _metrics(scope, job)
     # In a pipeline that studies share, others' stages are theirs.
     mine = {n for n, s in stages.items() if not place.shared or pipeline.owner(s) == scope.study}
@@ -69,17 +70,17 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
         if entry is None:
             if held:
                 yield scope.finding(
-                    str(root.path_of(scope.study)), f"records.{job.path}", job.record["id"], ABSENT
+                    str(root.path_of(scope.study)), f"records.{job.path}", job.record.id, ABSENT
                 )
             continue
-        if entry["id"] != job.record["id"]:
-            yield scope.finding(str(job.path), "id (in the root)", entry["id"], job.record["id"])
-        elif (found := files.hashes(job.path)["sha256"]) != entry["sha256"]:
+        if entry["id"] != job.record.id:
+            yield scope.finding(str(job.path), "id (in the root)", entry["id"], job.record.id)
+        elif (actual := files.hashes(job.path)["sha256"]) != entry["sha256"]:
             # A signed root vouches for circumstances as well, and a seal anybody can renew.
-            if job.record.get("seal") == records.seal(job.record) and not signed:
+            if job.record.seal == job.record.hashed_seal and not signed:
                 rerun.add(job.path)
             else:
-                yield scope.finding(str(job.path), "sha256 (in the root)", entry["sha256"], found)
+                yield scope.finding(str(job.path), "sha256 (in the root)", entry["sha256"], actual)
     if rerun:
         scope.notes.append(
             f"{len(rerun)} records were written anew since the study was recorded, with the same "
@@ -94,15 +95,15 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
         config = Path(held["study_file"]["path"])
         same = config.is_file() and files.hashes(config)["sha256"] == held["study_file"]["sha256"]
         if not same and signed:
-            said = "other bytes, whatever they mean"
-            yield Finding(str(config), "sha256 (in the root)", held["study_file"]["sha256"], said)
+            actual = "other bytes, whatever they mean"
+            yield Finding(str(config), "sha256 (in the root)", held["study_file"]["sha256"], actual)
         elif not same:
             scope.notes.append(f"{config}: its bytes are not those that were recorded")
     return rerun
 
 
 def _compiled(
-    job: Job, study: str, study_file: Path, stage: Any, place: pipeline.Place
+    job: RecordedJob, study: str, study_file: Path, stage: Any, place: pipeline.Place
 ) -> dict[str, Any]:
     """Return the stage that a record compiles to; which files git holds is left to the stage."""
     in_git = set()
@@ -114,32 +115,31 @@ def _compiled(
                 for path, flags in out.items()
                 if isinstance(flags, dict) and flags.get("cache") is False
             }
-    record = {**job.record, "path": str(job.path)}
-    return pipeline.stage(record, study, study_file, in_git, place)
+    return pipeline.stage(job, study, study_file, in_git, place)
 
 
-def _locked(job: Job, stage: dict[str, Any], found: Any, rerun: set[Path]) -> dict[str, Any]:
+def _locked(job: RecordedJob, stage: dict[str, Any], held: Any, rerun: set[Path]) -> dict[str, Any]:
     """Return the entry of dvc.lock that a record calls for, files by their paths."""
-    entries = {entry["path"]: entry for entry in job.identity["inputs"]}
-    deps = {path: _entry(entry) for path, entry in entries.items()}
+    deps = {file.path: _entry(file.md5, file.size) for file in job.identity.inputs}
     if job.path in rerun:
         # What the record was then is told by the root alone, and the root has no md5.
-        deps[str(job.path)] = (_by_path(found) or {}).get("deps", {}).get(str(job.path), {})
+        deps[str(job.path)] = (_by_path(held) or {}).get("deps", {}).get(str(job.path), {})
     else:
-        deps[str(job.path)] = _entry(files.hashes(job.path))
-    outs = {entry["path"]: _entry(entry) for entry in job.identity["outputs"]}
+        hashes = files.hashes(job.path)
+        deps[str(job.path)] = _entry(hashes["md5"], hashes["size"])
+    outs = {output.path: _entry(output.md5, output.size) for output in job.identity.outputs}
     return {"cmd": stage["cmd"], "deps": deps, "outs": outs}
 
 
-def _entry(hashes: dict[str, Any]) -> dict[str, Any]:
-    return {"hash": "md5", "md5": hashes["md5"], "size": hashes["size"]}
+def _entry(md5: object, size: object) -> dict[str, Any]:
+    return {"hash": "md5", "md5": md5, "size": size}
 
 
 def _by_path(stage: Any) -> dict[str, Any] | None:
     """Return a stage of dvc.lock with its files by path; a path that stands twice keeps a mark."""
     if not isinstance(stage, dict):
         return None
-    found = dict(stage)
+    by_path = dict(stage)
     for side in ("deps", "outs"):
         held: dict[str, Any] = {}
         entries = stage.get(side)
@@ -147,18 +147,18 @@ def _by_path(stage: Any) -> dict[str, Any] | None:
             rest = dict(entry) if isinstance(entry, dict) else {"entry": entry}
             path = str(rest.pop("path", ABSENT))
             held[path if path not in held else f"{path} (again)"] = rest
-        found[side] = held
-    return found
+        by_path[side] = held
+    return by_path
 
 
 def _compare(
-    scope: Scope, job: Job, file: Path, name: str, expected: dict[str, Any], found: Any
+    scope: Scope, job: RecordedJob, file: Path, name: str, expected: dict[str, Any], held: Any
 ) -> Iterator[Finding]:
     affects = tuple(sorted({job.name, *scope.affected(str(job.path))}))
-    if found is None:
+    if held is None:
         yield Finding(str(file), f"stages.{name}", "the stage of a job", ABSENT, affects)
         return
-    then, now = leaves(expected, f"stages.{name}"), leaves(found, f"stages.{name}")
+    then, now = leaves(expected, f"stages.{name}"), leaves(held, f"stages.{name}")
     for field in sorted(then.keys() | now.keys()):
         if then.get(field, ABSENT) != now.get(field, ABSENT) or type(then.get(field)) is not type(
             now.get(field)
@@ -168,17 +168,17 @@ def _compare(
             )
 
 
-def _metrics(scope: Scope, job: Job) -> Iterator[Finding]:
+def _metrics(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Compare what `dvc metrics` shows of a fit with the fit."""
-    if job.rule != "fit":
+    if job.rule != "fit" or not job.identity.outputs:
         return
-    fit = Path(job.identity["outputs"][0]["path"])
-    path = records.PROVENANCE / "metrics" / scope.study / fit.name
+    fit = Path(job.identity.outputs[0].path)
+    path = ledger.PROVENANCE / "metrics" / scope.study / fit.name
     try:
-        expected = untrusted.read_json(fit)["params"]
-        found = untrusted.read_json(path)
-        then, now = leaves(expected, "params"), leaves(found, "params")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        expected = read_parameters(fit)
+        shown = untrusted.read_json(path)
+        then, now = leaves(expected, "params"), leaves(shown, "params")
+    except (BadInput, OSError, ValueError) as error:
         yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")
         return
     for field in sorted(then.keys() | now.keys()):

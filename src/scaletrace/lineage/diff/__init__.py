@@ -61,29 +61,29 @@ def _only_study(then: Snapshot, now: Snapshot) -> str:
     )
 
 
-def to_json(found: Difference) -> dict[str, Any]:
+def to_json(difference: Difference) -> dict[str, Any]:
     """Return a difference as plain data."""
-    return {"same": not found.moved, **dataclasses.asdict(found)}
+    return {"same": not difference.moved, **dataclasses.asdict(difference)}
 
 
-def to_text(found: Difference) -> str:
+def to_text(difference: Difference) -> str:
     """Return a difference for people: what moved by kind, then the first causes."""
-    lines = [f"study {found.study}: {found.then} -> {found.now}"]
-    if found.config:
-        lines.append(f"config/{found.study}.yaml")
-        lines += [f"  {name}: {_pair(pair)}" for name, pair in found.config.items()]
+    lines = [f"study {difference.study}: {difference.then} -> {difference.now}"]
+    if difference.config:
+        lines.append(f"config/{difference.study}.yaml")
+        lines += [f"  {name}: {_pair(pair)}" for name, pair in difference.config.items()]
     for kind, title in KINDS.items():
-        moved = [item for item in found.moved if item.kind == kind]
+        moved = [item for item in difference.moved if item.kind == kind]
         if moved:
             lines.append(f"{title}: {len(moved)} moved")
             lines += [f"  {_line(item)}" for item in moved[:SHOWN]]
             if len(moved) > SHOWN:
                 lines.append(f"  and {len(moved) - SHOWN} more; --json lists them all")
-    lines += _cause_lines(found.moved)
-    lines += [f"note: {note}" for note in found.notes[:SHOWN]]
-    if len(found.notes) > SHOWN:
-        lines.append(f"and {len(found.notes) - SHOWN} more notes; --json lists them all")
-    if not found.moved:
+    lines += _cause_lines(difference.moved)
+    lines += [f"note: {note}" for note in difference.notes[:SHOWN]]
+    if len(difference.notes) > SHOWN:
+        lines.append(f"and {len(difference.notes) - SHOWN} more notes; --json lists them all")
+    if not difference.moved:
         lines.append("nothing moved")
     return "\n".join(
         "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
@@ -98,11 +98,11 @@ def _line(item: Moved) -> str:
     if item.kind == "fit":
         return f"{item.name}: {_pairs({n: p for n, p in item.values.items() if '.' not in n})}"
     if item.kind == "figure" and item.values:
-        said = f"{item.name}: {len(item.values)} values"
+        line = f"{item.name}: {len(item.values)} values"
         if numbers:
             name = max(numbers, key=lambda n: abs(numbers[n][1] - numbers[n][0]))
-            said += f", most in {name}: {_pair(numbers[name])}"
-        return said
+            line += f", most in {name}: {_pair(numbers[name])}"
+        return line
     return f"{item.name}: {_pairs(item.values)}" if item.values else item.name
 
 
@@ -129,9 +129,9 @@ def _cause_lines(moved: list[Moved]) -> list[str]:
             counts = by_cause.setdefault(key, {})
             counts[item.kind] = counts.get(item.kind, 0) + 1
     lines = ["first causes:"] if jobs else []
-    for (kind, what), found in jobs.items():
-        cause = next(iter(found.values()))
-        more = f" and {len(found) - 1} more jobs" if len(found) > 1 else ""
+    for (kind, what), causes in jobs.items():
+        cause = next(iter(causes.values()))
+        more = f" and {len(causes) - 1} more jobs" if len(causes) > 1 else ""
         values = "" if kind in ("code", "unknown") else f": {_pair((cause.then, cause.now))}"
         lines.append(f"  {kind}: {what} of {cause.job}{more}{values}")
         counted = (f"{count} {KINDS[k]}" for k, count in by_cause[kind, what].items())

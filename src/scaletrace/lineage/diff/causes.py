@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.lineage import drift
-from scaletrace.lineage.ancestry import Job
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.side import Side
 
 PACKAGES = "settings.packages."
@@ -86,17 +86,17 @@ def causes(then: Side, now: Side, start: Path) -> Causes:
     return Causes(tuple(first), tuple(cause for cause in later if cause not in first))
 
 
-def _hashes(job: Job) -> dict[str, str]:
-    return {entry["path"]: entry["sha256"] for entry in job.identity["inputs"]}
+def _hashes(job: RecordedJob) -> dict[str, str]:
+    return {file.path: file.sha256 for file in job.identity.inputs}
 
 
-def _moved_inputs(a: Job, b: Job) -> set[str]:
+def _moved_inputs(a: RecordedJob, b: RecordedJob) -> set[str]:
     """Return the inputs that both have, with other contents."""
     before, after = _hashes(a), _hashes(b)
     return {path for path in before.keys() & after.keys() if before[path] != after[path]}
 
 
-def _parameters(a: Job, b: Job) -> list[Cause]:
+def _parameters(a: RecordedJob, b: RecordedJob) -> list[Cause]:
     """Return the settings that differ, and the inputs that one of the two alone has."""
     moved = different(_settings(a), _settings(b))
     read = different(dict.fromkeys(_hashes(a), "read"), dict.fromkeys(_hashes(b), "read"))
@@ -106,49 +106,54 @@ def _parameters(a: Job, b: Job) -> list[Cause]:
     ]
 
 
-def _settings(job: Job) -> dict[str, Any]:
+def _settings(job: RecordedJob) -> dict[str, Any]:
     """Return settings by dotted names; what is said of a run goes by the run's name."""
-    settings = job.identity["settings"]
+    settings = job.identity.settings
     runs = settings.get("runs")
     if isinstance(runs, list) and all(isinstance(run, dict) and "run" in run for run in runs):
         settings = {**settings, "runs": {str(run["run"]): run for run in runs}}
     return drift.leaves(settings)
 
 
-def _code(then: Side, now: Side, a: Job, b: Job) -> list[Cause]:
-    before, after = a.identity["code"]["modules"], b.identity["code"]["modules"]
+def _code(then: Side, now: Side, a: RecordedJob, b: RecordedJob) -> list[Cause]:
+    before, after = a.identity.code.modules, b.identity.code.modules
+    schemes = [job.identity.code.scheme for job in (a, b)]
+    if schemes[0] != schemes[1]:
+        what = f"fingerprints of scheme {schemes[0]} and {schemes[1]}: what changed is not known"
+        sides = (a.identity.code.fingerprint, b.identity.code.fingerprint)
+        return [Cause("code", b.name, b.rule, what, *sides)]
     return [
         Cause("code", b.name, b.rule, f"{module}: {_functions(then, now, a, b, module)}", *pair)
         for module, pair in different(before, after).items()
     ]
 
 
-def _functions(then: Side, now: Side, a: Job, b: Job, module: str) -> str:
+def _functions(then: Side, now: Side, a: RecordedJob, b: RecordedJob, module: str) -> str:
     """Say which functions of a module changed."""
     texts = []
     for side, job in ((then, a), (now, b)):
-        if module not in job.identity["code"]["modules"]:
+        if module not in job.identity.code.modules:
             texts.append({})
         elif (parts := side.parts(job, module)) is not None:
             texts.append(parts)
         else:
             return f"changed; its text in {side.snapshot.name} is not here"
-    said = []
+    names = []
     for name, pair in different(*texts).items():
         how = " (new)" if pair[0] == ABSENT else " (gone)" if pair[1] == ABSENT else ""
-        said.append(f"{name}{how}")
-    return ", ".join(said) or "the order of its parts"
+        names.append(f"{name}{how}")
+    return ", ".join(names) or "the order of its parts"
 
 
-def _raw(paths: set[str], a: Job, b: Job) -> list[Cause]:
+def _raw(paths: set[str], a: RecordedJob, b: RecordedJob) -> list[Cause]:
     """Return the inputs that differ and that no job made: text from outside."""
     before, after = _hashes(a), _hashes(b)
     return [Cause("data", b.name, b.rule, p, before[p], after[p]) for p in sorted(paths)]
 
 
-def _surroundings(then: Side, now: Side, a: Job, b: Job) -> list[Cause]:
+def _surroundings(then: Side, now: Side, a: RecordedJob, b: RecordedJob) -> list[Cause]:
     """Return what surrounded two executions differently; if nothing did, that nothing did."""
-    found = [
+    moved = [
         Cause(kind, b.name, b.rule, name, *pair)
         for kind, before, after in (
             ("environment", then.environment(a), now.environment(b)),
@@ -157,4 +162,4 @@ def _surroundings(then: Side, now: Side, a: Job, b: Job) -> list[Cause]:
         for name, pair in different(before, after).items()
     ]
     unknown = "other bytes from equal parameters, code, inputs, environment and processor"
-    return found or [Cause("unknown", b.name, b.rule, unknown, ABSENT, ABSENT)]
+    return moved or [Cause("unknown", b.name, b.rule, unknown, ABSENT, ABSENT)]

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.jobs import records
-from scaletrace.lineage.ancestry import Job
+from scaletrace.formats.curve import curve_in
+from scaletrace.formats.fit import estimates_in
+from scaletrace.formats.observations import cells_in
+from scaletrace.formats.record import RecordedFile
+from scaletrace.jobs import ledger
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.causes import Causes, causes, different
 from scaletrace.lineage.diff.side import Side
 
-Entry = dict[str, Any] | None  # an output of a job record
-Pair = tuple[Entry, Entry]
+# An output then and now; None where it is new or gone.
+Pair = tuple[RecordedFile | None, RecordedFile | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,16 +49,16 @@ def moves(then: Side, now: Side) -> Iterator[Moved]:
             yield from OF_RULE.get(rule, _files)(then, now, moved, why)
 
 
-def _outputs(job: Job | None) -> dict[str, dict[str, Any]]:
-    return {} if job is None else {entry["name"]: entry for entry in job.identity["outputs"]}
+def _outputs(job: RecordedJob | None) -> dict[str, RecordedFile]:
+    return {} if job is None else {output.name: output for output in job.identity.outputs}
 
 
-def _sha256(entry: Entry) -> str | None:
-    return None if entry is None else entry["sha256"]
+def _sha256(output: RecordedFile | None) -> str | None:
+    return output and output.sha256
 
 
 def _path(pair: Pair) -> Path:
-    return Path((pair[1] or pair[0] or {})["path"])
+    return next(Path(output.path) for output in reversed(pair) if output is not None)
 
 
 def _read(then: Side, now: Side, pair: Pair) -> tuple[bytes, bytes] | None:
@@ -62,10 +66,10 @@ def _read(then: Side, now: Side, pair: Pair) -> tuple[bytes, bytes] | None:
 
     None where they are not at hand.
     """
-    found = then.content(pair[0]), now.content(pair[1])
-    if any(c is None and entry is not None for c, entry in zip(found, pair, strict=True)):
+    texts = then.content(pair[0]), now.content(pair[1])
+    if any(text is None and output is not None for text, output in zip(texts, pair, strict=True)):
         return None
-    return found[0] or b"", found[1] or b""
+    return texts[0] or b"", texts[1] or b""
 
 
 def _observations(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterator[Moved]:
@@ -75,7 +79,7 @@ def _observations(then: Side, now: Side, moved: dict[str, Pair], why: Causes) ->
         if contents is None:
             yield Moved("file", str(path), {}, why)
             continue
-        before, after = ({row.get("run", ""): row for row in _rows(c, path)} for c in contents)
+        before, after = ({row["run"]: row for row in cells_in(c, path)} for c in contents)
         for run in dict.fromkeys([*before, *after]):
             values = different(_cells(before.get(run, {})), _cells(after.get(run, {})))
             if values:
@@ -84,7 +88,7 @@ def _observations(then: Side, now: Side, moved: dict[str, Pair], why: Causes) ->
 
 def _of_run(then: Side, now: Side, run: str) -> Causes | None:
     """Return why a run's evaluation moved; None where it did not, or is on one side alone."""
-    path = records.path_of(now.ancestry.study, "evaluate", {"run": run})
+    path = ledger.path_of(now.ancestry.study, "evaluate", {"run": run})
     a, b = then.jobs.get(path), now.jobs.get(path)
     if a is None or b is None or _outputs(a) == _outputs(b):
         return None
@@ -116,8 +120,9 @@ def _files(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterat
             yield Moved("file", str(path), {}, why)
             continue
         contents = _read(then, now, pair) or (b"", b"")
-        ends = [{"last loss": rows[-1].get("loss")} for c in contents if (rows := _rows(c, path))]
-        values = different(*(_cells(end) for end in ends)) if len(ends) == 2 else {}
+        curves = [curve_in(content, path) for content in contents]
+        ends = [{"last loss": points[-1].loss} for points in curves if points]
+        values = different(*ends) if len(ends) == 2 else {}
         yield Moved("curve", "/".join(path.parts[2:-1]), values, why)
 
 
@@ -149,29 +154,26 @@ def _parameters(content: bytes, path: Path) -> dict[str, Any]:
     """Return a fit's parameters and the ends of their intervals."""
     if not content:
         return {}
-    fit = records.plain(content, path)
-    try:
-        intervals = {
-            f"{name}.{end}": interval[end]
-            for name, interval in fit["intervals"].items()
-            for end in ("low", "high")
-        }
-        return {**fit["params"], **intervals}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{path}: no fit ({error!r})") from None
+    fit = estimates_in(content, path)
+    ends = {
+        f"{name}.{end}": getattr(interval, end)
+        for name, interval in fit.intervals.items()
+        for end in ("low", "high")
+    }
+    return {**fit.params, **ends}
 
 
 def _plotted(rows: list[dict[str, str]]) -> dict[str, Any]:
     """Return every number in a figure by its series, and by its run or its place in the curve."""
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     counted: Counter[str] = Counter()
     for row in rows:
         series = f"{row.get('series')}: {row.get('kind')}"
         counted[series] += 1
         place = row.get("run") or counted[series]
-        found |= {
+        numbers |= {
             f"{series} {place}: {axis}": _number(row[axis])
             for axis in ("x", "y", "low", "high")
             if row.get(axis)
         }
-    return found
+    return numbers

@@ -8,11 +8,13 @@ from typing import Any
 import yaml
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted
-from scaletrace.jobs import records
+from scaletrace.formats.fit import read_parameters
+from scaletrace.formats.record import Identity
+from scaletrace.jobs import ledger
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.dvc import store
 
-FOLDER = records.PROVENANCE / "dvc"
+FOLDER = ledger.PROVENANCE / "dvc"
 HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
 # From a study's own pipeline to the repository, where every path begins.
 UP = "../../.."
@@ -59,13 +61,13 @@ def is_kept_apart(study: str) -> bool:
 
 def _shared_stages(study: str) -> set[str]:
     """Return the names of a study's stages in the root's pipeline."""
-    found = store.stages(store.read_yaml(SHARED.yaml), SHARED.yaml)
-    return {name for name, stage in found.items() if owner(stage) == study}
+    stages = store.stages(store.read_yaml(SHARED.yaml), SHARED.yaml)
+    return {name for name, stage in stages.items() if owner(stage) == study}
 
 
-def stage_name(identity: dict[str, Any], study: str) -> str:
+def stage_name(identity: Identity, study: str) -> str:
     """Return a job's name in dvc.yaml, of the characters that DVC allows."""
-    parts = [study, identity["rule"], *(text for _, text in sorted(identity["wildcards"].items()))]
+    parts = [study, identity.rule, *(text for _, text in sorted(identity.wildcards.items()))]
     return re.sub(r"[^A-Za-z0-9_-]", "_", "-".join(parts))
 
 
@@ -75,33 +77,33 @@ def command(study_file: Path) -> str:
 
 
 def stage(
-    job: dict[str, Any], study: str, study_file: Path, in_git: set[str], place: Place
+    job: RecordedJob, study: str, study_file: Path, in_git: set[str], place: Place
 ) -> dict[str, Any]:
     """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
-    identity = job["identity"]
+    inputs = {file.path for file in job.identity.inputs}
     return {
         "cmd": command(study_file),
         **({} if place.shared else {"wdir": UP}),
-        "deps": sorted([job["path"], *{entry["path"] for entry in identity["inputs"]}]),
+        "deps": sorted([str(job.path), *inputs]),
         "outs": [
             {path: {"persist": True, **({"cache": False} if path in in_git else {})}}
-            for path in sorted(entry["path"] for entry in identity["outputs"])
+            for path in sorted(output.path for output in job.identity.outputs)
         ],
-        "meta": {"study": study, "record": job["id"]},
+        "meta": {"study": study, "record": job.record.id},
     }
 
 
-def _outputs(jobs: list[dict[str, Any]], rules: set[str], suffix: str) -> list[str]:
+def _outputs(jobs: list[RecordedJob], rules: set[str], suffix: str) -> list[str]:
     return sorted(
-        entry["path"]
+        output.path
         for job in jobs
-        if job["identity"]["rule"] in rules
-        for entry in job["identity"]["outputs"]
-        if entry["path"].endswith(suffix)
+        if job.rule in rules
+        for output in job.identity.outputs
+        if output.path.endswith(suffix)
     )
 
 
-def _plots(jobs: list[dict[str, Any]], study: str) -> list[Any]:
+def _plots(jobs: list[RecordedJob], study: str) -> list[Any]:
     """Return the figures as they are, and the loss curves of all runs as one plot."""
     curves = _from_own(_outputs(jobs, {"pretrain", "anneal"}, "curve.csv"))
     training = {"x": dict.fromkeys(curves, "tokens"), "y": dict.fromkeys(curves, "loss")}
@@ -122,23 +124,14 @@ def owner(stage: dict[str, Any]) -> str | None:
     return meta.get("study") if isinstance(meta, dict) else None
 
 
-def metrics_files(jobs: list[dict[str, Any]], study: str) -> dict[Path, Path]:
+def metrics_files(jobs: list[RecordedJob], study: str) -> dict[Path, Path]:
     """Return the file that shows each fit to `dvc metrics`, with the fit's own file."""
-    folder = records.PROVENANCE / "metrics" / study
+    folder = ledger.PROVENANCE / "metrics" / study
     fits = (Path(path) for path in _outputs(jobs, {"fit"}, ".json"))
     return {folder / fit.name: fit for fit in fits}
 
 
-def _parameters(path: Path) -> dict[str, Any]:
-    try:
-        found = untrusted.read_json(path)["params"]
-        files.to_json(found)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: not a fit with its params ({error})") from None
-    return found
-
-
-def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]:
+def fitted(jobs: list[RecordedJob], study: str) -> dict[Path, dict[str, Any]]:
     """Return the parameters of each fit by the file that shows them to `dvc metrics`.
 
     A whole fit has over a hundred values, which make no table that a person can read.
@@ -146,20 +139,20 @@ def fitted(jobs: list[dict[str, Any]], study: str) -> dict[Path, dict[str, Any]]
     Raises:
         BadInput: a fit cannot be read.
     """
-    return {shown: _parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
+    return {shown: read_parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
 
 
-def _metrics(jobs: list[dict[str, Any]], study: str) -> list[str]:
+def _metrics(jobs: list[RecordedJob], study: str) -> list[str]:
     return _from_own([*map(str, fitted(jobs, study)), *_outputs(jobs, {"evaluate"}, ".json")])
 
 
 def compiled(
-    jobs: list[dict[str, Any]], study: str, study_file: Path, in_git: set[str]
+    jobs: list[RecordedJob], study: str, study_file: Path, in_git: set[str]
 ) -> dict[str, Any]:
     """Return a study's own pipeline.
 
     Args:
-        jobs: the study's job records, each with its `path`.
+        jobs: the study's recorded jobs.
         study: its name.
         study_file: its configuration.
         in_git: outputs that git holds, and DVC only hashes.
@@ -169,9 +162,9 @@ def compiled(
     """
     stages: dict[str, Any] = {}
     for job in jobs:
-        name = stage_name(job["identity"], study)
+        name = stage_name(job.identity, study)
         if name in stages:
-            raise BadInput(f"{FOLDER}: stages.{name}: {job['path']} would need the same name")
+            raise BadInput(f"{FOLDER}: stages.{name}: {job.path} would need the same name")
         stages[name] = stage(job, study, study_file, in_git, own(study))
     return {
         "stages": dict(sorted(stages.items())),
@@ -213,7 +206,7 @@ def moved_out(study: str) -> dict[Path, str]:
             f"{SHARED.lock}: has no entries of {len(lost)} recorded stages ({lost[0]}): a write "
             f"was cut short; git checkout {SHARED.lock} brings back what was committed"
         )
-    folders = (f"results/{study}/", f"{records.PROVENANCE}/metrics/{study}/", f"{study} training")
+    folders = (f"results/{study}/", f"{ledger.PROVENANCE}/metrics/{study}/", f"{study} training")
 
     def others(entry: Any) -> bool:
         return not str(next(iter(entry)) if isinstance(entry, dict) else entry).startswith(folders)
@@ -228,6 +221,6 @@ def moved_out(study: str) -> dict[Path, str]:
 
 def lost_entries(place: Place) -> set[str]:
     """Return the recorded stages of a pipeline that its lock says nothing of."""
-    found = store.stages(store.read_yaml(place.yaml), place.yaml)
-    recorded = {name for name, stage in found.items() if owner(stage) is not None}
+    stages = store.stages(store.read_yaml(place.yaml), place.yaml)
+    recorded = {name for name, stage in stages.items() if owner(stage) is not None}
     return recorded - store.locked(place.lock).keys()

@@ -6,7 +6,7 @@ import itertools
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
+from scaletrace.formats.record import RecordedFile
 from scaletrace.formats.yaml_files import UNREADABLE, require_plain
 from scaletrace.lineage import links
 
@@ -54,13 +55,13 @@ def from_yaml(content: bytes, where: object) -> dict[str, Any]:
     try:
         text = content.decode("utf-8")
         require_plain(text, LOADER)
-        found = yaml.load(text, LOADER)
-        if not isinstance(found, dict):
+        mapping = yaml.load(text, LOADER)
+        if not isinstance(mapping, dict):
             raise ValueError("no mapping")
     except UNREADABLE as error:
-        said = " ".join(str(error).split())[:200]
-        raise BadInput(f"{where}: not readable ({said})") from None
-    return found
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{where}: not readable ({reason})") from None
+    return mapping
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -84,13 +85,13 @@ def stages(content: dict[str, Any], where: object) -> dict[str, dict[str, Any]]:
     Raises:
         BadInput: a stage is no mapping, or has no name.
     """
-    found = content.get("stages") or {}
-    if not isinstance(found, dict):
+    by_name = content.get("stages") or {}
+    if not isinstance(by_name, dict):
         raise BadInput(f"{where}: stages: not a mapping")
-    for name, stage in found.items():
+    for name, stage in by_name.items():
         if not isinstance(name, str) or not isinstance(stage, dict):
             raise BadInput(f"{where}: stages.{str(name)[:80]}: not a mapping with a name")
-    return found
+    return by_name
 
 
 def locked(path: Path) -> dict[str, Any]:
@@ -99,8 +100,8 @@ def locked(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: the file cannot be read, or a stage is not as DVC writes it.
     """
-    found = stages(read_yaml(path), path)
-    for name, stage in found.items():
+    by_name = stages(read_yaml(path), path)
+    for name, stage in by_name.items():
         for side in ("deps", "outs"):
             entries = stage.get(side, [])
             if not isinstance(entries, list) or not all(
@@ -110,7 +111,7 @@ def locked(path: Path) -> dict[str, Any]:
                     f"{path}: stages.{name}.{side}: not a list of files as DVC writes it; "
                     f"git checkout {path} brings back what was committed"
                 )
-    return found
+    return by_name
 
 
 def _loaded(repo: Any, pipeline: Path, stages: dict[str, Any], locked: dict[str, Any]) -> list[Any]:
@@ -154,7 +155,7 @@ def commit(
         stale = {
             n: s for n, s in stages.items() if n not in locked or not all(map(exists, held[n]))
         }
-        found = {name: entry for name, entry in locked.items() if name in stages}
+        entries = {name: entry for name, entry in locked.items() if name in stages}
         for stage in _loaded(repo, pipeline, stale, locked):
             stage.save()
             for out in stage.outs:
@@ -162,21 +163,21 @@ def commit(
                 # kill, that file keeps every later command from running. Nor are outputs linked
                 # anew, which would give them new times, in no order.
                 out.commit(relink=False)
-            found |= to_lockfile(stage)
-    return json.loads(json.dumps(dict(sorted(found.items()))))
+            entries |= to_lockfile(stage)
+    return json.loads(json.dumps(dict(sorted(entries.items()))))
 
 
 def cached(md5s: set[str]) -> dict[str, bytes]:
     """Return the small files that DVC's cache holds here, by md5; none where there is no DVC."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     with contextlib.suppress(BadInput):
         links.require_none()
         require_own_folders()
         with _repository() as repo:
             for md5 in md5s:
                 with contextlib.suppress(OSError):
-                    found[md5] = untrusted.read_bytes(Path(repo.cache.local.oid_to_path(md5)))
-    return found
+                    contents[md5] = untrusted.read_bytes(Path(repo.cache.local.oid_to_path(md5)))
+    return contents
 
 
 def require_own_folders() -> None:
@@ -216,11 +217,11 @@ def _leads_out(folder: str) -> bool:
     return "://" in folder or not place.is_relative_to(Path.cwd())
 
 
-def pull(wanted: dict[str, dict[str, Any]]) -> str | None:
+def pull(wanted: Iterable[RecordedFile]) -> str | None:
     """Fetch files from DVC's remote where its cache has them not, and put them in place.
 
     Args:
-        wanted: md5 and size of each file by its path.
+        wanted: the files.
 
     Returns:
         Why some may be missing, or None. Nothing is verified here.
@@ -229,11 +230,10 @@ def pull(wanted: dict[str, dict[str, Any]]) -> str | None:
     from dvc.exceptions import DvcException
 
     reason = None
-    stage = {"cmd": "restore", "outs": list(wanted)}
     entries = [
-        {"path": path, "hash": "md5", "md5": entry["md5"], "size": entry["size"]}
-        for path, entry in wanted.items()
+        {"path": file.path, "hash": "md5", "md5": file.md5, "size": file.size} for file in wanted
     ]
+    stage = {"cmd": "restore", "outs": [entry["path"] for entry in entries]}
     with _repository() as repo, repo.lock:
         (loaded,) = _loaded(
             repo, Path("dvc.yaml"), {"restore": stage}, {"restore": {"outs": entries}}

@@ -10,11 +10,12 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.jobs import records
-from scaletrace.jobs.command import Job, parse
+from scaletrace.formats.record import read_record
+from scaletrace.jobs import ledger
+from scaletrace.jobs.command import AskedJob, parse
+from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.study.config import load
 from scaletrace.study.corpora import levels_above
 
@@ -67,7 +68,7 @@ def _view(levels: int) -> Iterator[Path]:
         yield folder
 
 
-def jobs(study_file: Path) -> dict[Path, Job]:
+def jobs(study_file: Path) -> dict[Path, AskedJob]:
     """Return every job of a study's graph by its record's path, as it would run now.
 
     Nothing is written here. Timings are no such job: they are printed from the records.
@@ -77,9 +78,9 @@ def jobs(study_file: Path) -> dict[Path, Job]:
     """
     with _view(levels_above(load(study_file))) as folder:
         options = ("--dry-run", "--forceall", "--printshellcmds")
-        said = _snakemake(study_file, *options, folder=folder)
-        found = [parse(line, folder) for line in said.splitlines()]
-    return {job.record: job for job in found if job}
+        printed = _snakemake(study_file, *options, folder=folder)
+        asked = [parse(line, folder) for line in printed.splitlines()]
+    return {job.record: job for job in asked if job}
 
 
 def outputs(study_file: Path) -> list[Output]:
@@ -92,26 +93,26 @@ def outputs(study_file: Path) -> list[Output]:
     return [Output(row["output_file"], row["rule"], row["status"], row["plan"]) for row in table]
 
 
-def unfinished(found: list[Output]) -> list[Output]:
+def unfinished(outputs: list[Output]) -> list[Output]:
     """Return the outputs that Snakemake would make or make again."""
-    return [output for output in found if output.plan != "no update"]
+    return [output for output in outputs if output.plan != "no update"]
 
 
-def recorded_jobs(study: str, found: list[Output]) -> list[dict[str, Any]]:
-    """Return the records of the jobs that made the outputs, sorted by rule and wildcards.
+def recorded_jobs(study: str, outputs: list[Output]) -> list[RecordedJob]:
+    """Return the recorded jobs that made the outputs, sorted by rule and wildcards.
 
     Timings have no record: they are printed from the records themselves.
 
     Raises:
         BadInput: an output has no record.
     """
-    needed = {output.path: output for output in found if output.rule != "timings"}
+    needed = {output.path: output for output in outputs if output.rule != "timings"}
     jobs = []
-    for path in sorted((records.PROVENANCE / "jobs" / study).glob("*/*.json")):
-        record = records.read(path)
-        made = {entry["path"] for entry in record["identity"]["outputs"]}
+    for path in ledger.paths(study):
+        record = read_record(path)
+        made = {output.path for output in record.identity.outputs}
         if made & needed.keys():
-            jobs.append({**record, "path": str(path)})
+            jobs.append(RecordedJob(path, record))
             needed = {name: output for name, output in needed.items() if name not in made}
     if needed:
         raise BadInput(

@@ -8,12 +8,14 @@ import json
 import os
 import zlib
 from base64 import urlsafe_b64encode
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
-from scaletrace.jobs.command import Job, value, word
+from scaletrace.formats.record import Record, RecordedFile
+from scaletrace.jobs.command import AskedJob, value, word
 
 FOLDER = Path(".snakemake/metadata")
 FORMAT = 6
@@ -47,7 +49,7 @@ def rule_code(output: str) -> str:
     return _recall(output)["code"]
 
 
-def remembered(record: dict[str, Any], output: str, path: Path) -> Job:
+def remembered(record: Record, output: str, path: Path) -> AskedJob:
     """Return the job that Snakemake takes for the maker of an output.
 
     Args:
@@ -58,17 +60,17 @@ def remembered(record: dict[str, Any], output: str, path: Path) -> Job:
     Raises:
         BadInput: it remembers none, or not one of these rules.
     """
-    memory, identity = _recall(output), record["identity"]
+    memory, identity = _recall(output), record.identity
     try:
         words = [ast.literal_eval(param) for param in memory["params"]]
-        (stage,) = (word for word in words if word.startswith(f"{identity['rule']}@"))
+        (stage,) = (word for word in words if word.startswith(f"{identity.rule}@"))
         (settings,) = (word for word in words if word != stage)
-        return Job(
-            identity["rule"],
+        return AskedJob(
+            identity.rule,
             stage.partition("@")[2],
-            identity["wildcards"],
+            identity.wildcards,
             {"": memory["input"]},
-            {entry["name"]: entry["path"] for entry in identity["outputs"]},
+            {file.name: file.path for file in identity.outputs},
             value(settings),
             path,
         )
@@ -80,7 +82,7 @@ def remember(
     rule: str,
     code: str,
     outputs: list[str],
-    inputs: list[dict[str, Any]],
+    inputs: Collection[RecordedFile],
     params: list[Any],
     start: float | None = None,
     end: float | None = None,
@@ -91,26 +93,24 @@ def remember(
         rule: name of the rule.
         code: the rule's shell command when the study was recorded.
         outputs: what the job made.
-        inputs: its inputs with path, sha256 and size.
+        inputs: its inputs.
         params: its parameters then, so that a change since then is seen.
         start: when it began, seconds since the epoch.
         end: when it ended.
     """
     content = {
         "rule": rule,
-        "input": sorted(entry["path"] for entry in inputs),
+        "input": sorted(file.path for file in inputs),
         "log": [],
         "params": sorted(map(repr, params)),
         "code": code,
         "record_format_version": FORMAT,
-        "job_hash": zlib.crc32(outputs[0].encode()),
+        "job_hash": zlib.crc32(outputs[0].encode()) if outputs else 0,
         "starttime": start,
         "endtime": end,
         "incomplete": False,
         "input_checksums": {
-            entry["path"]: f"sha256:{entry['sha256']}"
-            for entry in inputs
-            if entry["size"] <= LARGEST_CHECKSUM
+            file.path: f"sha256:{file.sha256}" for file in inputs if file.size <= LARGEST_CHECKSUM
         },
     }
     for output in outputs:
@@ -119,18 +119,15 @@ def remember(
         path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def remember_record(record: dict[str, Any], study: str, code: str) -> None:
+def remember_record(record: Record, study: str, code: str) -> None:
     """Make Snakemake remember the job of a record; `code` is as for `remember`."""
-    identity, circumstances = record["identity"], record["circumstances"]
+    identity = record.identity
     remember(
-        identity["rule"],
+        identity.rule,
         code,
-        [entry["path"] for entry in identity["outputs"]],
-        identity["inputs"],
-        [
-            f"{identity['rule']}@{identity['code']['fingerprint']}",
-            word(study, identity["settings"])[0],
-        ],
-        circumstances.get("start"),
-        circumstances.get("end"),
+        [output.path for output in identity.outputs],
+        identity.inputs,
+        [f"{identity.rule}@{identity.code.fingerprint}", word(study, identity.settings)[0]],
+        record.circumstances.start,
+        record.circumstances.end,
     )

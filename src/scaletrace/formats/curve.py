@@ -1,0 +1,65 @@
+"""`curve.csv`: the loss of one training along its steps."""
+
+import csv
+import io
+import math
+import reprlib
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from scaletrace.errors import BadInput
+from scaletrace.formats import untrusted
+
+COLUMNS = ("step", "tokens", "loss", "learning_rate")
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Steps and tokens done, mean loss since the point before (nats per token), and the rate."""
+
+    step: int
+    tokens: int
+    loss: float
+    learning_rate: float
+
+
+def write_curve(path: Path, points: Iterable[CurvePoint]) -> None:
+    """Write a curve, numbers with all their digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(map(repr, astuple(point)) for point in points)
+    path.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+
+
+def read_curve(path: Path) -> list[CurvePoint]:
+    """Read a curve; one that took no step has no point.
+
+    Raises:
+        BadInput: it cannot be read, a column is missing, or a cell is no finite number.
+    """
+    try:
+        content = untrusted.read_bytes(path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+    return curve_in(content, path)
+
+
+def curve_in(content: bytes, path: Path) -> list[CurvePoint]:
+    """Return the points in the content of a curve; errors as `read_curve`."""
+    try:
+        return [_point(row) for row in untrusted.rows_of(content.decode("utf-8"))]
+    except KeyError as error:
+        raise BadInput(f"{path}: not a loss curve (it has no column {error.args[0]})") from None
+    except ValueError as error:
+        raise BadInput(f"{path}: not a loss curve ({str(error)[:200]})") from None
+
+
+def _point(row: dict[str, str]) -> CurvePoint:
+    cells = [row[name] for name in COLUMNS]
+    step, tokens, loss, rate = map(float, cells)
+    finite = all(map(math.isfinite, (step, tokens, loss, rate)))
+    if not finite or min(step, tokens, loss) <= 0.0 or rate < 0.0:
+        raise ValueError(f"found {reprlib.repr(cells)}; positive finite numbers are needed")
+    return CurvePoint(int(step), int(tokens), loss, rate)
