@@ -67,6 +67,7 @@ class ParallelTraining(Training):
         self._loss = model.loss
         mixed = kinds.load("families", shape.family).MIXED_PRECISION
         if device.type == "cuda" and mixed:
+            # By name, so that an edit there retrains nothing on the CPU.
             form = importlib.import_module(mixed)
             self._loss = form.MixedPrecision(model, shape.context, compiler=form.compiler).loss
 
