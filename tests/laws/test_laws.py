@@ -105,6 +105,7 @@ def test_two_powers_are_the_law_where_c_is_6nd_and_nothing_is_repeated(name):
     if at is not None:
         variables = {v: at[f"{v.upper()}_opt"](params) for v in ("n", "d")}
         variables |= {"u": variables["d"]}
+    assert law.two_powers is not None
     powers = law.two_powers(law.columns(params))
     inner = np.exp(powers.log_a) * variables["n"] ** -powers.alpha
     inner += np.exp(powers.log_b) * variables["d"] ** -powers.beta
