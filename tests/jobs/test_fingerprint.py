@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace import kinds
+from scaletrace import contract, kinds
 from scaletrace.jobs import fingerprint, reachable
+from scaletrace.study.config import load
+from scaletrace.study.plan import Plan
 
 SOURCE = Path(fingerprint.__file__).parents[1]
 FAMILIES = {name: kinds.module("families", name) for name in kinds.names("families")}
@@ -80,7 +82,7 @@ def test_comments_docstrings_and_formatting_count_for_nothing(package):
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("stages/corpus.py", "the file holds no text", "there is no text in it"),
+        ("text/raw.py", "the file holds no text", "there is no text in it"),
         ("stages/corpus.py", 'documents, {facts["bytes"]:,} bytes', "documents"),
         ("stages/figures.py", "figure: {name!r}; one of ", "{name}: no figure; known: "),
         ("training/segment.py", "resuming after step {", "going on after step {"),
@@ -122,7 +124,7 @@ def test_what_nothing_names_counts_for_nothing(package):
         ("fitting/solver.py", "\ndef ", "\nprint()\n\n\ndef ", FITS),
         ("training/loop.py", "self.step += 1", "self.step += 2", of_models(TRAINING)),
         (
-            "families/encoder_textbook.py",
+            "models/encoder_textbook.py",
             "INITIAL_RANGE = 0.1",
             "INITIAL_RANGE = 0.2",
             {f"{stage} encoder_textbook" for stage in USERS_OF_MODELS},
@@ -210,8 +212,12 @@ def test_the_modules_that_are_named_are_those_that_count():
 
 
 def test_the_kinds_of_a_job_are_those_that_its_settings_name():
-    settings = {"model": {"family": "decoder"}}
-    assert fingerprint.kinds_of("anneal", settings) == ("scaletrace.families.decoder",)
-    assert (
-        fingerprint.kinds_of("observe", {}) == fingerprint.kinds_of("observe", {"model": 1}) == ()
-    )
+    plan = Plan(load(SOURCE.parents[1] / "config/tiny.yaml"))
+    training = contract.plain(plan.anneal(plan.runs["d8-l1-s0-32k"]))
+    for stage, settings, module in (
+        ("anneal", training, "families.decoder"),
+        ("corpus", {"source": "wikitext-2", "path": None}, "corpora.wikitext_2"),
+        ("vocab", {"kind": "bytes", "size": 257}, "tokenizers.bytes"),
+        ("tokenize", {}, "tokenizers.bpe"),
+    ):
+        assert fingerprint.kinds_of(stage, settings) == (f"scaletrace.{module}",)

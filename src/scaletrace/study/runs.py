@@ -69,7 +69,7 @@ def shapes(study: Study) -> dict[str, counts.Shape]:
             layers=size.layers,
             heads=size.heads,
             context=study.model.context,
-            vocabulary_size=study.vocabulary.size,
+            vocabulary_size=study.vocabulary.ids(),
         )
         for family in study.model.family
         for name, size in study.all_sizes().items()
