@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from scaletrace.formats.source import Source
+from scaletrace.formats.source import SourceFile
 
 Kind = Literal["point", "curve", "band", "asymptote", "line"]
 COLUMNS = (
@@ -31,7 +31,7 @@ class Row:
 
     series: str
     kind: Kind
-    source: Source
+    source: SourceFile
     x: float
     y: float = math.nan
     low: float = math.nan

@@ -55,13 +55,13 @@ def read_identity(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     if suffix == ".csv":
         return _identity_of_csv(path, content)
-    found = [identity for text in readers[suffix](content) if (identity := _parsed(text))]
-    if len(found) != 1:
+    identities = [identity for text in readers[suffix](content) if (identity := _parsed(text))]
+    if len(identities) != 1:
         raise BadInput(
-            f"{path}: carries {len(found) or 'no'} identities of a figure; one is expected "
+            f"{path}: carries {len(identities) or 'no'} identities of a figure; one is expected "
             "in a file that the figures stage wrote and no other program has rewritten"
         )
-    return found[0]
+    return identities[0]
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
@@ -109,8 +109,8 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
     begin, end = SVG_DESCRIPTION
     # Not by a regular expression, which would look for the end anew from every beginning.
     for part in content.decode("utf-8", errors="replace").split(end)[:-1]:
-        _, found, text = part.partition(begin)
-        if found:
+        _, opened, text = part.partition(begin)
+        if opened:
             # A letter's number may have more digits than any number that can be read.
             with contextlib.suppress(ValueError, OverflowError):
                 yield unescape(text)
