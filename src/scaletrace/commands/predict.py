@@ -159,18 +159,18 @@ def _reachable(fit: Answering, given: dict[str, float], predictions: dict[str, A
 def _warnings(
     fit: Answering, given: dict[str, float], predictions: dict[str, Any], reachable: str
 ) -> list[dict[str, str]]:
-    found = []
+    warnings = []
     if reachable == "unreachable":
-        found.append(
+        warnings.append(
             {
                 "code": "unreachable",
                 "message": "unreachable: the target lies below the interval of the loss that "
                 "remains at any scale, or at the N or D that is held; choose a higher target",
             }
         )
-        return found
+        return warnings
     if reachable == "uncertain":
-        found.append(
+        warnings.append(
             {
                 "code": "perhaps_unreachable",
                 "message": "the target lies within the interval of the loss that remains at any "
@@ -189,7 +189,7 @@ def _warnings(
             continue
         factor = max(value / measured.largest, measured.smallest / value)
         if factor > FAR:
-            found.append(
+            warnings.append(
                 {
                     "code": "extrapolation",
                     "message": f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} "
@@ -198,14 +198,14 @@ def _warnings(
             )
     weak = [name for name, interval in fit.intervals.items() if interval.weak]
     if weak:
-        found.append(
+        warnings.append(
             {
                 "code": "weakly_identified",
                 "message": f"{', '.join(sorted(weak))} weakly identified in this fit: intervals of "
                 "predictions outside the measured range are too narrow",
             }
         )
-    return found
+    return warnings
 
 
 def _finite(value: float) -> float | None:

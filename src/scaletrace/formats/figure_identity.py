@@ -13,6 +13,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
+from scaletrace.formats.figure_csv import plotted_in
 
 KEY = "scaletrace"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -55,13 +56,13 @@ def read_identity(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     if suffix == ".csv":
         return _identity_of_csv(path, content)
-    found = [identity for text in readers[suffix](content) if (identity := _parsed(text))]
-    if len(found) != 1:
+    identities = [identity for text in readers[suffix](content) if (identity := _parsed(text))]
+    if len(identities) != 1:
         raise BadInput(
-            f"{path}: carries {len(found) or 'no'} identities of a figure; one is expected "
+            f"{path}: carries {len(identities) or 'no'} identities of a figure; one is expected "
             "in a file that the figures stage wrote and no other program has rewritten"
         )
-    return found[0]
+    return identities[0]
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
@@ -109,8 +110,8 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
     begin, end = SVG_DESCRIPTION
     # Not by a regular expression, which would look for the end anew from every beginning.
     for part in content.decode("utf-8", errors="replace").split(end)[:-1]:
-        _, found, text = part.partition(begin)
-        if found:
+        _, begun, text = part.partition(begin)
+        if begun:
             # A letter's number may have more digits than any number that can be read.
             with contextlib.suppress(ValueError, OverflowError):
                 yield unescape(text)
@@ -119,8 +120,8 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
 def _identity_of_csv(path: Path, content: bytes) -> dict[str, Any]:
     """Return the identity of a figure's CSV: all rows must name the same study and figure."""
     identity = None
-    with contextlib.suppress(KeyError, TypeError, ValueError):
-        rows = untrusted.rows_of(content.decode("utf-8"))
+    with contextlib.suppress(BadInput, ValueError):
+        rows = plotted_in(content, path)
         ((study, figure),) = {(row["study"], row["figure"]) for row in rows}
         sources = {row["source"]: row["source_sha256"] for row in rows}
         digest = hashlib.sha256(content).hexdigest()

@@ -32,11 +32,11 @@ def last_progress(log: str) -> ProgressLine | None:
     lines = list(LINE.finditer(log))
     if not lines:
         return None
-    found = lines[-1]
+    newest = lines[-1]
     return ProgressLine(
-        step=int(found["step"]),
-        last_step=int(found["last_step"]),
-        loss=None if found["loss"] == "-" else float(found["loss"]),
-        tokens_per_s=float(found["tokens_per_s"].replace(",", "")),
-        seconds_left=float(found["seconds_left"]),
+        step=int(newest["step"]),
+        last_step=int(newest["last_step"]),
+        loss=None if newest["loss"] == "-" else float(newest["loss"]),
+        tokens_per_s=float(newest["tokens_per_s"].replace(",", "")),
+        seconds_left=float(newest["seconds_left"]),
     )

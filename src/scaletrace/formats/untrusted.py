@@ -24,11 +24,11 @@ KERNEL_FOLDERS = ("/proc", "/sys", "/dev")
 @functools.cache
 def kernel_devices() -> frozenset[int]:
     """Return the devices of the file systems that the kernel makes up."""
-    found = set()
+    devices = set()
     for folder in KERNEL_FOLDERS:
         with contextlib.suppress(OSError):
-            found.add(Path(folder).stat().st_dev)
-    return frozenset(found)
+            devices.add(Path(folder).stat().st_dev)
+    return frozenset(devices)
 
 
 def _require_ordinary(facts: os.stat_result, path: Path) -> None:
@@ -126,16 +126,16 @@ def rows_of(text: str) -> list[dict[str, str]]:
     Raises:
         ValueError: it is no CSV, or a row has another number of cells than the first line.
     """
-    found = []
+    rows = []
     try:
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = next(reader, [])
         for cells in filter(None, reader):
             # A short row made as long as the first line, for each of many, would fill the memory.
-            found.append(dict(zip(header, cells, strict=True)))
+            rows.append(dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         raise ValueError(str(error)) from None
-    return found
+    return rows
 
 
 def require_shallow(value: Any) -> None:

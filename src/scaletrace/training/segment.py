@@ -196,9 +196,9 @@ class Segment:
         return True
 
     def _check_state(self, facts: dict[str, Any], where: str) -> None:
-        found, computed = facts["model"], facts.get("compute", asdict(Compute()))
-        if found != asdict(self.shape):
-            raise BadInput(f"{where}: weights of {found}; this run trains {asdict(self.shape)}")
+        shape, computed = facts["model"], facts.get("compute", asdict(Compute()))
+        if shape != asdict(self.shape):
+            raise BadInput(f"{where}: weights of {shape}; this run trains {asdict(self.shape)}")
         if computed != asdict(self.compute):
             raise BadInput(
                 f"{where}: its steps were computed with {computed}; this run computes with "
