@@ -16,6 +16,7 @@ import json
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +25,8 @@ import numpy as np
 from torchtext.data.utils import get_tokenizer
 from torchtext.vocab import Vocab
 
-from scaletrace.text import tokenizers, vocabularies
 from scaletrace.text.docstrings import docstrings
+from scaletrace.tokenizers import basic_english
 
 SIZE = 4096
 MEGABYTES = 6
@@ -61,10 +62,10 @@ def main() -> None:
 
     texts = documents(arguments.corpus)
     theirs = cast(Callable[[str], list[str]], get_tokenizer("basic_english"))
-    specials = [tokenizers.UNKNOWN, tokenizers.END_OF_WORDS]
-    counts = vocabularies.count_basic_english(texts)
+    specials = basic_english.SPECIALS
+    counts = Counter(word for text in texts for word in basic_english.split(text))
     vocab = Vocab(counts, max_size=SIZE - len(specials), specials=specials)
-    ours = tokenizers.BasicEnglish(vocab.itos)
+    ours = basic_english.Tokenizer({"tokens": vocab.itos})
 
     def their_ids(text: str) -> list[int | None]:
         return [vocab[token] for token in theirs(text)]
@@ -76,7 +77,7 @@ def main() -> None:
     lines = [line for text in texts for line in text.split("\n")]
     report: dict[str, dict[str, float]] = {}
     for name, their, our in (
-        ("split", theirs, tokenizers.split_basic_english),
+        ("split", theirs, basic_english.split),
         ("ids", their_ids, our_ids),
     ):
         if not all(list(their(text)) == list(our(text)) for text in texts):

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from scaletrace.text import tokenizers, vocabularies
+from scaletrace.tokenizers import bpe, tokenizer
 
 MEGABYTES = 6
 
@@ -58,19 +58,17 @@ def main() -> None:
 
     def learn_with_rustbpe() -> None:
         learner = importlib.import_module("rustbpe").Tokenizer()
-        learner.train_from_iterator(iter(texts), size - 1, pattern=vocabularies.PIECES)
+        learner.train_from_iterator(iter(texts), size - 1, pattern=bpe.PIECES)
 
     report: dict[str, float] = {}
-    report["learn: tokenizers"] = measure(
-        lambda: vocabularies.learn_byte_pairs(texts, size), megabytes, rounds
-    )
+    report["learn: tokenizers"] = measure(lambda: bpe.byte_pairs(texts, size), megabytes, rounds)
     if importlib.util.find_spec("rustbpe"):
         report["learn: rustbpe"] = measure(learn_with_rustbpe, megabytes, rounds)
 
-    vocabulary = vocabularies.learn_byte_pairs(texts, size)
+    vocabulary = bpe.byte_pairs(texts, size)
     theirs = Tokenizer.from_str(vocabulary)
     theirs.encode_special_tokens = True
-    ours = tokenizers.load(vocabulary)
+    ours = tokenizer(vocabulary)
     encoded = zip(theirs.encode_batch_fast(texts), ours.encode(texts), strict=True)
     if not all(their.ids == our.tolist() for their, our in encoded):
         sys.exit("tokenizers and tiktoken differ")

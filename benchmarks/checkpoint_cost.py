@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from training_job import TrainingJob
 
+from scaletrace import kinds
 from scaletrace.formats.checkpoints import Generations
-from scaletrace.models import families
 from scaletrace.models.counts import Shape
 from scaletrace.training.loop import Training
 from scaletrace.training.recipe import Recipe
@@ -32,7 +32,9 @@ def seconds_of_a_save(settings: dict[str, Any], folder: Path) -> tuple[float, fl
     rest = {"model", "threads", "save_seconds"}
     recipe = Recipe(**{key: value for key, value in settings.items() if key not in rest})
     tokens = np.zeros(10 * BATCH_TOKENS, dtype=np.uint16)
-    training = Training(families.build(shape, 0), tokens, shape.context, recipe)
+    training = Training(
+        kinds.load("families", shape.family).build(shape, 0), tokens, shape.context, recipe
+    )
     generations, seconds = Generations(folder), []
     for step in range(SAVES):
         began = time.perf_counter()

@@ -14,23 +14,24 @@ from pathlib import Path
 
 import numpy as np
 
+from scaletrace import kinds
 from scaletrace.fitting import resampling
 from scaletrace.fitting.diagnostics import shared_noise
-from scaletrace.fitting.fit import Fit, Observations, fit
+from scaletrace.fitting.fit import FittedLaw, Observations, fit
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import prepare, split
 from scaletrace.fitting.settings import Settings
 from scaletrace.formats.runs_table import read_runs
-from scaletrace.laws import LAWS, predict
+from scaletrace.laws import chinchilla
 
-LAW = LAWS["chinchilla"]
+LAW = chinchilla.LAW
 RESAMPLES = 400
 
 
 def hoffmann(path: Path) -> tuple[Observations, dict[str, float], float]:
     """Return the design with noise-free losses, the truth, and the noise of log loss."""
     chosen = Settings(law="chinchilla", budget=None, drop_highest=5)
-    observations = prepare(read_runs(path), LAWS[chosen.law], chosen).observations
+    observations = prepare(read_runs(path), kinds.load("laws", chosen.law).LAW, chosen).observations
     fitted = fit(observations.take(split(observations, 5)[0]), LAW, Objective())
     return (
         noise_free(observations.take(split(observations, 5)[0]), fitted.params),
@@ -43,7 +44,7 @@ def noise_free(observations: Observations, truth: dict[str, float]) -> Observati
     variables = {v: observations.variables[v] for v in LAW.variables}
     return Observations(
         variables,
-        predict(LAW, truth, variables),
+        LAW.predict(truth, variables),
         *(observations.cluster, observations.seed, observations.weights),
     )
 
@@ -64,7 +65,7 @@ def quantities(params: np.ndarray) -> dict[str, np.ndarray]:
     return {"alpha": alpha, "a": beta / (alpha + beta), "E": level}
 
 
-def covered(fitted: Fit, truth: dict[str, float], data: Observations, unit: str, seed: int):
+def covered(fitted: FittedLaw, truth: dict[str, float], data: Observations, unit: str, seed: int):
     """Say for each quantity whether the default interval, over this unit, holds the truth."""
     draws, _ = resampling.refit(fitted, resampling.counts(data, unit, RESAMPLES, seed))
     true = quantities(np.array([truth[name] for name in LAW.names]))

@@ -30,9 +30,9 @@ import torch.nn.functional as F  # noqa: N812
 from textbook import Textbook, TextbookTraining
 from train_cpu import ALLOCATOR
 
-from scaletrace.families.decoder import Decoder
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.models.counts import Shape
+from scaletrace.models.decoder import Decoder
 from scaletrace.training.batches import batch, windows
 from scaletrace.training.evaluation import window_losses
 from scaletrace.training.loop import Training

@@ -15,9 +15,9 @@ from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import prepare, split
 from scaletrace.fitting.settings import Settings
 from scaletrace.formats.runs_table import read_runs
-from scaletrace.laws import LAWS
+from scaletrace.laws import chinchilla
 
-LAW = LAWS["chinchilla"]
+LAW = chinchilla.LAW
 PUBLISHED = {"alpha": 0.0154, "beta": 0.0206, "E": 0.0257}
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("points", type=Path, help="hoffmann2022_figure4.csv")
     table = read_runs(parser.parse_args().points)
     whole = prepare(
-        table, LAWS["chinchilla"], Settings(law="chinchilla", budget=None, drop_highest=5)
+        table, chinchilla.LAW, Settings(law="chinchilla", budget=None, drop_highest=5)
     ).observations
     data = whole.take(split(whole, 5)[0])
     fit(data, LAW, Objective())  # the first call pays for loading

@@ -35,8 +35,8 @@ def random_tokens() -> Any:
 
 
 def ours(width: int, layers: int) -> Callable[[], None]:
-    from scaletrace.families.decoder import Decoder
     from scaletrace.models.counts import Shape
+    from scaletrace.models.decoder import Decoder
     from scaletrace.training.loop import Training
     from scaletrace.training.recipe import Recipe
 

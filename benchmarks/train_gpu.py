@@ -55,7 +55,7 @@ def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graph
     import numpy as np
     import torch
 
-    from scaletrace.models import families
+    from scaletrace import kinds
     from scaletrace.models.counts import Shape
     from scaletrace.models.memory import fits, training_bytes
     from scaletrace.training.device import open_device
@@ -87,7 +87,7 @@ def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graph
     torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     tokens = np.random.default_rng(0).integers(0, own.vocabulary_size, 1 << 24).astype(np.uint16)
-    model = families.build(own, 0)
+    model = kinds.load("families", own.family).build(own, 0)
     return ParallelTraining(model, tokens, own, recipe, compute, open_device("cuda"))
 
 

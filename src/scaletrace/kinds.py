@@ -4,6 +4,8 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from scaletrace.errors import BadInput
+
 PACKAGE = "scaletrace"
 
 
@@ -16,12 +18,23 @@ def load(folder: str, name: str) -> ModuleType:
     """Return the module of a kind.
 
     Raises:
-        ModuleNotFoundError: there is no such kind.
+        BadInput: there is no such kind.
     """
-    return importlib.import_module(module(folder, name))
+    try:
+        return importlib.import_module(module(folder, name))
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(f"{PACKAGE}.{folder}."):
+            raise
+        allowed = ", ".join(names(folder))
+        raise BadInput(f"{folder}: found {name[:80]!r}; allowed are {allowed}") from None
 
 
 def names(folder: str) -> tuple[str, ...]:
     """Return the names of a folder's modules, sorted: its kinds, as modules write them."""
     package = importlib.import_module(f"{PACKAGE}.{folder}")
     return tuple(sorted(info.name for info in pkgutil.iter_modules(package.__path__)))
+
+
+def summary(kind: ModuleType) -> str:
+    """Return what a kind is: the first line of its docstring, without the period."""
+    return (kind.__doc__ or "").partition("\n")[0].removesuffix(".")

@@ -37,7 +37,8 @@ def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
     try:
         plan, packages, files = Plan(study), package_versions(study), raw_files(study)
     except BadInput as problem:
-        raise BadInput(f"{path}: {problem}") from None
+        lines = str(problem).splitlines()
+        raise BadInput("\n".join(f"{path}: {line}" for line in lines)) from None
     return Graph(Estimates(plan, pace(plan), files), packages, _tabled(plan))
 
 

@@ -1,65 +1,49 @@
-import math
+import subprocess
+import sys
 
-import pytest
-import torch
-import torch.nn.functional as F  # noqa: N812
-
-from scaletrace.families.decoder import Decoder
-from scaletrace.models.counts import Shape
-
-SHAPE = Shape(width=16, layers=2, heads=2, context=12, vocabulary_size=50)
-
-
-def some_windows(count: int = 3) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(50, (count, 13), generator=generator)
-
-
-def stirred(seed: int = 0) -> Decoder:
-    """Return a model in which nothing is zero any more."""
-    model = Decoder(SHAPE, seed)
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
-    return model
+from scaletrace.families import decoder
+from scaletrace.models import decoder_bf16
+from scaletrace.models.counts import (
+    Shape,
+    flops_6nd,
+    flops_exact,
+    flops_per_token_exact,
+    n_non_embedding,
+    n_total,
+    n_with_head,
+)
 
 
-def test_an_untrained_model_knows_nothing():
-    loss = Decoder(SHAPE, seed=0).loss(some_windows())
-    assert loss.item() == pytest.approx(math.log(50), rel=1e-6)
+def test_counts_by_hand_for_one_size():
+    shape = Shape(width=16, layers=2, heads=2, context=128, vocabulary_size=1024)
+    # A block: qkv 3*256, attention out 256, MLP up and down 2*4*256, one gain per head.
+    assert n_non_embedding(shape) == 2 * (768 + 256 + 2048 + 2) == 6148
+    assert n_with_head(shape) == 6148 + 16384
+    assert n_total(shape) == 6148 + 2 * 16384
+    assert flops_per_token_exact(shape) == 6 * (6144 + 16384) + 12 * 2 * 16 * 128 == 184320
+    assert flops_exact(shape, 1000) == 184_320_000
+    assert flops_6nd(shape, 1000) == 6 * 6148 * 1000
 
 
-def test_equal_seeds_give_equal_models():
-    first, again, other = Decoder(SHAPE, 0), Decoder(SHAPE, 0), Decoder(SHAPE, 1)
-    assert torch.equal(first.embedding, again.embedding)
-    assert not torch.equal(first.embedding, other.embedding)
+def test_a_pass_by_hand():
+    shape = Shape(width=16, layers=2, heads=2, context=128, vocabulary_size=1024)
+    # Of each layer 19 values per channel, and 16 for the layer at work, in bf16; the head's 12
+    # bytes per weight; 8 bytes per logit.
+    kept = 128 * 16 * (2 * 19 + 16) * 2
+    assert decoder.pass_bytes(shape, 128) == kept + 12 * 1024 * 16 + 128 * 1024 * 8
+    more = decoder.pass_bytes(shape, 1 << 20) - decoder.pass_bytes(shape, 1 << 19)
+    assert more == (1 << 19) * 16 * (2 * 19 + 16) * 2  # The logits are those of one chunk.
 
 
-def test_no_position_sees_a_later_one():
-    model, windows = stirred(), some_windows()
-    changed = windows.clone()
-    changed[:, 7] = (changed[:, 7] + 1) % 50
-    before, after = (model.hidden(w[:, :-1]).view(3, 12, 16) for w in (windows, changed))
-    assert torch.equal(before[:, :7], after[:, :7])
-    assert not torch.isclose(before[:, 7:], after[:, 7:]).all(-1).any()
+def test_the_model_of_memory_knows_the_chunks_of_logits():
+    assert decoder.CHUNK_LOGITS == decoder_bf16.CHUNK_LOGITS
+    assert decoder_bf16.__name__ == decoder.MIXED_PRECISION
 
 
-def test_sequences_of_a_batch_do_not_mix():
-    model, windows = stirred(), some_windows()
-    together = model.hidden(windows[:, :-1])[:12]
-    torch.testing.assert_close(together, model.hidden(windows[:1, :-1]))
-
-
-def test_loss_and_window_losses_equal_plain_cross_entropy():
-    model, windows = stirred(), some_windows()
-    logits = model.hidden(windows[:, :-1]) @ model.head.T
-    plain = F.cross_entropy(logits, windows[:, 1:].flatten(), reduction="none").view(3, 12)
-    assert model.loss(windows).item() == pytest.approx(plain.mean().item(), rel=1e-6)
-    torch.testing.assert_close(model.window_losses(windows), plain.double().mean(1))
-
-
-def test_every_parameter_learns():
-    model = stirred()
-    model.loss(some_windows()).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+def test_counting_the_models_of_a_plan_needs_no_torch():
+    code = (
+        "import sys; from scaletrace import kinds; import scaletrace.study.plan; "
+        "[kinds.load('families', name) for name in kinds.names('families')]; "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from scaletrace import kinds
 from scaletrace.fitting.allocation import derived, loss_at, needed, needed_beside, optimal
-from scaletrace.laws import LAWS, predict
+from scaletrace.fitting.law import Law
+from scaletrace.laws import broken, chinchilla, power_n
 
 PARAMS = {
     "chinchilla": {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28},
@@ -17,19 +19,23 @@ PARAMS = {
 }
 
 
+def law_of(name: str) -> Law:
+    return kinds.load("laws", name).LAW
+
+
 def vector(law: str) -> np.ndarray:
-    return np.array([[PARAMS[law][name] for name in LAWS[law].names]])
+    return np.array([[PARAMS[law][name] for name in law_of(law).names]])
 
 
 def loss(law: str, n: np.ndarray, d: np.ndarray) -> np.ndarray:
     everything = {"n": n, "d": d, "c": 6.0 * n * d, "u": d}
-    return predict(LAWS[law], PARAMS[law], {v: everything[v] for v in LAWS[law].variables})
+    return law_of(law).predict(PARAMS[law], {v: everything[v] for v in law_of(law).variables})
 
 
 @pytest.mark.parametrize("law", PARAMS)
 @pytest.mark.parametrize("flops", [1e18, 1e23])
 def test_optimum_is_the_least_loss_on_the_isoflop_line(law, flops):
-    found = {name: float(q(vector(law))[0]) for name, q in optimal(LAWS[law], flops).items()}
+    found = {name: float(q(vector(law))[0]) for name, q in optimal(law_of(law), flops).items()}
     assert 6.0 * found["N_opt"] * found["D_opt"] == pytest.approx(flops)
     n = found["N_opt"] * np.geomspace(0.01, 100.0, 4001)
     losses = loss(law, n, flops / 6.0 / n)
@@ -39,41 +45,41 @@ def test_optimum_is_the_least_loss_on_the_isoflop_line(law, flops):
 
 @pytest.mark.parametrize("law", PARAMS)
 def test_exponent_is_the_growth_of_the_optimum(law):
-    a = float(derived(LAWS[law])["a"](vector(law))[0])
-    small, large = (float(optimal(LAWS[law], c)["N_opt"](vector(law))[0]) for c in (1e20, 1e22))
+    a = float(derived(law_of(law))["a"](vector(law))[0])
+    small, large = (float(optimal(law_of(law), c)["N_opt"](vector(law))[0]) for c in (1e20, 1e22))
     assert np.log(large / small) / np.log(100.0) == pytest.approx(a)
 
 
 @pytest.mark.parametrize("law", PARAMS)
 def test_what_a_target_needs_reaches_it_and_no_less_does(law):
-    need = {name: float(q(vector(law))[0]) for name, q in needed(LAWS[law], 2.3).items()}
+    need = {name: float(q(vector(law))[0]) for name, q in needed(law_of(law), 2.3).items()}
     assert 6.0 * need["N_opt"] * need["D_opt"] == pytest.approx(need["C"])
-    best = optimal(LAWS[law], need["C"])
+    best = optimal(law_of(law), need["C"])
     assert float(best["loss"](vector(law))[0]) == pytest.approx(2.3)
     assert float(best["N_opt"](vector(law))[0]) == pytest.approx(need["N_opt"])
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "kaplan", "overtraining"])
 def test_what_a_target_needs_beside_a_held_variable(law):
-    d = float(needed_beside(LAWS[law], 3.0, "n", 1e9)(vector(law))[0])
+    d = float(needed_beside(law_of(law), 3.0, "n", 1e9)(vector(law))[0])
     assert loss(law, np.array([1e9]), np.array([d]))[0] == pytest.approx(3.0)
-    n = float(needed_beside(LAWS[law], 3.0, "d", 1e11)(vector(law))[0])
+    n = float(needed_beside(law_of(law), 3.0, "d", 1e11)(vector(law))[0])
     assert loss(law, np.array([n]), np.array([1e11]))[0] == pytest.approx(3.0)
 
 
 def test_target_below_the_floor_needs_no_finite_size():
     with np.errstate(all="ignore"):
-        assert np.isinf(needed(LAWS["chinchilla"], 1.6)["C"](vector("chinchilla"))[0])
+        assert np.isinf(needed(chinchilla.LAW, 1.6)["C"](vector("chinchilla"))[0])
         # 1e6 parameters alone cost 406.4 / 1e6^0.34 = 3.7 nats above E.
-        small = needed_beside(LAWS["chinchilla"], 3.0, "n", 1e6)(vector("chinchilla"))
+        small = needed_beside(chinchilla.LAW, 3.0, "n", 1e6)(vector("chinchilla"))
     assert np.isinf(small[0])
 
 
 def test_one_variable_laws_are_inverted_with_e_in_place():
     params = np.array([[2.0, 12.0, 0.25]])
     # 3.5 = 2 + 12 / 4096^0.25; without E the answer would be (12 / 3.5)^4 = 138.
-    n = needed(LAWS["power_n"], 3.5)["n"](params)
+    n = needed(power_n.LAW, 3.5)["n"](params)
     assert float(n[0]) == pytest.approx(4096.0)
-    broken = np.array([[1.0, 6.0, 0.5, 0.25, 100.0, 0.5]])
-    n = float(needed(LAWS["broken"], 1.2)["n"](broken)[0])
-    assert float(loss_at(LAWS["broken"], {"n": n})(broken)[0]) == pytest.approx(1.2)
+    bent = np.array([[1.0, 6.0, 0.5, 0.25, 100.0, 0.5]])
+    n = float(needed(broken.LAW, 1.2)["n"](bent)[0])
+    assert float(loss_at(broken.LAW, {"n": n})(bent)[0]) == pytest.approx(1.2)

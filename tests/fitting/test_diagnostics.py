@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
+from scaletrace import kinds
 from scaletrace.fitting import diagnostics, resampling
 from scaletrace.fitting.design import examine
 from scaletrace.fitting.extrapolation import rolling
 from scaletrace.fitting.fit import Observations, fit
 from scaletrace.fitting.penalties import Objective
-from scaletrace.laws import LAWS, predict
+from scaletrace.laws import chinchilla, power_n
 
-LAW = LAWS["chinchilla"]
+LAW = chinchilla.LAW
 TRUTH = {"E": 1.7, "A": 400.0, "alpha": 0.34, "B": 410.0, "beta": 0.28}
 
 
@@ -27,7 +28,7 @@ def study(shared=0.0, noise=0.005, seed=0, sizes=None, tokens=None) -> Observati
     random = np.random.default_rng(seed)
     z = np.sqrt(1.0 - shared) * random.normal(size=len(n))
     z += np.sqrt(shared) * random.normal(size=size.max() + 1)[size]
-    loss = predict(LAW, TRUTH, {"n": n, "d": d}) * np.exp(noise * z)
+    loss = LAW.predict(TRUTH, {"n": n, "d": d}) * np.exp(noise * z)
     return Observations({"n": n, "d": d}, loss, size, np.zeros(len(n), int), np.ones(len(n)))
 
 
@@ -36,7 +37,7 @@ def codes(found) -> list[str]:
 
 
 def designed(law="chinchilla", **variables) -> tuple[set[str], list[str]]:
-    _, unsupported, warnings = examine(LAWS[law], variables)
+    _, unsupported, warnings = examine(kinds.load("laws", law).LAW, variables)
     return unsupported, [code for code, _ in warnings]
 
 
@@ -153,7 +154,7 @@ def test_rolling_extrapolation_is_small_for_the_true_law_and_not_for_a_wrong_one
         sorted(np.geomspace(1e6, 1e9, 10))[:-4:-1]
     )
     assert right["rms_relative_error"] < 1e-6
-    wrong = rolling(data, LAWS["power_n"], Objective(), {})
+    wrong = rolling(data, power_n.LAW, Objective(), {})
     assert wrong["rms_relative_error"] > 1e-3
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from scaletrace import kinds
 from scaletrace.fitting import profiles, resampling
 from scaletrace.fitting.allocation import optimal
 from scaletrace.fitting.design import DesignError, examine
 from scaletrace.fitting.fit import Observations, fit
 from scaletrace.fitting.intervals import IDENTIFIED, WEAK, intervals
 from scaletrace.fitting.penalties import Objective
-from scaletrace.laws import LAWS, predict
+from scaletrace.laws import chinchilla
 
 TRUTH = {"E": 1.7, "A": 400.0, "alpha": 0.34, "B": 410.0, "beta": 0.28}
 
@@ -22,14 +23,14 @@ def study(sizes=12, budgets=6, noise=0.005, shared=0.0, seed=0) -> Observations:
     n, d = n.ravel(), d.ravel()
     own, common = random.normal(size=len(n)), random.normal(size=sizes)[size]
     z = np.sqrt(1.0 - shared) * own + np.sqrt(shared) * common
-    loss = predict(LAWS["chinchilla"], TRUTH, {"n": n, "d": d}) * np.exp(noise * z)
+    loss = chinchilla.LAW.predict(TRUTH, {"n": n, "d": d}) * np.exp(noise * z)
     return Observations({"n": n, "d": d}, loss, size, np.zeros(len(n), int), np.ones(len(n)))
 
 
 def judged(data: Observations, law="chinchilla", unit="cluster", resamples=300):
-    fitted = fit(data, LAWS[law], Objective())
+    fitted = fit(data, kinds.load("laws", law).LAW, Objective())
     draws, _ = resampling.refit(fitted, resampling.counts(data, unit, resamples, 0))
-    _, unsupported, warnings = examine(LAWS[law], data.variables)
+    _, unsupported, warnings = examine(kinds.load("laws", law).LAW, data.variables)
     return intervals(fitted, draws, unit, 0.95, unsupported), [code for code, _ in warnings]
 
 
@@ -38,7 +39,7 @@ def test_default_interval_covers_where_noise_is_shared_and_the_independent_one_d
     repetitions = 40
     for seed in range(repetitions):
         data = study(sizes=16, budgets=4, shared=0.8, seed=seed)
-        fitted = fit(data, LAWS["chinchilla"], Objective())
+        fitted = fit(data, chinchilla.LAW, Objective())
         for unit in hits:
             counts = resampling.counts(data, unit, 150, seed)
             alpha = fitted.problem.natural(resampling.refit(fitted, counts)[0])[:, 2]
@@ -51,7 +52,7 @@ def test_default_interval_covers_where_noise_is_shared_and_the_independent_one_d
 
 def test_squared_log_profile_agrees_with_the_linear_theory():
     data = study()
-    fitted = fit(data, LAWS["chinchilla"], Objective("squared_log"))
+    fitted = fit(data, chinchilla.LAW, Objective("squared_log"))
     jet = fitted.law.jet(fitted.theta[None], fitted.problem.logs)
     spare = len(data) - 5
     variance = (fitted.log_residuals**2).sum() / spare
@@ -68,14 +69,14 @@ def test_squared_log_profile_agrees_with_the_linear_theory():
 def test_noise_scale_means_the_same_for_every_penalty():
     data = study(noise=0.005)
     for objective in (Objective(), Objective("huber", 1e-2), Objective("squared_log")):
-        fitted = fit(data, LAWS["chinchilla"], objective)
+        fitted = fit(data, chinchilla.LAW, objective)
         assert profiles.noise_scale(fitted) == pytest.approx(0.005, rel=0.25)
 
 
 def test_profile_bounds_derived_quantities():
     data = study()
-    fitted = fit(data, LAWS["chinchilla"], Objective())
-    quantity = optimal(LAWS["chinchilla"], 1e21)["N_opt"]
+    fitted = fit(data, chinchilla.LAW, Objective())
+    quantity = optimal(chinchilla.LAW, 1e21)["N_opt"]
     rise = profiles.threshold(fitted, 0.95)
     found = profiles.profile(
         fitted, lambda theta: np.log(quantity(fitted.problem.natural(theta))), rise
@@ -99,8 +100,8 @@ def test_tokens_proportional_to_parameters_identify_nothing(noise):
     data = study(sizes=14, budgets=1, noise=noise)
     n = data.variables["n"]
     d = 20.0 * n
-    loss = data.loss / predict(LAWS["chinchilla"], TRUTH, data.variables)
-    loss *= predict(LAWS["chinchilla"], TRUTH, {"n": n, "d": d})
+    loss = data.loss / chinchilla.LAW.predict(TRUTH, data.variables)
+    loss *= chinchilla.LAW.predict(TRUTH, {"n": n, "d": d})
     line = Observations({"n": n, "d": d}, loss, data.cluster, data.seed, data.weights)
     found, codes = judged(line)
     assert "collinear_design" in codes
@@ -112,7 +113,7 @@ def test_tokens_proportional_to_parameters_identify_nothing(noise):
 def test_points_on_one_curve_identify_nothing():
     n = np.geomspace(1e6, 1e9, 7)
     d = 1e9 * np.sqrt(n / 1e7) * (1.0 + 0.1 * np.sin(np.arange(7)))
-    loss = predict(LAWS["chinchilla"], TRUTH, {"n": n, "d": d})
+    loss = chinchilla.LAW.predict(TRUTH, {"n": n, "d": d})
     codes = np.arange(7)
     found, warned = judged(Observations({"n": n, "d": d}, loss, codes, 0 * codes, np.ones(7)))
     assert "collinear_design" in warned

@@ -10,11 +10,12 @@ import pytest
 
 from scaletrace.fitting import resampling
 from scaletrace.fitting.fit import Observations, fit
-from scaletrace.fitting.penalties import NAMES, Objective
+from scaletrace.fitting.penalties import Objective
+from scaletrace.fitting.settings import OBJECTIVES
 from scaletrace.fitting.solver import NotConvergedError
-from scaletrace.laws import LAWS
+from scaletrace.laws import chinchilla, power_n
 
-LAW = LAWS["chinchilla"]
+LAW = chinchilla.LAW
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_scale_of_the_objective_changes_nothing(scale):
         assert value == pytest.approx(params[name], rel=1e-6)
 
 
-@pytest.mark.parametrize("objective", NAMES)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_units_of_n_change_nothing_but_a(objective):
     data = noisy()
     variables = {"n": data.variables["n"] / 1e6, "d": data.variables["d"]}
@@ -137,5 +138,5 @@ def test_losses_that_rise_with_scale_end_on_a_bound():
     n = np.geomspace(1e6, 1e9, 8)
     codes = np.arange(8)
     rising = Observations({"n": n}, 2.0 + 0.1 * np.log(n), codes, 0 * codes, np.ones(8))
-    fitted = fit(rising, LAWS["power_n"], Objective())
+    fitted = fit(rising, power_n.LAW, Objective())
     assert fitted.certificate["on_bound"]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scaletrace import kinds
 from scaletrace.jobs import fingerprint, reachable
-from scaletrace.models.families import MODULES
 
 SOURCE = Path(fingerprint.__file__).parents[1]
+FAMILIES = {name: kinds.module("families", name) for name in kinds.names("families")}
 STAGES = [
     "corpus",
     "vocab",
@@ -40,7 +41,7 @@ def all_of(root):
     fingerprint.forget()
     found = {stage: fingerprint.fingerprint(stage, root=root) for stage in STAGES}
     for stage in USERS_OF_MODELS:
-        for family, module in MODULES.items():
+        for family, module in FAMILIES.items():
             found[f"{stage} {family}"] = fingerprint.fingerprint(stage, (module,), root)
     return found
 
@@ -57,7 +58,7 @@ def changed(before, after):
 
 
 def of_models(stages):
-    return {*stages, *(f"{stage} {family}" for stage in stages for family in MODULES)}
+    return {*stages, *(f"{stage} {family}" for stage in stages for family in FAMILIES)}
 
 
 def test_comments_docstrings_and_formatting_count_for_nothing(package):
@@ -154,7 +155,7 @@ def test_what_surrounds_a_job_concerns_no_stage(package):
 
 @pytest.mark.parametrize(
     ("stage", "kinds"),
-    [("pretrain", (MODULES["decoder"],)), ("evaluate", (MODULES["decoder"],)), ("fit", ())],
+    [("pretrain", (FAMILIES["decoder"],)), ("evaluate", (FAMILIES["decoder"],)), ("fit", ())],
 )
 def test_an_edit_of_a_definition_counts_where_the_definition_does(package, stage, kinds):
     fingerprint.forget()

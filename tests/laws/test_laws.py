@@ -1,13 +1,18 @@
 """Each law against its paper's formula, its derivatives against differences, its recovery."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
+from scaletrace import kinds
+from scaletrace.fitting.allocation import needed, optimal
+from scaletrace.fitting.differences import ByDifferences
 from scaletrace.fitting.fit import Observations, fit
+from scaletrace.fitting.law import VARIABLES, Array, Jet, Law, Logs
 from scaletrace.fitting.penalties import Objective
-from scaletrace.laws import LAWS, predict
+from scaletrace.laws import chinchilla
 
 # Parameters as in each law's paper, or of its size; sizes, tokens and repetition of a small study.
 TRUE = {
@@ -25,6 +30,10 @@ TRUE = {
 }
 
 
+def law_of(name: str) -> Law:
+    return kinds.load("laws", name).LAW
+
+
 def design() -> dict[str, np.ndarray]:
     """Return a full grid of sizes, tokens and shares of unique tokens."""
     n, d, share = np.meshgrid(np.geomspace(1e5, 1e10, 8), np.geomspace(1e7, 1e11, 6), [1.0, 0.01])
@@ -37,45 +46,100 @@ def observations(variables: dict[str, np.ndarray], loss: np.ndarray) -> Observat
     return Observations(variables, loss, codes, np.zeros_like(codes), np.ones(len(loss)))
 
 
-@pytest.mark.parametrize("name", LAWS)
+def assert_derivatives_agree(law: Law) -> None:
+    """Compare the derivatives of a law with differences, about every third of its own starts."""
+    variables, random = design(), np.random.default_rng(0)
+    logs = {v: np.log(variables[v]) for v in law.variables}
+    centre = law.centre(logs)
+    centred = {v: x - centre[v] for v, x in logs.items()}
+    log_loss = np.log(2.0 + 40.0 * variables["n"] ** -0.3 + 400.0 * variables["d"] ** -0.3)
+    theta = law.guesses(centred, log_loss)[::3]
+    theta = theta + 0.01 * random.normal(size=theta.shape)
+    weights = random.random((len(theta), len(variables["n"])))
+    jet = law.jet(theta, centred)
+    plain = ByDifferences(lambda theta, logs: law.jet(theta, logs).value)(theta, centred)
+    np.testing.assert_allclose(jet.gradient, plain.gradient, rtol=1e-6, atol=1e-8)
+    size = np.abs(plain.curvature(weights)).max()
+    # Where repetition begins, a second derivative jumps, and differences see both sides.
+    np.testing.assert_allclose(jet.curvature(weights), plain.curvature(weights), atol=1e-4 * size)
+
+
+@pytest.mark.parametrize("name", kinds.names("laws"))
 def test_gradient_and_curvature_agree_with_differences(name):
-    law, random = LAWS[name], np.random.default_rng(0)
-    variables = design()
-    centre = {v: float(np.log(variables[v]).mean()) for v in law.variables}
-    logs = {v: np.log(variables[v]) - centre[v] for v in law.variables}
-    truth = law.internal(np.array([TRUE[name][p] for p in law.names]), centre)
-    theta = truth + 0.03 * random.normal(size=(3, len(truth)))
-    weights = random.random((3, len(variables["n"])))
-    jet = law.jet(theta, logs)
-    curvature = jet.curvature(weights)
-    for i in range(len(truth)):
-        step = np.zeros(len(truth))
-        step[i] = 1e-5
-        up, down = law.jet(theta + step, logs), law.jet(theta - step, logs)
-        numeric = (up.value - down.value) / 2e-5
-        np.testing.assert_allclose(jet.gradient[:, i], numeric, rtol=1e-6, atol=1e-8)
-        numeric = np.einsum("bpn,bn->bp", (up.gradient - down.gradient) / 2e-5, weights)
-        np.testing.assert_allclose(curvature[:, i], numeric, rtol=1e-5, atol=1e-5)
+    assert_derivatives_agree(law_of(name))
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("wrong", ["gradient", "curvature"])
+@pytest.mark.parametrize("name", kinds.names("laws"))
+def test_a_wrong_derivative_is_noticed(name, wrong):
+    law = law_of(name)
+
+    def jet(theta: Array, logs: Logs) -> Jet:
+        right = law.jet(theta, logs)
+        if wrong == "gradient":
+            gradient = right.gradient.copy()
+            gradient[:, -1] *= 1.001
+            return dataclasses.replace(right, gradient=gradient)
+        return dataclasses.replace(right, curvature=lambda w: 1.001 * right.curvature(w))
+
+    with pytest.raises(AssertionError):
+        assert_derivatives_agree(dataclasses.replace(law, jet=jet))
+
+
+@pytest.mark.parametrize("name", kinds.names("laws"))
+def test_a_law_says_what_it_is(name):
+    law = law_of(name)
+    assert law.name == name
+    assert set(law.variables) <= set(VARIABLES)
+    assert {*law.may_be_constant, *law.counted_like, *law.counted_like.values()} <= {*law.variables}
+    assert "arXiv:" in law.paper
+    assert name in TRUE, "give its parameters above, so that it is tried"
+
+
+@pytest.mark.parametrize("name", [n for n in TRUE if law_of(n).two_powers])
+def test_two_powers_are_the_law_where_c_is_6nd_and_nothing_is_repeated(name):
+    law, variables = law_of(name), design()
+    # Of data_constrained: at its optimum, N = U_N and D = U.
+    at = optimal(law, 1e20) if law.counted_like else None
+    params = np.array([[TRUE[name][p] for p in law.names]])
+    if at is not None:
+        variables = {v: at[f"{v.upper()}_opt"](params) for v in ("n", "d")}
+        variables |= {"u": variables["d"]}
+    assert law.two_powers is not None
+    powers = law.two_powers(law.columns(params))
+    inner = np.exp(powers.log_a) * variables["n"] ** -powers.alpha
+    inner += np.exp(powers.log_b) * variables["d"] ** -powers.beta
+    expected = law.predict(TRUE[name], {v: variables[v] for v in law.variables})
+    np.testing.assert_allclose(powers.floor + inner**powers.outer, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", [n for n in TRUE if len(law_of(n).variables) == 1])
+def test_a_law_of_one_variable_is_inverted(name):
+    law = law_of(name)
+    (variable,) = law.variables
+    params = np.array([[TRUE[name][p] for p in law.names]])
+    loss = float(law.predict(TRUE[name], {variable: np.array([3e8])})[0])
+    assert float(needed(law, loss)[variable](params)[0]) == pytest.approx(3e8)
+
+
+@pytest.mark.parametrize("name", kinds.names("laws"))
 def test_noise_free_losses_give_the_parameters_back(name):
-    law, variables = LAWS[name], design()
-    loss = predict(law, TRUE[name], {v: variables[v] for v in law.variables})
+    law, variables = law_of(name), design()
+    loss = law.predict(TRUE[name], {v: variables[v] for v in law.variables})
     fitted = fit(observations(variables, loss), law, Objective())
     for parameter, value in TRUE[name].items():
         assert fitted.params[parameter] == pytest.approx(value, rel=1e-6), parameter
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", kinds.names("laws"))
 def test_natural_and_internal_are_inverse(name):
-    law, values = LAWS[name], np.array(list(TRUE[name].values()))
+    law, values = law_of(name), np.array(list(TRUE[name].values()))
     centre = {"n": 15.0, "d": 20.0, "c": 37.0, "u": 20.0}
     np.testing.assert_allclose(law.natural(law.internal(values, centre), centre), values)
 
 
 def one(name: str, params: dict[str, float], **variables: float) -> float:
-    return float(predict(LAWS[name], params, {k: np.array([v]) for k, v in variables.items()})[0])
+    return float(law_of(name).predict(params, {k: np.array([v]) for k, v in variables.items()})[0])
 
 
 def test_power_laws_by_hand():
@@ -107,7 +171,7 @@ def test_data_constrained_by_hand():
     expected = 2.0 + 100.0 / math.sqrt(model) + 100.0 / math.sqrt(tokens)
     assert one("data_constrained", params, n=4e4, d=1e5, u=1e4) == pytest.approx(expected)
     # Neither repeated nor too large for its data: exactly the law without repetition.
-    plain = {name: params[name] for name in LAWS["chinchilla"].names}
+    plain = {name: params[name] for name in chinchilla.LAW.names}
     assert one("data_constrained", params, n=1e3, d=1e4, u=1e4) == pytest.approx(
         one("chinchilla", plain, n=1e3, d=1e4)
     )

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from scaletrace.families.decoder import Decoder
 from scaletrace.models import decoder_bf16
 from scaletrace.models.counts import Shape
+from scaletrace.models.decoder import Decoder
 from scaletrace.models.decoder_bf16 import MixedPrecision, as_it_is
 
 SHAPE = Shape(width=32, layers=2, heads=2, context=24, vocabulary_size=67)

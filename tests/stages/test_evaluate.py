@@ -9,11 +9,11 @@ import torch
 
 from scaletrace import contract
 from scaletrace.errors import BadInput
-from scaletrace.families.decoder import Decoder
 from scaletrace.formats.checkpoints import write_checkpoint
 from scaletrace.formats.outcome import RunOutcome, write_outcome
 from scaletrace.formats.tokens import TokenHeader, write_header
 from scaletrace.models.counts import Shape
+from scaletrace.models.decoder import Decoder
 from scaletrace.stages import evaluate
 
 SHAPE = Shape(width=8, layers=1, heads=1, context=4, vocabulary_size=16)

@@ -169,7 +169,7 @@ def test_isoflop_design_is_analysed_beside_the_law(tmp_path):
             table.append({name: repr(float(value)) for name, value in row.items()})
     out = tmp_path / "fit.json"
     path = write(tmp_path / "runs.csv", table)
-    settings = {"law": "chinchilla", "isoflop": True, "resamples": 100}
+    settings = {"law": "chinchilla", "budget": None, "isoflop": True, "resamples": 100}
     contract.run(fit, {"observations": [path]}, {"fit": out}, settings, tmp_path)
     found = json.loads(out.read_text(encoding="utf-8"))
     assert found["isoflop"]["a"]["estimate"] == pytest.approx(0.28 / 0.62, abs=1e-4)

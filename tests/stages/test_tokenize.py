@@ -6,7 +6,7 @@ import pytest
 
 from scaletrace import contract
 from scaletrace.stages import tokenize
-from scaletrace.text import tokenizers, vocabularies
+from scaletrace.tokenizers import bpe, tokenizer
 
 SPLITS = {
     "train": ["The cat sat.", "Das Übliche, naïve 😀"] * 300,
@@ -18,7 +18,7 @@ VOCABULARIES = {
     "basic_english": json.dumps(
         {"kind": "basic_english", "tokens": ["<unk>", "<EOD>", "the", ".", "cat"]}
     ),
-    "bpe": vocabularies.learn_byte_pairs(SPLITS["train"], 290),
+    "bpe": bpe.byte_pairs(SPLITS["train"], 290),
     "wide": json.dumps(
         {"kind": "basic_english", "tokens": ["<unk>", "<EOD>", *map(str, range(70_000)), "the"]}
     ),
@@ -50,21 +50,21 @@ def run(vocabulary, name):
 
 def test_tokens_and_header(vocabulary):
     outputs = run(vocabulary, "out")
-    tokenizer = tokenizers.load(vocabulary.read_text(encoding="utf-8"))
+    encoder = tokenizer(vocabulary.read_text(encoding="utf-8"))
     for split, texts in SPLITS.items():
         header = json.loads(outputs[f"{split}_header"].read_text())
         content = outputs[split].read_bytes()
         tokens = np.frombuffer(content, np.dtype(header["dtype"]).newbyteorder("<"))
-        expected = [[*ids.tolist(), tokenizer.end_of_document] for ids in tokenizer.encode(texts)]
+        expected = [[*ids.tolist(), encoder.end_of_document] for ids in encoder.encode(texts)]
         assert tokens.tolist() == [index for ids in expected for index in ids]
         size = sum(len(text.encode()) for text in texts)
         assert header == {
-            "dtype": "uint16" if tokenizer.size <= 65_536 else "uint32",
+            "dtype": "uint16" if encoder.size <= 65_536 else "uint32",
             "count": len(tokens),
             "documents": len(texts),
             "bytes": size,
             "bytes_per_token": size / len(tokens),
-            "vocabulary_size": tokenizer.size,
+            "vocabulary_size": encoder.size,
             "vocabulary_sha256": hashlib.sha256(vocabulary.read_bytes()).hexdigest(),
             "tokens_sha256": hashlib.sha256(content).hexdigest(),
         }
@@ -74,3 +74,10 @@ def test_two_executions_give_the_same_bytes(vocabulary):
     first, second = run(vocabulary, "first"), run(vocabulary, "second")
     for name, path in first.items():
         assert path.read_bytes() == second[name].read_bytes(), name
+
+
+@pytest.mark.parametrize("kind", ["bpe", "bytes", "basic_english"])
+def test_the_kind_whose_code_runs_stands_in_the_settings_unless_it_is_bpe(kind):
+    settings = tokenize.Settings(kind)
+    assert contract.plain(settings) == ({} if kind == "bpe" else {"kind": kind})
+    assert contract.kinds(tokenize, settings) == (f"scaletrace.tokenizers.{kind}",)

@@ -1,28 +1,18 @@
 import json
-from collections import Counter
 from pathlib import Path
-from typing import cast
 
 import pytest
-from tokenizers import Tokenizer
-from torchtext.data.utils import get_tokenizer
-from torchtext.vocab import Vocab
 
 from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.stages import vocab
-from scaletrace.text import tokenizers
+from scaletrace.tokenizers import tokenizer
 
 TEXTS = [
     "The cat (a small one) sat on the mat; didn't it?",
     "The dog sat on the cat.",
     "A <EOD> and an <unk> in the text.",
 ]
-
-
-def split(text: str) -> list[str]:
-    """Split as torchtext does, whose own function has no types."""
-    return cast(list[str], get_tokenizer("basic_english")(text))
 
 
 @pytest.fixture
@@ -38,26 +28,21 @@ def build(train: Path, name: str = "vocabulary.json", **settings) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("size", "min_freq"), [(8, 1), (8, 2), (20, 1)])
-def test_basic_english_is_torchtexts_vocabulary(train, size, min_freq):
-    path = build(train, kind="basic_english", size=size, min_freq=min_freq)
-    counts = Counter(token for text in TEXTS for token in split(text))
-    specials = ["<unk>", "<EOD>"]
-    reference = Vocab(counts, max_size=size - 2, min_freq=min_freq, specials=specials)
-    tokenizer = tokenizers.load(path.read_text())
-    assert tokenizer.size == size == len(reference)
-    for text, ids in zip(TEXTS, tokenizer.encode(TEXTS), strict=True):
-        assert ids.tolist() == [reference[word] for word in split(text)]
+def test_the_settings_are_those_of_the_kind_whose_module_runs():
+    given = {"kind": "basic_english", "size": 8, "min_freq": 1}
+    settings = contract.settings_from(vocab, given)
+    assert contract.plain(settings) == given
+    assert contract.kinds(vocab, settings) == ("scaletrace.tokenizers.basic_english",)
+    with pytest.raises(BadInput, match=r"settings\.min_freq: no such setting"):
+        contract.settings_from(vocab, given | {"kind": "bytes"})
 
 
-def test_bpe_is_a_tokenizer_json_of_the_asked_size(train):
-    path = build(train, kind="bpe", size=270)
-    assert Tokenizer.from_file(str(path)).get_vocab_size() == 270
-    assert tokenizers.load(path.read_text()).size == 270
-
-
-def test_bytes(train):
-    assert tokenizers.load(build(train, kind="bytes", size=257).read_text()).size == 257
+@pytest.mark.parametrize("kind", ["letters", "", "bpe.x", None])
+def test_a_kind_that_is_none_is_refused(kind):
+    with pytest.raises(
+        BadInput, match=r"tokenizers: found .*; allowed are basic_english, bpe, bytes"
+    ):
+        contract.settings_from(vocab, {"kind": kind, "size": 257})
 
 
 @pytest.mark.parametrize(
@@ -70,6 +55,7 @@ def test_bytes(train):
 )
 def test_two_executions_give_the_same_bytes(train, settings):
     first = build(train, "first.json", **settings)
+    assert tokenizer(first.read_text("utf-8")).size == settings["size"]
     assert build(train, "second.json", **settings).read_bytes() == first.read_bytes()
 
 

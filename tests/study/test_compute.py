@@ -6,7 +6,7 @@ import pytest
 
 from scaletrace import contract
 from scaletrace.errors import BadInput
-from scaletrace.models import decoder_bf16, memory
+from scaletrace.models import memory
 from scaletrace.models.counts import Shape, n_total
 from scaletrace.models.memory import GIB, training_bytes
 from scaletrace.study import compute
@@ -85,7 +85,3 @@ def test_memory_grows_with_all_that_takes_it():
     assert training_bytes(LARGE, 2 * tokens) > base
     assert training_bytes(LARGE, tokens, cuda_graphs=True) > base
     assert base - training_bytes(LARGE, tokens, keepers=2) == 4 * n_total(LARGE)
-
-
-def test_the_model_of_memory_knows_the_chunks_of_logits():
-    assert memory.CHUNK_LOGITS == decoder_bf16.CHUNK_LOGITS

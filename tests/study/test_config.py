@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.study.config import Ladder, load
-from scaletrace.study.schema import schema
+from scaletrace.study.schema import schema, table, with_table
 from scaletrace.workflow import open_graph, study_file
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,15 @@ def test_every_study_of_the_repository_is_sound():
 
 def test_the_schema_file_is_the_models_own():
     assert (ROOT / "config/schema.json").read_text(encoding="utf-8") == schema()
+
+
+def test_the_page_of_study_files_knows_every_kind_by_its_own_words():
+    page = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    assert with_table(page) == page
+    assert "| `corpus.source` | `wikitext-2` | WikiText-2 with its official splits (" in table()
+    for folder in ("corpora", "tokenizers", "families"):
+        for name in kinds.names(folder):
+            assert f"| {kinds.summary(kinds.load(folder, name))} |" in page
 
 
 def test_every_key_of_the_schema_is_described():

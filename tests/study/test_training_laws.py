@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.models.counts import Shape, n_non_embedding
-from scaletrace.models.families import MODULES
 from scaletrace.stages.trial import Evaluation
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
@@ -49,7 +49,7 @@ def trainings(plan):
 
 
 def test_the_study_knows_the_families_that_there_are():
-    assert get_args(Family) == FAMILIES == tuple(MODULES)
+    assert get_args(Family) == FAMILIES == kinds.names("families")
 
 
 def test_a_power_law_gives_rates_and_batches_by_n(study):
@@ -91,7 +91,7 @@ def test_states_and_runs_lie_at_whole_steps_of_each_batch(study):
         settings = plan.pretrain(size, 0, tokens)
         assert settings.to_step * settings.batch_tokens == tokens
         assert settings.warmup_steps == math.ceil(2_000 / batch)
-    rows = {row["run"]: row for row in plan.observe()["runs"]}
+    rows = {row["run"]: row for row in plan.observe().runs}
     assert all(rows[name]["batch_tokens"] == run.batch_tokens for name, run in plan.runs.items())
 
 
@@ -128,7 +128,7 @@ def test_families_share_names_of_sizes_and_disturb_no_decoder(study):
         *("power_n-32k", "power_n-48k"),
         *("power_n-encoder_textbook-32k", "power_n-encoder_textbook-48k"),
     }
-    assert [fit["family"] for fit in both.fits().values()] == [BOTH[0]] * 2 + [BOTH[1]] * 2
+    assert [fit.family for fit in both.fits().values()] == [BOTH[0]] * 2 + [BOTH[1]] * 2
     one = study(model={"context": 32, "family": "encoder_textbook"})
     assert set(one.runs) == set(both.runs) - set(alone.runs)
 
@@ -160,7 +160,7 @@ def test_training_that_is_tuned_knows_no_rate(study):
     once = study(TUNED, tuning=TUNING)
     again = study(TUNED, tuning=TUNING | {"rates": [0.001, 0.01, 0.1], "tokens": 8_000})
     assert trainings(once) == trainings(again)
-    assert {job["learning_rate"] for job in trainings(once).values()} == {None}
+    assert {job.learning_rate for job in trainings(once).values()} == {None}
     assert once.is_tuned("d8-l1")
     given = study(tuning=TUNING)
     assert trainings(given) == trainings(study())

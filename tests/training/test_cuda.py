@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from scaletrace.families.decoder import Decoder
 from scaletrace.models.counts import Shape
+from scaletrace.models.decoder import Decoder
 from scaletrace.training.device import open_device
 from scaletrace.training.evaluation import window_losses
 from scaletrace.training.loop import Training

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from scaletrace.families.decoder import Decoder
 from scaletrace.models.counts import Shape
+from scaletrace.models.decoder import Decoder
 from scaletrace.training.batches import batch
 from scaletrace.training.loop import Training, ends_curve_row
 from scaletrace.training.recipe import Recipe

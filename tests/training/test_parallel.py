@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from scaletrace.families.decoder import Decoder
 from scaletrace.models.counts import Shape
+from scaletrace.models.decoder import Decoder
 from scaletrace.models.decoder_bf16 import MixedPrecision
 from scaletrace.training.loop import Training
 from scaletrace.training.parallel import ParallelTraining, sequences_per_pass

@@ -273,7 +273,7 @@ def test_an_observation_that_is_not_its_evaluation_is_named(clone, jobs):
 
 
 def test_code_that_is_not_in_the_recorded_commit_is_named(clone, jobs):
-    model = clone.folder / "src/scaletrace/families/decoder.py"
+    model = clone.folder / "src/scaletrace/models/decoder.py"
     text = model.read_text(encoding="utf-8")
     model.write_text(text.replace("def build(", "def build(*_, ", 1), encoding="utf-8")
     clone.commit("other code")
@@ -282,14 +282,14 @@ def test_code_that_is_not_in_the_recorded_commit_is_named(clone, jobs):
     edit_record(path, lambda r: r["circumstances"]["git"].update(commit=commit, changed=[]))
     by_file = findings_by_file(jobs)
     ((finding,),) = by_file.values()
-    assert finding.file == f"{commit[:12]}:src/scaletrace/families/decoder.py"
-    assert finding.field == "code.modules.scaletrace.families.decoder"
+    assert finding.file == f"{commit[:12]}:src/scaletrace/models/decoder.py"
+    assert finding.field == "code.modules.scaletrace.models.decoder"
     assert {"anneal d8-l1-s0-32k", "evaluate d8-l1-s0-32k"} <= set(finding.affects)
 
 
 def test_jobs_of_uncommitted_code_are_said_to_be_unknown(clone, jobs):
     path = ledger.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})
-    changed = [" M src/scaletrace/families/decoder.py"]
+    changed = [" M src/scaletrace/models/decoder.py"]
     edit_record(path, lambda r: r["circumstances"]["git"].update(changed=changed))
     report = audit.audit("tiny", jobs=jobs)
     assert report.findings == []

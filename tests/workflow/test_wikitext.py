@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scaletrace.stages.corpus import WIKITEXT_LINES
+from scaletrace.corpora.wikitext_2 import LINES
 from tests.workflow.conftest import TINY, Clone
 
 SPLITS = ("train", "valid", "test")
@@ -26,7 +26,7 @@ def splits():
         split: (folder / f"wikitext2.{split}.txt").read_bytes() for split in ("valid", "test")
     }
     lines = itertools.cycle(b"".join(held_out.values()).splitlines(keepends=True))
-    train = b"".join(itertools.islice(lines, WIKITEXT_LINES["train"]))
+    train = b"".join(itertools.islice(lines, LINES["train"]))
     return {"train": train, **held_out}
 
 

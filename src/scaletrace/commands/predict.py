@@ -6,9 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.formats.fit import Answering, read_answering
 
+VARIABLES = {"flops": "c", "unique": "u"}  # of options that are not called like their variable
 FAR = 10.0  # beyond this factor outside the measured range a warning says so
 
 
@@ -65,9 +67,9 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """
     import numpy as np
 
-    from scaletrace.laws import LAWS
-
-    law = LAWS[fit.law]
+    if fit.law not in kinds.names("laws"):
+        raise LookupError(fit.law)
+    law = kinds.load("laws", fit.law).LAW
     for name, value in given.items():
         if not (math.isfinite(value) and value > 0.0):
             raise BadInput(f"--{name} {value}: a positive finite number is needed")
@@ -87,7 +89,7 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
                 **{"estimate": _finite(quantity(estimate)[0]), "low": _finite(ends[0])},
                 **{"high": _finite(ends[1]), "level": level},
             }
-    reachable = _reachable(fit, given, predictions)
+    reachable = _reachable(law, fit, given, predictions)
     return {
         "law": law.name,
         "given": given,
@@ -100,6 +102,7 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
 def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """Return the functions of the parameters that answer the question."""
     from scaletrace.fitting import allocation
+    from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN
 
     asked, variables = set(given), set(law.variables)
     both = allocation.trades_off(law)
@@ -112,7 +115,7 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
             raise BadInput(f"--perplexity {given['perplexity']}: a number above 1 is needed")
     if target is not None:
         held = sorted(asked - {"loss", "perplexity"})
-        if not held:
+        if not held and (both or len(variables) == 1):
             return allocation.needed(law, target)
         if both and held in (["n"], ["d"]):
             other = "D" if held == ["n"] else "N"
@@ -123,31 +126,36 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
         if variables == {"c"}:
             return {"loss": allocation.loss_at(law, {"c": given["flops"]})}
     else:
-        point = {"c" if k == "flops" else "u" if k == "unique" else k: v for k, v in given.items()}
-        if "u" in variables and "d" in point:
-            point.setdefault("u", point["d"])
+        point = {VARIABLES.get(option, option): value for option, value in given.items()}
+        for name, other in law.counted_like.items():
+            if other in point:
+                point.setdefault(name, point[other])
         if "c" in variables and {"n", "d"} <= set(point):
             area = point["n"] * point["d"]
-            point.setdefault("c", allocation.FLOPS_PER_PARAMETER_AND_TOKEN * area)
+            point.setdefault("c", FLOPS_PER_PARAMETER_AND_TOKEN * area)
         if variables == set(point):
             return {"loss": allocation.loss_at(law, point)}
-    options = ["--loss L", "--perplexity P", *(["--flops C", "--n N --d D"] if both else [])]
-    if not both:
-        options.append({"n": "--n N", "d": "--d D", "c": "--flops C"}[law.variables[0]])
+    options = ["--loss L", "--perplexity P"] if both or len(variables) == 1 else []
+    if both:
+        options += ["--flops C", "--n N --d D"]
+    else:
+        words = {"n": "--n N", "d": "--d D", "c": "--flops C", "u": "--unique U"}
+        options.append(" ".join(words[name] for name in law.variables))
     raise BadInput(
         f"{law.name} cannot answer {' '.join(f'--{name}' for name in given) or 'nothing'}; "
         f"ask with one of {', '.join(options)}"
     )
 
 
-def _reachable(fit: Answering, given: dict[str, float], predictions: dict[str, Any]) -> str:
+def _reachable(
+    law: Any, fit: Answering, given: dict[str, float], predictions: dict[str, Any]
+) -> str:
     """Return yes, uncertain, or unreachable: below E's interval, or with what is held never."""
     if not {"loss", "perplexity"} & set(given):
         return "yes"
     target = given["loss"] if "loss" in given else math.log(given["perplexity"])
-    floor = "a" if fit.law == "broken" else "E"
-    interval = fit.intervals.get(floor)
-    lowest = fit.params.get(floor, 0.0) if interval is None else interval.low or 0.0
+    interval = fit.intervals.get(law.level)
+    lowest = fit.params.get(law.level, 0.0) if interval is None else interval.low or 0.0
     if target < lowest:
         return "unreachable"
     if all(prediction["low"] is None for prediction in predictions.values()):

@@ -5,9 +5,11 @@ A figure's module has
     CAPTION: what the report says below it, in reStructuredText,
     DRAWS: names of what it is drawn from: "observations", "fits", "curves" (of runs and trunks,
         whose names the settings give), "tuning" (laws of the learning rate with their trials, and
-        the N between which to draw them: such a figure exists only where the study tunes),
+        the N between which to draw them),
+    NEEDS: those of them without which it has nothing to draw: there is none where a study has
+        no such thing,
     read(inputs, settings) -> content, from `drawing.inputs`,
     rows(content) -> every point and every sample of a line, as they go to the figure's CSV,
     draw(content, rows, title) -> a Matplotlib figure of those rows.
-The plan reads the first three, so what is slow to import, functions import themselves.
+The plan reads the first four, so what is slow to import, functions import themselves.
 """

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TITLE = "Training curves"
 DRAWS = ("observations", "curves")
+NEEDS = ()
 CAPTION = (
     "Training loss against training tokens. Each sample is the mean since the one before. "
     "Thin: trunks at a constant learning rate; thicker: the runs, which with trunks are the "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TITLE = "Best learning rate"
 DRAWS = ("tuning",)
+NEEDS = ("tuning",)
 CAPTION = (
     "Above: held-out loss of short trainings against their peak learning rate, at each tuned "
     "size, on the split that the study does not report; the parabola in the logarithm of the "

@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from scaletrace.fitting.law import Array, Law
+from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law, TwoPowers
 
 Quantity = Callable[[Array], Array]
-FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
 BISECTIONS = 200
 
 
 def trades_off(law: Law) -> bool:
     """Whether the law trades parameters against tokens, so that a budget has an optimum."""
-    return {"n", "d"} <= set(law.variables)
+    return law.two_powers is not None
 
 
 def derived(law: Law) -> dict[str, Quantity]:
@@ -65,7 +64,7 @@ def loss_at(law: Law, variables: Mapping[str, float]) -> Quantity:
 
 
 def needed(law: Law, loss: float) -> dict[str, Quantity]:
-    """What reaching `loss` takes: the variable of a one-variable law, else the optimal C, N, D.
+    """What reaching `loss` takes: the optimal C, N, D, or the variable of a one-variable law.
 
     Solves the law itself: with E in place, N = (A / (loss - E))^(1/alpha).
     """
@@ -110,11 +109,8 @@ def _inverse(law: Law, loss: float) -> Quantity:
     """Value of the only variable at which the law falls to `loss`."""
 
     def solve(params: Array) -> Array:
-        if law.name != "broken":
-            level, amplitude, exponent = np.moveaxis(params, -1, 0)
-            with np.errstate(divide="ignore"):
-                gap = np.log(np.maximum(loss - level, 0.0))
-            return np.exp((np.log(amplitude) - gap) / exponent)
+        if law.inverse is not None:
+            return law.inverse(params, loss)
         zero = dict.fromkeys(law.variables, 0.0)
         theta = law.internal(params, zero)
         return np.array([_bisect(law, row, np.log(loss)) for row in theta])
@@ -143,27 +139,7 @@ def _log_excess(law: Law, loss: float, params: Array) -> Array:
         return np.log(np.maximum(loss - floor, 0.0)) / outer
 
 
-def _two_powers(law: Law, params: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """floor, log A, alpha, log B, beta, outer of loss = floor + (A/N^alpha + B/D^beta)^outer.
-
-    With C = 6 N D the over-training law is one: M/C = 1/(6 N^2) and 1/(M C) = 1/(6 D^2). Where
-    nothing is repeated the data-constrained law is one at its optimum.
-    """
-    columns = dict(zip(law.names, np.moveaxis(np.asarray(params, dtype=float), -1, 0), strict=True))
-    if law.name == "kaplan":
-        power = columns["alpha_n"] / columns["alpha_d"]
-        one = np.ones_like(power)
-        return (
-            *(0.0 * one, power * np.log(columns["Nc"]), power),
-            *(np.log(columns["Dc"]), one, columns["alpha_d"]),
-        )
-    one = np.ones_like(columns["E"])
-    if law.name == "overtraining":
-        eta = columns["eta"]
-        six = eta * np.log(FLOPS_PER_PARAMETER_AND_TOKEN)
-        log_a, log_b = np.log(columns["a"]) - six, np.log(columns["b"]) - six
-        return columns["E"], log_a, 2.0 * eta, log_b, 2.0 * eta, one
-    return (
-        *(columns["E"], np.log(columns["A"]), columns["alpha"]),
-        *(np.log(columns["B"]), columns["beta"], one),
-    )
+def _two_powers(law: Law, params: Array) -> TwoPowers:
+    if law.two_powers is None:
+        raise ValueError(f"{law.name} does not trade N against D")
+    return law.two_powers(law.columns(params))

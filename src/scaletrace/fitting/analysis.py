@@ -10,7 +10,7 @@ from scaletrace.fitting import diagnostics, profiles, resampling
 from scaletrace.fitting.curve import curve
 from scaletrace.fitting.design import examine
 from scaletrace.fitting.extrapolation import rolling
-from scaletrace.fitting.fit import Fit, Observations, fit
+from scaletrace.fitting.fit import FittedLaw, Observations, fit
 from scaletrace.fitting.intervals import intervals
 from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.penalties import Objective
@@ -59,15 +59,15 @@ def analyse(
     design, unsupported, design_warnings = examine(law, observations.variables)
     if len(draws) < USABLE * method.resamples:
         unsupported |= {*law.names, "a"}
-    found = intervals(fitted, draws, method.unit, method.level, unsupported)
+    by_name = intervals(fitted, draws, method.unit, method.level, unsupported)
     correlation, shared = diagnostics.shared_noise(fitted, observations.cluster, method.unit)
-    errors = {name: found[name]["se"] for name in found}
+    errors = {name: by_name[name]["se"] for name in by_name}
     influence, influential = diagnostics.influence(fitted, errors, names)
     best, outside = diagnostics.optimum(fitted, observations)
     warnings = [
         *(diagnostics.warning(code, message) for code, message in design_warnings),
         *diagnostics.optimisation(fitted, failed, method.resamples),
-        *diagnostics.weakly_identified(found),
+        *diagnostics.weakly_identified(by_name),
         *shared,
         *influential,
         *outside,
@@ -85,8 +85,8 @@ def analyse(
             "reduction": "sum",
             "value": fitted.value,
         },
-        "intervals": found,
-        "derived": {name: found[name]["estimate"] for name in found if name not in law.names},
+        "intervals": by_name,
+        "derived": {name: by_name[name]["estimate"] for name in by_name if name not in law.names},
         "n_observations": len(observations),
         "n_clusters": len(np.unique(observations.cluster)),
         "diagnostics": {
@@ -112,22 +112,22 @@ def analyse(
 
 
 def _settings_of(objective: Objective) -> dict[str, float]:
-    found = {}
+    settings = {}
     if objective.name in ("huber", "asymmetric"):
-        found["delta"] = objective.delta
+        settings["delta"] = objective.delta
     if objective.name == "asymmetric":
-        found["above"] = objective.above
-    return found
+        settings["above"] = objective.above
+    return settings
 
 
-def _r_squared(fitted: Fit) -> float | None:
+def _r_squared(fitted: FittedLaw) -> float | None:
     """Share of the variance of log loss that the law explains."""
     total = float(((fitted.problem.log_loss - fitted.problem.log_loss.mean()) ** 2).sum())
     return 1.0 - float((fitted.log_residuals**2).sum()) / total if total > 0.0 else None
 
 
 def _residuals(
-    fitted: Fit, observations: Observations, columns: Mapping[str, str], names: list[str]
+    fitted: FittedLaw, observations: Observations, columns: Mapping[str, str], names: list[str]
 ) -> list[dict[str, Any]]:
     residuals: Array = fitted.log_residuals
     predicted = observations.loss * np.exp(-residuals)

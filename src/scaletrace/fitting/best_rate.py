@@ -103,10 +103,10 @@ def parabola(rates: Array, losses: Array) -> Parabola:
         near[best - 1 : best + 2] = True
         near[: max(0, best - reach)] = near[best + reach + 1 :] = False
         used = np.isin(rates, candidates[near])
-        found = _least_squares(np.log(rates), losses, used)
-        inside = log_candidates[best - 1] < found.centre < log_candidates[best + 1]
-        if found.curvature > 0 and inside:
-            return found
+        parabola = _least_squares(np.log(rates), losses, used)
+        inside = log_candidates[best - 1] < parabola.centre < log_candidates[best + 1]
+        if parabola.curvature > 0 and inside:
+            return parabola
     raise NoMinimumError(f"the loss has no minimum in ln rate near {candidates[best]:g}")
 
 
@@ -134,8 +134,8 @@ def noise(parabolas: Sequence[Parabola]) -> float | None:
 
     None where every parabola goes exactly through its points.
     """
-    dof = sum(found.dof for found in parabolas)
-    return float(np.sqrt(sum(found.rss for found in parabolas) / dof)) if dof else None
+    dof = sum(parabola.dof for parabola in parabolas)
+    return float(np.sqrt(sum(parabola.rss for parabola in parabolas) / dof)) if dof else None
 
 
 def law(n: Array, parabolas: Sequence[Parabola]) -> BestRate:
@@ -150,10 +150,10 @@ def law(n: Array, parabolas: Sequence[Parabola]) -> BestRate:
     """
     at_n = float(np.exp(np.log(n).mean()))
     design = np.stack([np.ones_like(n), np.log(n / at_n)], axis=1)
-    y = np.array([found.centre for found in parabolas])
+    y = np.array([parabola.centre for parabola in parabolas])
     sigma, spare = noise(parabolas), len(y) - 2
-    dof = sum(found.dof for found in parabolas)
-    variances = (sigma or 0.0) ** 2 * np.array([found.leverage for found in parabolas])
+    dof = sum(parabola.dof for parabola in parabolas)
+    variances = (sigma or 0.0) ** 2 * np.array([parabola.leverage for parabola in parabolas])
     scatter = 0.0
     if spare:
         weights = 1 / variances if (variances > 0).all() else np.ones_like(y)

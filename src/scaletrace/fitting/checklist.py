@@ -3,6 +3,7 @@
 from typing import Any
 
 from scaletrace.fitting import profiles, resampling
+from scaletrace.fitting.differences import ByDifferences
 from scaletrace.fitting.law import VARIABLES, Law
 from scaletrace.fitting.preparation import Prepared
 from scaletrace.fitting.settings import Settings
@@ -13,6 +14,9 @@ def checklist(
 ) -> dict[str, Any]:
     """Return form, variables, conventions, objective, optimiser, weights, interval method."""
     columns, certificate = prepared.columns, result["diagnostics"]["certificate"]
+    derivatives = "analytic gradient and Hessian"
+    if isinstance(law.jet, ByDifferences):
+        derivatives = "gradient and Hessian by checked central differences"
     return {
         "form": f"{law.formula} ({law.paper})",
         "variables": {VARIABLES[v]: columns[v] for v in law.variables},
@@ -26,7 +30,7 @@ def checklist(
             **{k: v for k, v in result["objective"].items() if k != "value"},
             "of": "loss" if chosen.objective == "squared" else "log loss",
         },
-        "optimiser": "damped Newton with analytic gradient and Hessian, projected on the bounds; "
+        "optimiser": f"damped Newton with {derivatives}, projected on the bounds; "
         "Huber threshold lowered in stages",
         "starts": certificate["starts"],
         "starts_agreeing": certificate["starts_agreeing"],

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.fitting.fit import Fit, Observations
+from scaletrace.fitting.fit import FittedLaw, Observations
 from scaletrace.fitting.law import Array
 
 POINTS = 100
@@ -14,7 +14,11 @@ SERIES = 40  # curves at most for one variable held: more cannot be told apart
 
 
 def curve(
-    fitted: Fit, draws: Array, observations: Observations, columns: Mapping[str, str], tail: float
+    fitted: FittedLaw,
+    draws: Array,
+    observations: Observations,
+    columns: Mapping[str, str],
+    tail: float,
 ) -> dict[str, Any]:
     """Sample the law between the smallest and 1.5 x the largest value of its variables.
 
@@ -46,7 +50,7 @@ def curve(
     }
 
 
-def log_predictions(fitted: Fit, draws: Array, variables: Mapping[str, Array]) -> Array:
+def log_predictions(fitted: FittedLaw, draws: Array, variables: Mapping[str, Array]) -> Array:
     """Log loss (B, m) of coordinates (B, p) at natural values of the variables, each (m,)."""
     centre = fitted.problem.centre
     logs = {name: np.log(variables[name]) - centre[name] for name in fitted.law.variables}
@@ -54,7 +58,7 @@ def log_predictions(fitted: Fit, draws: Array, variables: Mapping[str, Array]) -
 
 
 def _band(
-    fitted: Fit, draws: Array, variables: Mapping[str, Array], tail: float
+    fitted: FittedLaw, draws: Array, variables: Mapping[str, Array], tail: float
 ) -> dict[str, list[float]]:
     loss = np.exp(log_predictions(fitted, fitted.theta[None], variables)[0])
     spread = np.exp(log_predictions(fitted, draws, variables))

@@ -28,7 +28,7 @@ def examine(law: Law, variables: Mapping[str, Array]) -> tuple[dict[str, Any], s
     figures: dict[str, Any] = {}
     unsupported: set[str] = set()
     warnings: list[tuple[str, str]] = []
-    for name in (v for v in law.variables if v != "u"):
+    for name in law.varied:
         values, what = variables[name], VARIABLES[name]
         factor, levels = float(values.max() / values.min()), distinct(values)
         figures[name] = {

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from scaletrace.fitting.allocation import optimal, trades_off
-from scaletrace.fitting.fit import Fit, Observations
+from scaletrace.fitting.fit import FittedLaw, Observations
 from scaletrace.fitting.intervals import IDENTIFIED
 from scaletrace.fitting.solver import minimise
 
@@ -22,12 +22,12 @@ def warning(code: str, message: str, **more: str) -> dict[str, str]:
     return {"code": code, "message": message, **more}
 
 
-def optimisation(fitted: Fit, failed: int, resamples: int) -> Warnings:
+def optimisation(fitted: FittedLaw, failed: int, resamples: int) -> Warnings:
     """Warn of parameters on a bound, starts that disagree, resamples that did not converge."""
-    found = []
+    warnings = []
     certificate = fitted.certificate
     for name in certificate["on_bound"]:
-        found.append(
+        warnings.append(
             warning(
                 "parameter_on_bound",
                 f"{name} ended on its bound, {fitted.params[name]:.3g}: the data do not ask for "
@@ -37,7 +37,7 @@ def optimisation(fitted: Fit, failed: int, resamples: int) -> Warnings:
         )
     agreeing, starts = certificate["starts_agreeing"], certificate["starts"]
     if agreeing < min(2, starts):
-        found.append(
+        warnings.append(
             warning(
                 "starts_disagree",
                 f"{agreeing} of {starts} starts reached the lowest minimum: there may be a lower "
@@ -45,18 +45,18 @@ def optimisation(fitted: Fit, failed: int, resamples: int) -> Warnings:
             )
         )
     if failed > MANY_FAILED * resamples:
-        found.append(
+        warnings.append(
             warning(
                 "resamples_failed",
                 f"{failed} of {resamples} resamples had no minimum and were left out: too few "
                 "runs or sizes for this law; add sizes or use a simpler law",
             )
         )
-    return found
+    return warnings
 
 
 def shared_noise(
-    fitted: Fit, cluster: NDArray[np.int64], unit: str
+    fitted: FittedLaw, cluster: NDArray[np.int64], unit: str
 ) -> tuple[dict[str, Any], Warnings]:
     """Test whether residuals of one cluster resemble one another, by analysis of variance.
 
@@ -89,7 +89,7 @@ def shared_noise(
 
 
 def influence(
-    fitted: Fit, errors: Mapping[str, float | None], names: list[str]
+    fitted: FittedLaw, errors: Mapping[str, float | None], names: list[str]
 ) -> tuple[dict[str, Any], Warnings]:
     """Refit without each observation in turn; warn where an exponent moves by more than its error.
 
@@ -102,7 +102,7 @@ def influence(
     starts = np.broadcast_to(fitted.theta, (count, len(fitted.theta)))
     minimum = minimise(fitted.problem, starts, weights, near=True)
     moves = np.where(minimum.converged[:, None], minimum.theta - fitted.theta, 0.0)
-    figures, found = {}, []
+    figures, warnings = {}, []
     for index, parameter in enumerate(fitted.law.parameters):
         if parameter.kind != "exponent" or not fitted.problem.free[index]:
             continue
@@ -110,7 +110,7 @@ def influence(
         move, error = float(moves[worst, index]), errors.get(parameter.name)
         figures[parameter.name] = {"observation": names[worst], "move": move}
         if error and abs(move) > error:
-            found.append(
+            warnings.append(
                 warning(
                     "influential_point",
                     f"without {names[worst]}, {parameter.name} moves by {move:+.3g}, more than "
@@ -118,10 +118,10 @@ def influence(
                     parameter=parameter.name,
                 )
             )
-    return figures, found
+    return figures, warnings
 
 
-def optimum(fitted: Fit, observations: Observations) -> tuple[dict[str, Any], Warnings]:
+def optimum(fitted: FittedLaw, observations: Observations) -> tuple[dict[str, Any], Warnings]:
     """Warn where the compute-optimal D/N at the largest budget lies outside the measured D/N."""
     if not trades_off(fitted.law):
         return {}, []
@@ -146,7 +146,7 @@ def optimum(fitted: Fit, observations: Observations) -> tuple[dict[str, Any], Wa
 
 def weakly_identified(intervals: Mapping[str, Mapping[str, Any]]) -> Warnings:
     """Say of each weakly identified quantity which range the data allow."""
-    found = []
+    warnings = []
     for name, interval in intervals.items():
         if interval["verdict"] == IDENTIFIED:
             continue
@@ -159,7 +159,7 @@ def weakly_identified(intervals: Mapping[str, Mapping[str, Any]]) -> Warnings:
             ends = f"anything below {high:.3g}"
         else:
             ends = f"{low:.3g} to {high:.3g}"
-        found.append(
+        warnings.append(
             warning(
                 "weakly_identified",
                 f"{name} is weakly identified: the data allow {ends}; widen the range of the "
@@ -167,4 +167,4 @@ def weakly_identified(intervals: Mapping[str, Mapping[str, Any]]) -> Warnings:
                 parameter=name,
             )
         )
-    return found
+    return warnings

@@ -53,7 +53,7 @@ class Observations:
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedLaw:
     """A minimum: coordinates theta (p,), objective (sum over observations), how sure it is."""
 
     problem: Problem
@@ -85,7 +85,7 @@ def fit(
     objective: Objective,
     fixed: Mapping[str, float] | None = None,
     starts: Array | None = None,
-) -> Fit:
+) -> FittedLaw:
     """Fit `law` from its own starts, or from `starts` (S, p) in internal coordinates.
 
     Raises:
@@ -129,7 +129,7 @@ def fit(
         "distance_moved": float(moved),
         "on_bound": [name for name, on in zip(law.names, at_bound, strict=True) if on],
     }
-    return Fit(problem, weights, theta, float(minimum.value[best]), certificate)
+    return FittedLaw(problem, weights, theta, float(minimum.value[best]), certificate)
 
 
 def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Minimum:
@@ -146,7 +146,7 @@ def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Min
     # Where no level is left above zero its logarithm has no end: start from its bound too.
     levels = np.array([parameter.kind == "level" for parameter in problem.law.parameters])
     gone = np.where(levels & problem.free, problem.low, reached.theta)
-    found = [reached, minimise(problem, gone, weights[None])]
+    minima = [reached, minimise(problem, gone, weights[None])]
     for index in exponents:
         best = reached.theta[reached.value.argmin()]
         targets = np.geomspace(1e-4, problem.high[index], GRID)
@@ -164,10 +164,10 @@ def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Min
             targets = np.linspace(around.min(), around.max(), GRID)
             if np.ptp(targets) < 1e-9:
                 break
-        found.append(minimise(problem, best[None], weights[None], near=True))
+        minima.append(minimise(problem, best[None], weights[None], near=True))
     return Minimum(
         *(
-            np.concatenate([getattr(part, name) for part in found])
+            np.concatenate([getattr(part, name) for part in minima])
             for name in ("theta", "value", "gradient", "converged")
         )
     )
@@ -176,9 +176,7 @@ def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Min
 def starting_points(problem: Problem, fixed: Mapping[str, float]) -> Array:
     """Return the law's starting values about its centre, moved to the problem's coordinates."""
     law = problem.law
-    centre = {name: float(x.mean()) for name, x in problem.logs.items()}
-    if "u" in centre:
-        centre["u"] = centre["d"]
+    centre = law.centre(problem.logs)
     about = {name: x - centre[name] for name, x in problem.logs.items()}
     values = law.natural(law.guesses(about, problem.log_loss), centre)
     for name, value in fixed.items():

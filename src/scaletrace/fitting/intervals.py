@@ -7,7 +7,7 @@ import numpy as np
 
 from scaletrace.fitting import profiles
 from scaletrace.fitting.allocation import derived
-from scaletrace.fitting.fit import Fit
+from scaletrace.fitting.fit import FittedLaw
 from scaletrace.fitting.law import Array, Parameter
 from scaletrace.fitting.profiles import Profile
 
@@ -18,7 +18,7 @@ SPREAD = 10.0  # a location or scale known to no better than this factor is weak
 
 
 def intervals(
-    fitted: Fit, draws: Array, unit: str, level: float, unsupported: Collection[str]
+    fitted: FittedLaw, draws: Array, unit: str, level: float, unsupported: Collection[str]
 ) -> dict[str, dict[str, Any]]:
     """Interval of every free parameter and derived quantity, by name.
 
@@ -91,13 +91,13 @@ def intervals(
     return result
 
 
-def law_values(fitted: Fit, theta: Array) -> Array:
+def law_values(fitted: FittedLaw, theta: Array) -> Array:
     """Published parameters (B, p) of coordinates (B, p)."""
     return fitted.problem.natural(theta)
 
 
 def _limits(
-    fitted: Fit, quantity: Callable[[Array], Array], rise: float, *, logarithmic: bool = False
+    fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float, *, logarithmic: bool = False
 ) -> Profile:
     limits = profiles.profile(fitted, quantity, rise)
     if not logarithmic:
@@ -107,14 +107,14 @@ def _limits(
     return Profile(float(low), float(high), limits.open_low, limits.open_high)
 
 
-def _coordinate(fitted: Fit, theta: Array, index: int) -> Array:
+def _coordinate(fitted: FittedLaw, theta: Array, index: int) -> Array:
     """A parameter as a function of coordinates, logarithmic ones as their logarithm."""
     offsets = fitted.law.offsets(theta, fitted.problem.centre)
     return theta[:, index] + offsets.get(index, np.zeros(len(theta)))
 
 
 def _too_wide(
-    parameter: Parameter, limits: Profile, estimate: float, fitted: Fit, vague: set[str]
+    parameter: Parameter, limits: Profile, estimate: float, fitted: FittedLaw, vague: set[str]
 ) -> bool:
     """Whether an interval says too little to be used as a number.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaletrace.fitting.design import DesignError
-from scaletrace.fitting.fit import Fit, Observations, fit
+from scaletrace.fitting.fit import FittedLaw, Observations, fit
 from scaletrace.fitting.law import Array, Jet, Law, Logs, Parameter, Term, log_sum_exp, power
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.profiles import noise_scale
@@ -116,7 +116,7 @@ def analyse(
     }
 
 
-def _fit(data: Observations, law: Law, objective: Objective) -> Fit:
+def _fit(data: Observations, law: Law, objective: Objective) -> FittedLaw:
     """Fit with gamma held at 1, or free where that explains the losses better by BIC."""
     plain = fit(data, law, objective, {"gamma": 1.0})
     problem = problem_of(law, data.variables, data.loss, objective)
@@ -131,7 +131,7 @@ def _fit(data: Observations, law: Law, objective: Objective) -> Fit:
     return bent if better > CLEAR + np.log(len(data)) else plain
 
 
-def _minima(fitted: Fit, theta: Array) -> Array:
+def _minima(fitted: FittedLaw, theta: Array) -> Array:
     """Log N at the minimum of each budget (B, budgets): alpha p N^-alpha = beta q N^beta."""
     count = (theta.shape[1] - 3) // 3
     p, q = theta[:, count : 2 * count], theta[:, 2 * count : 3 * count]

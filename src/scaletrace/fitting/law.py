@@ -8,8 +8,9 @@ the optimisation. `Law.natural` and `Law.internal` convert to and from the publi
 Shapes: B coordinate vectors (starts, resamples, profile points) x p parameters x n observations.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Logs = Mapping[str, Array]  # variable (n, d, c, u) -> centred natural logarithms, shape (n,)
 Centre = Mapping[str, float]  # variable -> the logarithm that was subtracted
+Columns = Mapping[str, Array]  # parameter -> its published values, (…)
+FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
 
 VARIABLES = {
     "n": "model parameters N",
@@ -73,12 +76,32 @@ class Parameter:
         return self.kind != "exponent"
 
 
+class TwoPowers(NamedTuple):
+    """A law as loss = floor + (A / N^alpha + B / D^beta)^outer on runs of C = 6 N D, each (…)."""
+
+    floor: Array
+    log_a: Array
+    alpha: Array
+    log_b: Array
+    beta: Array
+    outer: Array
+
+
 @dataclass(frozen=True)
 class Law:
-    """A parametric form of the loss.
+    """A parametric form of the loss, with all that it is and does.
 
-    formula and paper are for people; variables are the logs that `jet` needs; offsets gives, for
-    coordinates about a centre, what to add to each (by index) for coordinates about zero.
+    formula and paper are for people. variables are the logs that `jet` needs; a law without
+    derivatives by hand has `jet=ByDifferences(log_loss)`. offsets gives, for coordinates about a
+    centre, what to add to each (by index) for coordinates about zero. guesses gives starts (S, p)
+    for centred logs and log losses (n,).
+
+    two_powers: the law as two powers, where it trades N against D; from it follow the best N and
+    D of a budget. inverse: the variable (…) of a one-variable law at which published parameters
+    (…, p) give a loss; found by bisection where it is None.
+    counted_like: a variable that counts the same thing as another one: both are measured about
+    that one's centre, and where it is not given it equals that one.
+    may_be_constant: variables that the runs need not vary, for no exponent is theirs alone.
     """
 
     name: str
@@ -89,6 +112,10 @@ class Law:
     jet: Callable[[Array, Logs], Jet]
     offsets: Callable[[Array, Centre], dict[int, Array]]
     guesses: Callable[[Logs, Array], Array]
+    two_powers: Callable[[Columns], TwoPowers] | None = None
+    inverse: Callable[[Array, float], Array] | None = None
+    counted_like: Mapping[str, str] = field(default_factory=dict)
+    may_be_constant: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,6 +125,46 @@ class Law:
     def index(self, name: str) -> int:
         """Position of a parameter among the coordinates."""
         return self.names.index(name)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The variables that the runs must vary."""
+        return tuple(v for v in self.variables if v not in self.may_be_constant)
+
+    @property
+    def level(self) -> str | None:
+        """Name of the loss that remains at any scale; None where the law has none."""
+        return next((p.name for p in self.parameters if p.kind == "level"), None)
+
+    def centre(self, logs: Logs) -> dict[str, float]:
+        """Return what to subtract from each variable's logarithms (n,)."""
+        means = {name: float(x.mean()) for name, x in logs.items()}
+        return means | {name: means[other] for name, other in self.counted_like.items()}
+
+    def columns(self, params: Array) -> Columns:
+        """Return published parameters (…, p) by name, each (…)."""
+        values = np.moveaxis(np.asarray(params, dtype=float), -1, 0)
+        return dict(zip(self.names, values, strict=True))
+
+    def predict(self, params: Mapping[str, float], values: Mapping[str, Array]) -> Array:
+        """Return the loss (n,) at natural values of the variables, each (n,), by named params."""
+        vector = np.array([params[name] for name in self.names])[None]
+        zero = dict.fromkeys(VARIABLES, 0.0)
+        logs = {name: np.log(np.asarray(value, dtype=float)) for name, value in values.items()}
+        return np.exp(self.jet(self.internal(vector, zero), logs).value[0])
+
+    def faults_of_fixed(self, fixed: Mapping[str, float]) -> Iterator[str]:
+        """Yield a sentence for each parameter that cannot be held at its value."""
+        for name, value in fixed.items():
+            if name not in self.names:
+                yield f"{self.name} has no parameter {name!r}; {', '.join(self.names)}"
+                continue
+            parameter = self.parameters[self.index(name)]
+            positive = parameter.logarithmic or parameter.low >= 0.0
+            if not np.isfinite(value) or (positive and value <= 0.0):
+                yield f"{name} held at {value}; a positive finite number is needed"
+        if set(fixed) >= set(self.names):
+            yield f"every parameter of {self.name} is held; leave at least one to fit"
 
     def natural(self, theta: Array, centre: Centre) -> Array:
         """Published parameters (…, p) of internal coordinates (…, p) about `centre`."""

@@ -10,8 +10,6 @@ import numpy as np
 
 from scaletrace.fitting.law import Array
 
-NAMES = ("huber", "squared_log", "squared", "asymmetric")
-
 
 @dataclass(frozen=True)
 class Objective:

@@ -136,8 +136,8 @@ def _require_enough(
             f"at least {free + 2}"
         )
     kept = observations.take(split(observations, chosen.drop_highest)[0])
-    for v in law.variables:
-        if np.ptp(kept.variables[v]) == 0.0 and v != "u":
+    for v in law.varied:
+        if np.ptp(kept.variables[v]) == 0.0:
             raise BadInput(
                 f"{table.path}: column {columns[v]!r} holds one single value, "
                 f"{kept.variables[v][0]:g}; {law.name} needs {VARIABLES[v]} to vary"
@@ -199,12 +199,12 @@ def with_variables(
 
 def conventions(table: RunsTable, law: Law) -> dict[str, dict[str, Array]]:
     """Return the table's other ways to count N and FLOPs: choice -> column -> values (n,)."""
-    found = {}
+    choices = {}
     for choice, variable, known in (
         ("N convention", "n", N_COLUMNS),
         ("FLOP convention", "c", FLOP_COLUMNS),
     ):
         if variable in law.variables:
             present = [column for column in known if column in table.header]
-            found[choice] = {column: np.array(table.numbers(column)) for column in present}
-    return found
+            choices[choice] = {column: np.array(table.numbers(column)) for column in present}
+    return choices

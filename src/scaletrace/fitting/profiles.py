@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtri
 
-from scaletrace.fitting.fit import Fit
+from scaletrace.fitting.fit import FittedLaw
 from scaletrace.fitting.law import Array
 from scaletrace.fitting.solver import ROUNDING, Spring, minimise, surface
 
@@ -41,7 +41,7 @@ class Profile:
         return self.open_low or self.open_high
 
 
-def noise_scale(fitted: Fit) -> float:
+def noise_scale(fitted: FittedLaw) -> float:
     """Standard deviation of Gaussian log noise that explains the objective at its minimum.
 
     Solves value = (n - p) E[penalty(sigma z)], so that it means the same for every penalty.
@@ -55,7 +55,7 @@ def noise_scale(fitted: Fit) -> float:
     return float(high)
 
 
-def threshold(fitted: Fit, level: float, least_noise: float = 0.0) -> float:
+def threshold(fitted: FittedLaw, level: float, least_noise: float = 0.0) -> float:
     """Rise of the objective that bounds an interval at confidence `level`.
 
     Twice the rise over E[slope^2] / E[curvature] is the quasi-likelihood ratio of an M-estimate
@@ -66,7 +66,7 @@ def threshold(fitted: Fit, level: float, least_noise: float = 0.0) -> float:
     return 0.5 * float(fdtri(1, spare, level)) * slope_squared / curvature
 
 
-def profile(fitted: Fit, quantity: Callable[[Array], Array], rise: float) -> Profile:
+def profile(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -> Profile:
     """Interval of `quantity`, a function (B, p) -> (B,) of coordinates, within `rise`."""
     ends, opens = [], []
     for side in (-1.0, 1.0):
@@ -77,7 +77,7 @@ def profile(fitted: Fit, quantity: Callable[[Array], Array], rise: float) -> Pro
 
 
 def _search(
-    fitted: Fit, quantity: Callable[[Array], Array], rise: float, side: float
+    fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float, side: float
 ) -> tuple[float, bool]:
     """End of the interval on one side, and whether it is open."""
     centre = float(quantity(fitted.theta[None])[0])
@@ -87,8 +87,8 @@ def _search(
     for _ in range(ROUNDS + 1):
         # Springs that yield little compared with what is left to search.
         stiffness = 2.0 * STIFF * rise / np.minimum(np.abs(targets - centre), reach) ** 2
-        found = _rest(fitted, Spring(quantity, targets, stiffness), inner[2])
-        for value, height, theta in sorted(zip(*found, strict=True), key=lambda p: side * p[0]):
+        resting = _rest(fitted, Spring(quantity, targets, stiffness), inner[2])
+        for value, height, theta in sorted(zip(*resting, strict=True), key=lambda p: side * p[0]):
             if side * value <= side * inner[0]:
                 continue
             if side * value >= side * outer[0]:
@@ -106,7 +106,7 @@ def _search(
     return float(inner[0] + part * (outer[0] - inner[0])), False
 
 
-def _rest(fitted: Fit, spring: Spring, start: Array) -> tuple[Array, Array, Array]:
+def _rest(fitted: FittedLaw, spring: Spring, start: Array) -> tuple[Array, Array, Array]:
     """Where springs (T,) come to rest: quantity, rise of the objective, theta."""
     starts = np.broadcast_to(start, (len(spring.target), len(start)))
     with np.errstate(all="ignore"):  # a step too far is not finite, and is not accepted
@@ -120,7 +120,7 @@ def _rest(fitted: Fit, spring: Spring, start: Array) -> tuple[Array, Array, Arra
     return spring.quantity(theta), value - fitted.value, theta
 
 
-def _reach(fitted: Fit, quantity: Callable[[Array], Array], rise: float) -> float:
+def _reach(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -> float:
     """Distance at which the objective has risen by `rise`, to second order; at most 1."""
     problem, free = fitted.problem, fitted.problem.free
     at = surface(
@@ -137,7 +137,7 @@ def _reach(fitted: Fit, quantity: Callable[[Array], Array], rise: float) -> floa
     return float(np.clip(np.sqrt(2.0 * rise * max(spread, 0.0)), 1e-9, 1.0))
 
 
-def _moments(fitted: Fit, sigma: float) -> tuple[float, float, float]:
+def _moments(fitted: FittedLaw, sigma: float) -> tuple[float, float, float]:
     """E[penalty], E[slope^2], E[curvature] for Gaussian log noise of this standard deviation.
 
     The curvature by Stein's lemma, E[z slope] / sigma, for penalties with kinks.

@@ -77,7 +77,7 @@ def _choices(trials: Trials) -> list[dict[str, Any]]:
 
     A size whose candidates enclose no minimum counts with the lowest loss that was measured.
     """
-    found = []
+    choices = []
     for batch, beta2 in dict.fromkeys((t["batch_tokens"], t["beta2"]) for t in trials):
         lowest = []
         for some in _by_size(_with(trials, batch, beta2)).values():
@@ -86,8 +86,8 @@ def _choices(trials: Trials) -> list[dict[str, Any]]:
             except best_rate.NoMinimumError:
                 lowest.append(min((t["loss"] for t in some if t["loss"] is not None), default=None))
         loss = None if None in lowest else float(np.mean(lowest))
-        found.append({"batch_tokens": batch, "beta2": beta2, "loss": loss})
-    return found
+        choices.append({"batch_tokens": batch, "beta2": beta2, "loss": loss})
+    return choices
 
 
 def _chosen(trials: Trials) -> tuple[int, float]:
@@ -108,18 +108,18 @@ def _evidence(
         half = errors * float(np.sqrt(law.covariance[1, 1]))
         interval = {"low": law.exponent - half, "high": law.exponent + half}
     sizes = []
-    for size, found in parabolas.items():
-        half = errors and sigma and errors * sigma * float(np.sqrt(found.leverage))
+    for size, parabola in parabolas.items():
+        half = errors and sigma and errors * sigma * float(np.sqrt(parabola.leverage))
         sizes.append(
             {
                 "size": size,
                 "n_non_embedding": n[size],
-                "rate": float(np.exp(found.centre)),
-                "low": None if half is None else float(np.exp(found.centre - half)),
-                "high": None if half is None else float(np.exp(found.centre + half)),
-                "loss": found.lowest,
-                "curvature": found.curvature,
-                "trials_used": int(found.used.sum()),
+                "rate": float(np.exp(parabola.centre)),
+                "low": None if half is None else float(np.exp(parabola.centre - half)),
+                "high": None if half is None else float(np.exp(parabola.centre + half)),
+                "loss": parabola.lowest,
+                "curvature": parabola.curvature,
+                "trials_used": int(parabola.used.sum()),
             }
         )
     return {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaletrace.fitting.design import DesignError
-from scaletrace.fitting.fit import Fit, Observations
+from scaletrace.fitting.fit import FittedLaw, Observations
 from scaletrace.fitting.law import Array
 from scaletrace.fitting.solver import minimise
 
@@ -44,7 +44,7 @@ def counts(observations: Observations, unit: str, resamples: int, seed: int) -> 
     return result
 
 
-def refit(fitted: Fit, resampled: Array) -> tuple[Array, int]:
+def refit(fitted: FittedLaw, resampled: Array) -> tuple[Array, int]:
     """Refit every resample (B, n) from the fit. Return theta (converged, p) and how many failed."""
     minimum = minimise(
         fitted.problem,

@@ -8,7 +8,8 @@ import numpy as np
 from scaletrace.fitting.allocation import derived
 from scaletrace.fitting.fit import Observations, fit, starting_points
 from scaletrace.fitting.law import Array, Law
-from scaletrace.fitting.penalties import NAMES, Objective
+from scaletrace.fitting.penalties import Objective
+from scaletrace.fitting.settings import OBJECTIVES
 from scaletrace.fitting.solver import NotConvergedError, problem_of
 
 DROPPED = (0, 1, 3, 5, 10, 20)
@@ -51,7 +52,7 @@ def table(
     observations = every.take(keep)
     for delta in DELTAS:
         add("delta", delta, observations, Objective("huber", delta), None)
-    for name in NAMES:
+    for name in OBJECTIVES:
         add("objective", name, observations, Objective(name, objective.delta), None)
     for choice, columns in conventions.items():
         variable = {"N convention": "n", "FLOP convention": "c"}[choice]

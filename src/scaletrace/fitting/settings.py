@@ -1,6 +1,13 @@
 """What a fit depends on besides the table."""
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+ObjectiveName = Literal["huber", "squared_log", "squared", "asymmetric"]
+UnitName = Literal["observation", "cluster", "seed"]
+OBJECTIVES: tuple[str, ...] = get_args(ObjectiveName)
+UNITS: tuple[str, ...] = get_args(UnitName)
+LEAST_RESAMPLES = 100
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,7 @@ def problem_of(
     fixed = fixed or {}
     logs = {name: np.log(np.asarray(variables[name], dtype=float)) for name in law.variables}
     log_loss = np.log(np.asarray(loss, dtype=float))
-    centre = {name: float(x.mean()) for name, x in logs.items()}
-    if "u" in centre:
-        centre["u"] = centre["d"]
+    centre = law.centre(logs)
     low, high = law.bounds({name: x - centre[name] for name, x in logs.items()}, log_loss)
     shifts = law.offsets(low, centre), law.offsets(high, centre)
     if any(law.index(name) in shifts[0] for name in fixed):

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from scaletrace.errors import BadInput
-from scaletrace.fitting import comparison, isoflop, resampling, sensitivity
+from scaletrace.fitting import comparison, isoflop, sensitivity
 from scaletrace.fitting.analysis import Method, analyse
 from scaletrace.fitting.checklist import checklist
 from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.diagnostics import MANY_FAILED, warning
 from scaletrace.fitting.fit import Observations
 from scaletrace.fitting.law import Law
-from scaletrace.fitting.penalties import NAMES, Objective
+from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import Prepared, conventions, prepare, split, with_variables
-from scaletrace.fitting.settings import Settings
+from scaletrace.fitting.settings import LEAST_RESAMPLES, OBJECTIVES, UNITS, Settings
 from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.formats.runs_table import RunsTable, read_runs
 
@@ -30,15 +30,16 @@ def fit_table(path: Path, settings: Settings, laws: Laws) -> dict[str, Any]:
     Args:
         path: table of runs.
         settings: what the fit depends on besides.
-        laws: the laws that settings may name.
+        laws: by name, the law that settings name and those that it is compared with.
 
     Raises:
         BadInput: settings or table cannot be used, or the fit did not converge.
     """
-    chosen = check_settings(settings, laws)
+    chosen = check_settings(settings, laws[settings.law])
     table = read_runs(path, chosen.budget, chosen.family)
-    prepared = prepare(table, laws[chosen.law], chosen)
     try:
+        # Weights need a first fit, which may fail as the second may.
+        prepared = prepare(table, laws[chosen.law], chosen)
         return _analyse(table, prepared, chosen, laws)
     except (NotConvergedError, DesignError) as error:
         raise BadInput(f"{path}: {error}") from error
@@ -107,8 +108,8 @@ def _isoflop(
     observations: Observations, objective: Objective, method: Method, result: dict[str, Any]
 ) -> dict[str, Any]:
     """IsoFLOP analysis, and how far its exponent lies from the parametric fit's."""
-    found = isoflop.analyse(observations, objective, method.resamples, method.seed, method.level)
-    failed, resamples = found["resamples_failed"], found["resamples"]
+    minima = isoflop.analyse(observations, objective, method.resamples, method.seed, method.level)
+    failed, resamples = minima["resamples_failed"], minima["resamples"]
     if failed > MANY_FAILED * resamples:
         result["warnings"].append(
             warning(
@@ -119,36 +120,33 @@ def _isoflop(
         )
     parametric = result["intervals"].get("a")
     if parametric is None:
-        return found
-    apart = found["a"]["estimate"] - parametric["estimate"]
-    ends = (found["a"]["low"], found["a"]["high"], parametric["low"], parametric["high"])
+        return minima
+    apart = minima["a"]["estimate"] - parametric["estimate"]
+    ends = (minima["a"]["low"], minima["a"]["high"], parametric["low"], parametric["high"])
     overlap = None if None in ends else bool(ends[0] <= ends[3] and ends[2] <= ends[1])
-    found["parametric"] = {"a": parametric["estimate"], "low": ends[2], "high": ends[3]}
-    found["disagreement"] = {"a": apart, "intervals_overlap": overlap}
+    minima["parametric"] = {"a": parametric["estimate"], "low": ends[2], "high": ends[3]}
+    minima["disagreement"] = {"a": apart, "intervals_overlap": overlap}
     if overlap is False:
         result["warnings"].append(
             warning(
                 "isoflop_disagrees",
-                f"IsoFLOP minima give a = {found['a']['estimate']:.3f}, the law "
+                f"IsoFLOP minima give a = {minima['a']['estimate']:.3f}, the law "
                 f"{parametric['estimate']:.3f}, and their intervals do not overlap: the law's "
                 "form does not hold over this range; compare laws before extrapolating",
             )
         )
-    return found
+    return minima
 
 
-def check_settings(chosen: Settings, laws: Laws) -> Settings:
-    """Return settings whose every value is allowed.
+def check_settings(chosen: Settings, law: Law) -> Settings:
+    """Return settings whose every value is allowed for their law.
 
     Raises:
         BadInput: a value outside what is allowed.
     """
-    units = tuple(resampling.ASSUMES)
     for name, value, allowed in (
-        ("law", chosen.law, tuple(laws)),
-        ("objective", chosen.objective, NAMES),
-        ("unit", chosen.unit, units),
-        *(("compare", name, tuple(laws)) for name in chosen.compare),
+        ("objective", chosen.objective, OBJECTIVES),
+        ("unit", chosen.unit, UNITS),
     ):
         if value not in allowed:
             raise BadInput(f"fit: {name} {value!r}; allowed: {', '.join(allowed)}")
@@ -156,20 +154,17 @@ def check_settings(chosen: Settings, laws: Laws) -> Settings:
         ("delta", chosen.delta, 0.0 < chosen.delta < np.inf, "a positive number"),
         ("above", chosen.above, 0.0 < chosen.above < 1.0, "between 0 and 1"),
         ("level", chosen.level, 0.0 < chosen.level < 1.0, "between 0 and 1"),
-        ("resamples", chosen.resamples, chosen.resamples >= 100, "at least 100"),
+        (
+            *("resamples", chosen.resamples, chosen.resamples >= LEAST_RESAMPLES),
+            f"at least {LEAST_RESAMPLES}",
+        ),
         ("drop_highest", chosen.drop_highest, chosen.drop_highest >= 0, "0 or more"),
         ("seed", chosen.seed, chosen.seed >= 0, "0 or more"),
     ):
         if not sound:
             raise BadInput(f"fit: {name} {value}; allowed: {allowed}")
-    law = laws[chosen.law]
-    for name, value in chosen.fixed.items():
-        if name not in law.names:
-            raise BadInput(f"fit: {law.name} has no parameter {name!r}; {', '.join(law.names)}")
-        parameter = law.parameters[law.index(name)]
-        positive = parameter.logarithmic or parameter.low >= 0.0
-        if not np.isfinite(value) or (positive and value <= 0.0):
-            raise BadInput(f"fit: {name} held at {value}; a positive finite number is needed")
-    if len(chosen.fixed) == len(law.names):
-        raise BadInput(f"fit: every parameter of {law.name} is held; leave at least one to fit")
+    for fault in law.faults_of_fixed(chosen.fixed):
+        raise BadInput(f"fit: {fault}")
+    if chosen.isoflop and not {"n", "d"} <= set(law.variables):
+        raise BadInput(f"fit: isoflop needs a law of N and D; {law.name} is {law.formula}")
     return chosen

@@ -1,5 +1,7 @@
 """Parameters N and training FLOPs of a model, in every convention that the tables carry.
 
+What a family has of its own, its file under `families/` counts.
+
 - n_non_embedding: blocks and norms; neither the token embedding nor the output head.
 - n_with_head: n_non_embedding and the output head.
 - n_total: all parameters; embedding and head are separate.
@@ -9,6 +11,9 @@
 """
 
 from dataclasses import dataclass
+from types import ModuleType
+
+from scaletrace import kinds
 
 
 @dataclass(frozen=True)
@@ -23,25 +28,28 @@ class Shape:
     family: str = "decoder"
 
 
+def _family(shape: Shape) -> ModuleType:
+    return kinds.load("families", shape.family)
+
+
 def matrix_parameters(shape: Shape) -> int:
-    """Return the parameters of the blocks' matrices: attention 4 width², MLP 8 width²."""
+    """Return the parameters of the usual blocks' matrices: attention 4 width², MLP 8 width²."""
     return 12 * shape.layers * shape.width**2
 
 
-def n_non_embedding(shape: Shape) -> int:
-    """Return the parameters of blocks and norms: the matrices and what else a block has.
+def attention_flops(shape: Shape) -> int:
+    """Return the training FLOPs of one token's attention: its products with the whole context."""
+    return 12 * shape.layers * shape.width * shape.context
 
-    A decoder's has one query gain per head. A textbook encoder's has biases (attention 3 + 1
-    widths, MLP 4 + 1) and two norms of gain and bias: 13 widths.
-    """
-    others = {"decoder": shape.heads, "encoder_textbook": 13 * shape.width}[shape.family]
-    return matrix_parameters(shape) + shape.layers * others
+
+def n_non_embedding(shape: Shape) -> int:
+    """Return the parameters of blocks and norms."""
+    return _family(shape).n_non_embedding(shape)
 
 
 def n_head(shape: Shape) -> int:
-    """Return the parameters of the output head; a textbook encoder's has a bias."""
-    biases = {"decoder": 0, "encoder_textbook": shape.vocabulary_size}[shape.family]
-    return shape.vocabulary_size * shape.width + biases
+    """Return the parameters of the output head."""
+    return _family(shape).n_head(shape)
 
 
 def n_with_head(shape: Shape) -> int:
@@ -56,8 +64,7 @@ def n_total(shape: Shape) -> int:
 
 def flops_per_token_exact(shape: Shape) -> int:
     """Return the training FLOPs of one token, forward and backward."""
-    matrices = matrix_parameters(shape) + shape.vocabulary_size * shape.width
-    return 6 * matrices + 12 * shape.layers * shape.width * shape.context
+    return _family(shape).flops_per_token_exact(shape)
 
 
 def flops_exact(shape: Shape, tokens: int) -> int:

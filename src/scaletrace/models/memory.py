@@ -1,11 +1,11 @@
 """The GPU memory that training takes, and the largest passes that fit: a model, not a measurement.
 
 Per weight: 4 bytes each for the fp32 weight and its gradient, 8 for AdamW's moments, 2 for the
-bf16 copy that a pass works with. Per token of a pass: what backpropagation keeps of every layer,
-in bf16 where the family has a mixed-precision form and in fp32 elsewhere, and the logits, which
-only the mixed-precision form takes in chunks.
+bf16 copy that a pass works with. Per token of a pass: what the family's file says, which is what
+backpropagation keeps of every layer, and the logits.
 """
 
+from scaletrace import kinds
 from scaletrace.models.counts import Shape, n_total
 
 GIB = 1 << 30
@@ -18,12 +18,11 @@ USABLE = 0.92
 # layer's gradients of all that.
 KEPT = 2 + 2 + 3 + 3 + 1 + 8
 AT_WORK = 16
-# Bytes per logit: bf16 logits and errors, and fp32 where a compiler does not fuse; without chunks
-# the fp32 logits, their softmax and gradient.
-LOGIT_BYTES = {"decoder": 8, "encoder_textbook": 12}
-VALUE_BYTES = {"decoder": 2, "encoder_textbook": 4}
-# As in mixed.py, which imports torch and is not for a plan.
-CHUNK_LOGITS = 1 << 28
+
+
+def stream_channels(shape: Shape) -> int:
+    """Return how many values a pass of the usual blocks keeps per token."""
+    return shape.width * (shape.layers * KEPT + AT_WORK)
 
 
 def training_bytes(shape: Shape, tokens: int, keepers: int = 1, cuda_graphs: bool = False) -> int:
@@ -36,16 +35,7 @@ def training_bytes(shape: Shape, tokens: int, keepers: int = 1, cuda_graphs: boo
         cuda_graphs: whether a pass is recorded, which keeps memory of its own.
     """
     weights = n_total(shape) * (4 + 4 + 2 + 8 / keepers)
-    channels = shape.width * (shape.layers * KEPT + AT_WORK)
-    if shape.family != "decoder":
-        # Attention with a mask keeps all scores: logits, probabilities and their gradient.
-        channels += 3 * shape.layers * shape.heads * shape.context
-    values = tokens * channels * VALUE_BYTES[shape.family]
-    logits = tokens * shape.vocabulary_size
-    if shape.family == "decoder":
-        logits = min(logits, CHUNK_LOGITS)
-        values += 12 * shape.vocabulary_size * shape.width
-    passing = values + logits * LOGIT_BYTES[shape.family] + 32 * tokens
+    passing = kinds.load("families", shape.family).pass_bytes(shape, tokens) + 32 * tokens
     return round(CONTEXT_BYTES + weights + passing * (1.25 if cuda_graphs else 1))
 
 

@@ -29,7 +29,7 @@ class Outputs:
 
 def kinds(settings: Settings) -> tuple[str, ...]:
     """Return the modules that this training loads by name."""
-    return recipe.modules(settings)
+    return recipe.loaded_modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

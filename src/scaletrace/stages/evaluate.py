@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletrace.errors import BadInput
+from scaletrace.kinds import module
 from scaletrace.models.counts import Shape
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ class Settings:
     tokens: int
     threads: int
     device: str = "cpu"
+
+
+def kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the modules of the model's family and, where it is a GPU's, of the device."""
+    device = () if settings.device == "cpu" else (module("training", settings.device),)
+    return (module("families", settings.model.family), *device)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

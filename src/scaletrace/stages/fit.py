@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from scaletrace import kinds as folders
+from scaletrace.errors import BadInput
 from scaletrace.fitting.settings import Settings
+
+if TYPE_CHECKING:
+    from scaletrace.fitting.law import Law
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,24 @@ class Outputs:
     fit: Path
 
 
+def kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the modules of the law and of those that it is compared with."""
+    return tuple(folders.module("laws", name) for name in _names(settings))
+
+
+def _names(settings: Settings) -> list[str]:
+    return list(dict.fromkeys([settings.law, *settings.compare]))
+
+
+def _laws(settings: Settings) -> dict[str, "Law"]:
+    known = folders.names("laws")
+    for name in _names(settings):
+        if name not in known:
+            key = "law" if name == settings.law else "compare"
+            raise BadInput(f"fit: {key} {name!r}; allowed: {', '.join(known)}")
+    return {name: folders.load("laws", name).LAW for name in _names(settings)}
+
+
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
     """Read inputs.observations, fit, and write outputs.fit.
 
@@ -29,8 +52,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     """
     from scaletrace.fitting.table_fit import fit_table
     from scaletrace.formats.fit import write_fit
-    from scaletrace.laws import LAWS
 
     del work
-    write_fit(outputs.fit, fit_table(inputs.observations, settings, LAWS))
+    write_fit(outputs.fit, fit_table(inputs.observations, settings, _laws(settings)))
     return {}

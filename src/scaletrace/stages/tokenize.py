@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaletrace.kinds import module
+
 if TYPE_CHECKING:
     from scaletrace.formats.tokens import TokenHeader
-    from scaletrace.text import tokenizers
+    from scaletrace.tokenizers import AnyTokenizer
 
 # Documents encoded at once: enough to keep per-call costs small, little enough to stay in cache.
 BATCH = 256
@@ -40,7 +42,14 @@ class Outputs:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """None: the vocabulary says it all."""
+    """The kind of the vocabulary, whose code the job runs; the file itself says the rest."""
+
+    kind: str = "bpe"
+
+
+def kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the module of the kind of vocabulary."""
+    return (module("tokenizers", settings.kind),)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
@@ -50,11 +59,11 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     """
     from scaletrace.formats.files import hashes
     from scaletrace.formats.tokens import write_header
-    from scaletrace.text import tokenizers
+    from scaletrace.tokenizers import tokenizer
 
     del settings, work
     vocabulary = inputs.vocabulary
-    tokenizer = tokenizers.load(vocabulary.read_text(encoding="utf-8"))
+    encoder = tokenizer(vocabulary.read_text(encoding="utf-8"))
     vocabulary_sha256 = str(hashes(vocabulary)["sha256"])
     start = time.perf_counter()
     size = 0
@@ -63,7 +72,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
         ("valid", inputs.valid, outputs.valid, outputs.valid_header),
         ("test", inputs.test, outputs.test, outputs.test_header),
     ):
-        header = _write_tokens(tokenizer, text, path, vocabulary_sha256)
+        header = _write_tokens(encoder, text, path, vocabulary_sha256)
         write_header(header_path, header)
         size += header.bytes or 0
         print(
@@ -76,20 +85,20 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
 
 
 def _write_tokens(
-    tokenizer: "tokenizers.Tokenizer", corpus: Path, path: Path, vocabulary_sha256: str
+    encoder: "AnyTokenizer", corpus: Path, path: Path, vocabulary_sha256: str
 ) -> "TokenHeader":
     import numpy as np
 
     from scaletrace.formats.tokens import TokenHeader
-    from scaletrace.text import tokenizers
+    from scaletrace.tokenizers import dtype
 
-    dtype = tokenizers.dtype(tokenizer.size)
-    end = np.array([tokenizer.end_of_document], dtype)
+    kind = dtype(encoder.size)
+    end = np.array([encoder.end_of_document], kind)
     digest = hashlib.sha256()
     count = documents = size = 0
     with corpus.open(encoding="utf-8") as lines, path.open("wb") as stream:
         while texts := [json.loads(line)["text"] for line in itertools.islice(lines, BATCH)]:
-            encoded = tokenizer.encode(texts)
+            encoded = encoder.encode(texts)
             tokens = np.concatenate([part for ids in encoded for part in (ids, end)])
             block = tokens.tobytes()
             stream.write(block)
@@ -98,9 +107,9 @@ def _write_tokens(
             documents += len(texts)
             size += sum(len(text.encode()) for text in texts)
     return TokenHeader(
-        dtype=dtype.name,
+        dtype=kind.name,
         count=count,
-        vocabulary_size=tokenizer.size,
+        vocabulary_size=encoder.size,
         documents=documents,
         bytes=size,
         bytes_per_token=size / count,

@@ -6,81 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scaletrace import kinds
+from scaletrace.corpora import Source
 from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, each_once
 from scaletrace.formats.yaml_files import read
-from scaletrace.study.training import Family, Training, TunedRate, Tuning
+from scaletrace.kind_keys import OneOf
+from scaletrace.study.fits import Entry
+from scaletrace.study.training import FAMILIES, Family, Training, TunedRate, Tuning
+from scaletrace.tokenizers import Vocabulary
 
-DOCUMENTED_PACKAGES = ["matplotlib", "networkx", "numpy", "pandas", "scipy", "sympy", "torch"]
 # Snakemake plans three jobs for each, in memory.
 MOST_RUNS = 100_000
-Fraction = Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 
 
-class Split(Section):
-    """Held-out parts, chosen by the hash of each document's text."""
-
-    valid: Fraction = Field(0.05, description="fraction of documents in the validation split")
-    test: Fraction = Field(0.05, description="fraction of documents in the test split")
-
-
-class Docstrings(Split):
-    """The embedded corpus: docstrings of installed, pinned packages."""
-
-    source: Literal["docstrings"]
-    packages: list[Name] = Field(
-        DOCUMENTED_PACKAGES,
-        min_length=1,
-        description="installed distributions whose docstrings are read",
-    )
-
-
-class Files(Split):
-    """The user's own UTF-8 text."""
-
-    source: Literal["files"]
-    paths: list[str] = Field(
-        min_length=1, description="files and globs, relative to where snakemake is started"
-    )
-    document: Literal["file", "paragraph"] = Field(
-        "file", description="what counts as one document: a file, or text between blank lines"
-    )
-
-
-class WikiText2(Section):
-    """WikiText-2 with its official splits (Merity et al. 2016, arXiv 1609.07843)."""
-
-    source: Literal["wikitext-2"]
-    path: str | None = Field(
-        None,
-        description="a local wikitext-2-v1.zip, or a folder with wiki.train, wiki.valid and "
-        "wiki.test, all three as .tokens or (the raw variant) as .raw; downloaded where left out",
-    )
-
-
-class Bpe(Section):
-    """Byte-level byte-pair encoding, learned on the training split."""
-
-    kind: Literal["bpe"]
-    size: int = Field(ge=257, le=1 << 20, description="token ids, end-of-document included")
-
-
-class BasicEnglish(Section):
-    """torchtext's basic_english words."""
-
-    kind: Literal["basic_english"]
-    size: int = Field(ge=3, le=1 << 24, description="token ids, <unk> and end-of-document included")
-    min_freq: Count = Field(1, description="occurrences that a word needs to get an id")
-
-
-class Bytes(Section):
-    """One id per byte and one for the end of a document: 257."""
-
-    kind: Literal["bytes"]
-
-    @property
-    def size(self) -> int:
-        """Number of token ids."""
-        return 257
+def _family(name: str) -> str:
+    summary = kinds.summary(kinds.load("families", name))
+    return summary[:1].lower() + summary[1:]
 
 
 class Model(Section):
@@ -95,8 +35,8 @@ class Model(Section):
         ),
     ] = Field(
         default=["decoder"],
-        description="decoder: pre-norm with rotary positions; encoder_textbook: post-norm "
-        "nn.TransformerEncoderLayer with sinusoidal positions; or a list, to compare them",
+        description="".join(f"{name}: {_family(name)}; " for name in FAMILIES)
+        + "or a list, to compare them",
     )
     context: Count = Field(description="tokens that a model sees at once")
 
@@ -138,14 +78,14 @@ class Ladder(Section):
 
     def sizes(self) -> dict[str, Size]:
         """Return the sizes that the rule gives, by name."""
-        found: dict[str, Size] = {}
+        sizes: dict[str, Size] = {}
         for width in self.widths:
             layers = max(1, round(width / self.width_per_layer))
             name = f"d{width}-l{layers}"
-            if name in found:
+            if name in sizes:
                 raise ValueError(f"width {width} stands twice; each size is listed once")
-            found[name] = Size(width=width, layers=layers, heads=max(1, width // self.head_width))
-        return found
+            sizes[name] = Size(width=width, layers=layers, heads=max(1, width // self.head_width))
+        return sizes
 
 
 class Evaluation(Section):
@@ -170,7 +110,6 @@ class Figure(Section):
     title: str = Field(max_length=200, description="title above the axes")
 
 
-LawName = Literal["power_n", "power_d", "power_c", "chinchilla", "kaplan"]
 if TYPE_CHECKING:
     FigureName = str
 else:
@@ -181,8 +120,8 @@ class Study(Section):
     """One study: everything under results/<study>/ follows from it."""
 
     study: Name = Field(description="name of the study and of its folder under results/")
-    corpus: Annotated[Docstrings | Files | WikiText2, Field(discriminator="source")]
-    vocabulary: Annotated[Bpe | BasicEnglish | Bytes, Field(discriminator="kind")]
+    corpus: Annotated[Source, OneOf("corpora", "source")]
+    vocabulary: Annotated[Vocabulary, OneOf("tokenizers", "kind")]
     model: Model
     sizes: dict[Name, Size] = Field(default={}, description="architectures by name")
     ladder: Ladder | None = Field(None, description="a rule that gives the sizes instead")
@@ -195,7 +134,12 @@ class Study(Section):
     )
     evaluation: Evaluation
     conventions: Conventions = Conventions()  # pyright: ignore[reportCallIssue]
-    fits: list[LawName] = Field(default=["power_n"], min_length=1, description="laws to fit")
+    fits: list[Entry] = Field(
+        default=["power_n"],  # pyright: ignore[reportAssignmentType]
+        min_length=1,
+        validate_default=True,
+        description="laws to fit, each by its name or with options",
+    )
     figures: dict[FigureName, Figure] = Field(default={}, description="titles of the figures")
     exclude: dict[str, str] = Field(
         default={},
@@ -205,7 +149,7 @@ class Study(Section):
         default={}, description="run: why it was given up; it is tabled and not trained"
     )
 
-    _once = field_validator("budgets", "flops", "fits")(each_once)
+    _once = field_validator("budgets", "flops")(each_once)
 
     @model_validator(mode="after")
     def _one_source_of_sizes(self) -> "Study":

@@ -1,12 +1,10 @@
 """What each job of a plan is estimated to take, at a machine's pace."""
 
 from functools import cached_property
-from pathlib import Path
 
 from scaletrace.models.memory import training_bytes
 from scaletrace.study import cost
 from scaletrace.study.compute import passes
-from scaletrace.study.config import Docstrings, WikiText2
 from scaletrace.study.plan import Plan, Run
 
 # A forward pass takes a third of a training step's FLOPs.
@@ -14,9 +12,6 @@ FORWARD = 1 / 3
 # Fitting with its bootstraps, figures and tables: seconds, whatever the study.
 ANALYSIS_SECONDS = 10.0
 ANALYSIS_MB = 1_000
-# Text of the embedded corpora: docstrings of one large package, and WikiText-2.
-PACKAGE_BYTES = 3_500_000
-WIKITEXT_BYTES = 13_000_000
 
 
 class Estimates:
@@ -29,14 +24,8 @@ class Estimates:
 
     @cached_property
     def text_bytes(self) -> int:
-        """Bytes of raw text; of an embedded corpus, about."""
-        corpus = self.plan.study.corpus
-        # Its zip is a third of its text.
-        if self.raw_files and not isinstance(corpus, WikiText2):
-            return sum(Path(path).stat().st_size for path in self.raw_files)
-        if isinstance(corpus, Docstrings):
-            return PACKAGE_BYTES * len(corpus.packages)
-        return WIKITEXT_BYTES
+        """About how many bytes of raw text there are."""
+        return self.plan.study.corpus.text_bytes(self.raw_files)
 
     def training_seconds(self, size: str, tokens: int, batch_tokens: int) -> float:
         """Return the seconds of a job that trains one size on so many tokens.

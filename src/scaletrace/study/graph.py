@@ -540,7 +540,7 @@ class Graph:
     def _drawn(self, figure: str) -> figures.Inputs:
         """Return what a figure shows, and it alone: a new fit redraws no training curve."""
         plan, draws = self.plan, kinds.load(figures.FOLDER, figure).DRAWS
-        fits = plan.fits() if "fits" in draws else ()
+        fits = plan.drawn_fits() if "fits" in draws else ()
         trained = plan.trained_runs() if "curves" in draws else ()
         states = plan.trunk_states() if "curves" in draws else ()
         families = plan.tuned_families() if "tuning" in draws else ()

@@ -1,23 +1,21 @@
 """The plan: every job of a study with its own parameters, as a pure function of the study."""
 
 import dataclasses
-import itertools
 from functools import cached_property
 from typing import Any
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
-from scaletrace.stages import corpus, evaluate, figures, fit, observe, tokenize, tune, vocab
+from scaletrace.stages import evaluate, figures, fit, observe, tokenize, tune
 from scaletrace.stages import trial as trial_stage
 from scaletrace.study import compute
-from scaletrace.study.config import Docstrings, Files, LawName, Study
-from scaletrace.study.runs import Run, named, runs, shapes, warmup_steps
+from scaletrace.study.config import Study
+from scaletrace.study.planned_fits import drawn_columns, fits
+from scaletrace.study.runs import Run, runs, shapes, warmup_steps
 from scaletrace.study.training import TunedRate
 from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
 from scaletrace.training.recipe import Compute, TrainingSettings
-
-BUDGET_LAWS: tuple[LawName, ...] = ("power_n",)
 
 
 class Plan:
@@ -40,6 +38,7 @@ class Plan:
                     )
         for name in study.exclude.keys() & study.failed.keys():
             raise BadInput(f"exclude.{name}: stands under failed as well; name it in one of them")
+        self._fits = fits(study, list(self.runs.values()))
         trainings = [*self.runs.values(), *self.trials.values()]
         for size, batch in dict.fromkeys((run.size, run.batch_tokens) for run in trainings):
             self._compute(size, batch)
@@ -126,23 +125,17 @@ class Plan:
 
     # Settings of each stage: complete, and only what the job itself uses.
 
-    def corpus(self, versions: dict[str, str]) -> corpus.Settings:
+    def corpus(self, versions: dict[str, str]) -> Any:
         """Return the corpus stage's settings; `versions` are the read packages' own."""
-        source = self.study.corpus
-        if isinstance(source, Docstrings):
-            return corpus.FromPackages(source.source, source.valid, source.test, versions)
-        if isinstance(source, Files):
-            return corpus.FromFiles(source.source, source.valid, source.test, source.document)
-        return corpus.FromWikiText(source.source, source.path)
+        return self.study.corpus.settings(versions)
 
-    def vocabulary(self) -> vocab.Settings:
+    def vocabulary(self) -> Any:
         """Return the vocabulary stage's settings."""
-        chosen = self.study.vocabulary
-        return vocab.Settings(chosen.kind, chosen.size, getattr(chosen, "min_freq", 0))
+        return self.study.vocabulary.settings()
 
     def tokens(self) -> tokenize.Settings:
-        """Return the settings of tokenization: none."""
-        return tokenize.Settings()
+        """Return the settings of tokenization: whose code it runs."""
+        return tokenize.Settings(self.study.vocabulary.kind)
 
     def _training(
         self,
@@ -215,24 +208,13 @@ class Plan:
         return observe.Settings(rows)
 
     def fits(self) -> dict[str, fit.Settings]:
-        """Return the settings of each fit by name: per family and law one, or one per budget."""
-        conventions = self.study.conventions
-        common: dict[str, Any] = {
-            "n": f"n_{conventions.n}",
-            "d": "n_tokens",
-            "flops": f"flops_{conventions.flops}",
-            "loss": "loss",
-            "cluster": "size",
-        }
-        families = self.study.model.family
-        budgets = list(dict.fromkeys(run.budget for run in self.runs.values()))
-        fits: dict[str, fit.Settings] = {}
-        for family, law in itertools.product(families, self.study.fits):
-            own = {"family": family} if len(families) > 1 else {}
-            for budget in budgets if law in BUDGET_LAWS else [None]:
-                name = "-".join([named(law, family), *([budget] if budget else [])])
-                fits[name] = fit.Settings(law=law, budget=budget, **own, **common)
-        return fits
+        """Return the settings of each fit by name."""
+        return self._fits
+
+    def drawn_fits(self) -> list[str]:
+        """Return the names of the fits that figures draw: those to the columns of their axes."""
+        drawn = drawn_columns(self.study).items()
+        return [name for name, fit in self._fits.items() if drawn <= vars(fit).items()]
 
     def figures(self) -> dict[str, figures.Settings]:
         """Return the settings of each figure by name."""
@@ -241,7 +223,8 @@ class Plan:
         for name in kinds.names(figures.FOLDER):
             figure = kinds.load(figures.FOLDER, name)
             tuning, curves = "tuning" in figure.DRAWS, "curves" in figure.DRAWS
-            if tuning and not self.trials:
+            have = {"tuning": self.trials, "fits": self.drawn_fits()}
+            if not all(have[needed] for needed in figure.NEEDS):
                 continue
             titled = self.study.figures.get(name)
             drawn[name] = figures.Settings(

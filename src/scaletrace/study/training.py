@@ -1,10 +1,11 @@
 """What a study file says of training: schedule, batch and learning rate, by law or tuned."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from scaletrace import kinds
 from scaletrace.formats.fields import (
     Count,
     CountOrZero,
@@ -17,8 +18,11 @@ from scaletrace.formats.fields import (
 )
 from scaletrace.models.counts import Shape, n_non_embedding
 
-Family = Literal["decoder", "encoder_textbook"]
-FAMILIES: tuple[Family, ...] = ("decoder", "encoder_textbook")
+FAMILIES = kinds.names("families")
+if TYPE_CHECKING:
+    Family: TypeAlias = str
+else:
+    Family = Literal[FAMILIES]
 
 
 class InverseWidth(Section):

@@ -1,15 +1,11 @@
-"""Documents: cut from longer texts, deduplicated, and dealt to splits."""
+"""Documents: deduplicated, and dealt to splits."""
 
 import hashlib
-import itertools
-import re
 from typing import NamedTuple
 
-SPLITS = ("train", "valid", "test")
+from scaletrace.errors import BadInput
 
-# WikiText sets an article's title between single equals signs on a line of its own, a section's
-# between more. The blank lines around it tell a title from a formula.
-_TITLE = re.compile(r"(?:(?<=\n \n)|\A(?: \n)?) = (?!= )[^\n]*[^=\n] = \n(?= \n)")
+SPLITS = ("train", "valid", "test")
 
 
 class Document(NamedTuple):
@@ -17,27 +13,6 @@ class Document(NamedTuple):
 
     source: str
     text: str
-
-
-def paragraphs(text: str) -> list[tuple[int, str]]:
-    """Return (number of its first line, paragraph) of the parts between blank lines."""
-    numbered = enumerate(text.split("\n"), start=1)
-    found = []
-    for filled, group in itertools.groupby(numbered, key=lambda line: bool(line[1].strip())):
-        if filled:
-            numbers, lines = zip(*group, strict=True)
-            found.append((numbers[0], "\n".join(lines)))
-    return found
-
-
-def articles(text: str) -> list[tuple[str, str]]:
-    """Return (title, article) of a WikiText split; the articles joined are the whole text."""
-    titles = list(_TITLE.finditer(text))
-    starts = [0, *(title.start() for title in titles[1:]), len(text)]
-    return [
-        (title.group().strip(" =\n"), text[start:end])
-        for title, start, end in zip(titles, starts, starts[1:], strict=False)
-    ]
 
 
 def deal(documents: list[Document], valid: float, test: float) -> dict[str, list[Document]]:
@@ -55,3 +30,20 @@ def deal(documents: list[Document], valid: float, test: float) -> dict[str, list
         # The place within a split comes from other bits than the split itself.
         splits[split].setdefault(digest[8:], document)
     return {split: [dealt[key] for key in sorted(dealt)] for split, dealt in splits.items()}
+
+
+def deal_to_all(documents: list[Document], valid: float, test: float) -> dict[str, list[Document]]:
+    """Deal `documents` as `deal` does.
+
+    Raises:
+        BadInput: a split has none.
+    """
+    splits = deal(documents, valid, test)
+    for split, dealt in splits.items():
+        if not dealt:
+            raise BadInput(
+                f"corpus: no document falls to the {split} split of {len(documents)} with "
+                f"valid: {valid}, test: {test}; every split needs one, so give more documents "
+                "or other fractions"
+            )
+    return splits

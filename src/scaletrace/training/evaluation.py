@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scaletrace.models import families
+from scaletrace import kinds
 from scaletrace.models.counts import Shape
 from scaletrace.training.batches import windows
 
@@ -24,7 +24,7 @@ def window_losses(
 
     In fp32 on every device.
     """
-    model = families.build(shape, seed=0)
+    model = kinds.load("families", shape.family).build(shape, seed=0)
     model.load_state_dict(weights)
     model.to(device)
     parts = []

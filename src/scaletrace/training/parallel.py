@@ -7,6 +7,7 @@ has updated (ZeRO, stage 1: Rajbhandari et al. 2020, arXiv 1910.02054).
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -64,10 +65,10 @@ class ParallelTraining(Training):
         self._keeper: dict[str, int] = {}
         self._in_flight: deque[torch.cuda.Event] = deque()
         self._loss = model.loss
-        if device.type == "cuda" and shape.family == "decoder":
-            # By name, so that an edit there retrains nothing on the CPU.
-            mixed = kinds.load("models", "decoder_bf16")
-            self._loss = mixed.MixedPrecision(model, shape.context, compiler=mixed.compiler).loss
+        mixed = kinds.load("families", shape.family).MIXED_PRECISION
+        if device.type == "cuda" and mixed:
+            form = importlib.import_module(mixed)
+            self._loss = form.MixedPrecision(model, shape.context, compiler=form.compiler).loss
 
     @cached_property
     def _gradients(self) -> Tensor:

@@ -88,13 +88,17 @@ class TrainingSettings:
         return Recipe(**{name: getattr(self, name) for name in names})
 
 
-def modules(settings: TrainingSettings) -> tuple[str, ...]:
-    """Return the modules that training with these settings loads by name."""
-    model, compute = settings.model, settings.compute
-    loaded = [kinds.module("families", model.family)]
+def loaded_modules(settings: TrainingSettings) -> tuple[str, ...]:
+    """Return what a training loads by name.
+
+    That is its family; what several processes or passes take; and what a GPU takes, with the
+    family's mixed-precision form.
+    """
+    family, compute = kinds.load("families", settings.model.family), settings.compute
+    loaded = [family.__name__]
     if compute != Compute():
         loaded.append(kinds.module("training", "workers"))
     if compute.device != "cpu":
         loaded.append(kinds.module("training", compute.device))
-        loaded.append(kinds.module("models", "decoder_bf16"))
+        loaded += [family.MIXED_PRECISION] if family.MIXED_PRECISION else []
     return tuple(loaded)

@@ -8,7 +8,6 @@ import torch
 
 from scaletrace import kinds
 from scaletrace.formats.tokens import open_tokens
-from scaletrace.models import families
 from scaletrace.models.counts import Shape
 from scaletrace.training.device import open_device
 from scaletrace.training.loop import Training
@@ -46,7 +45,7 @@ class Task:
         torch.set_flush_denormal(True)
         tokens, _ = open_tokens(Path(self.tokens), Path(self.header), self.shape.vocabulary_size)
         device = open_device(self.compute.device, rank, self.compute.processes)
-        model = families.build(self.shape, self.recipe.seed)
+        model = kinds.load("families", self.shape.family).build(self.shape, self.recipe.seed)
         if self.alone:
             return Training(model, tokens, self.shape.context, self.recipe)
         # By name, so that an edit there retrains nothing that one core trains.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.corpora import globs
 from scaletrace.errors import BadInput
+from scaletrace.text import globs
 
 NAMES = ["a.txt", "b.md", "one/a.txt", "one/two/c.txt", ".hidden/x.txt", "one/.y.txt"]
 

@@ -1,0 +1,49 @@
+import importlib.metadata
+
+import pytest
+
+from scaletrace.errors import BadInput
+from tests.corpora.stage import SPLITS, assert_same_files, check_manifest, run
+
+
+def settings(version: str | None = None, **changes):
+    version = version or importlib.metadata.version("networkx")
+    return {
+        "source": "docstrings",
+        "packages": {"networkx": version},
+        "valid": 0.05,
+        "test": 0.05,
+    } | changes
+
+
+def test_reads_an_installed_package_and_repeats_itself(tmp_path):
+    made = run(tmp_path / "first", settings())
+    check_manifest(tmp_path / "first", made)
+    texts = {split: {document["text"] for document in made[split]} for split in SPLITS}
+    assert sum(map(len, texts.values())) == len(set.union(*texts.values())) > 1000
+    assert all(len(text) > 200 for split in texts.values() for text in split)
+    everything = [document for split in SPLITS for document in made[split]]
+    found = {document["source"]: document["text"] for document in everything}
+    assert found["networkx/classes/graph.py:Graph"].startswith("Base class for undirected graphs.")
+    assert made["manifest"]["packages"] == settings()["packages"]
+    run(tmp_path / "second", settings())
+    assert_same_files(tmp_path / "first", tmp_path / "second")
+
+
+@pytest.mark.parametrize(
+    ("packages", "message"),
+    [
+        ({"networkx": "0.1"}, r"corpus\.packages\.networkx: 0\.1; .* is installed"),
+        ({"no-such-package-here": "1"}, r"corpus\.packages\.no-such-package-here: 1; no such"),
+    ],
+)
+def test_other_versions_are_refused(tmp_path, packages, message):
+    with pytest.raises(BadInput, match=message):
+        run(tmp_path, settings(packages=packages))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_split_without_documents_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"no document falls to the test split .* test: 0"):
+        run(tmp_path, settings(test=0.0))
+    assert list(tmp_path.iterdir()) == []
