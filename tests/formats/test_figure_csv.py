@@ -19,8 +19,8 @@ def test_what_was_written_is_read(tmp_path: Path):
     ("content", "said"),
     [
         (b"study,figure\na,b\n", "it has no column series"),
-        (text_of([ROW]).encode() + b"short\n", "not the table of a figure"),
-        (b"\xff", "not the table of a figure"),
+        (text_of([ROW]).encode() + b"short\n", "not the CSV of a figure"),
+        (b"\xff", "not the CSV of a figure"),
     ],
 )
 def test_what_is_no_table_is_one_sentence(tmp_path: Path, content: bytes, said: str):

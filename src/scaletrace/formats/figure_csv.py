@@ -41,7 +41,7 @@ def plotted_in(content: bytes, path: Path) -> list[dict[str, str]]:
     try:
         rows = untrusted.rows_of(content.decode("utf-8"))
     except ValueError as error:
-        raise BadInput(f"{path}: not the table of a figure ({error})") from None
+        raise BadInput(f"{path}: not the CSV of a figure ({error})") from None
     if missing := [name for name in COLUMNS if rows and name not in rows[0]]:
-        raise BadInput(f"{path}: not the table of a figure (it has no column {missing[0]})")
+        raise BadInput(f"{path}: not the CSV of a figure (it has no column {missing[0]})")
     return rows

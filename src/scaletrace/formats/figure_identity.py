@@ -119,13 +119,12 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
 
 def _identity_of_csv(path: Path, content: bytes) -> dict[str, Any]:
     """Return the identity of a figure's CSV: all rows must name the same study and figure."""
-    identity = None
-    with contextlib.suppress(BadInput, ValueError):
-        rows = plotted_in(content, path)
+    identity, rows = None, plotted_in(content, path)
+    with contextlib.suppress(ValueError):
         ((study, figure),) = {(row["study"], row["figure"]) for row in rows}
         sources = {row["source"]: row["source_sha256"] for row in rows}
         digest = hashlib.sha256(content).hexdigest()
         identity = _parsed(identity_text(study, figure, digest, sources))
     if identity is None:
-        raise BadInput(f"{path}: not the CSV of a figure, or its rows disagree on what it is")
+        raise BadInput(f"{path}: not the CSV of a figure (its rows disagree on what it is)")
     return identity
