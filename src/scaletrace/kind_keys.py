@@ -6,28 +6,25 @@ import operator
 import sys
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from scaletrace import kinds
 from scaletrace.formats.fields import Section
 
 
+def _described(schema: dict[str, Any], keys: type[BaseModel]) -> None:
+    kind = sys.modules[keys.__module__]
+    schema["title"] = kind.__name__.rpartition(".")[2]
+    schema["description"] = f"{kinds.summary(kind)}."
+
+
 class KindKeys(Section):
     """The keys of one kind; in the schema they have the name and the summary of its file."""
 
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        schema = handler(core_schema)
-        kind = sys.modules[cls.__module__]
-        described = {
-            "title": kind.__name__.rpartition(".")[2],
-            "description": f"{kinds.summary(kind)}.",
-        }
-        handler.resolve_ref_schema(schema).update(described)
-        return schema
+    # By a function and not by a method of pydantic's: what may act where a class is made counts
+    # for the fingerprint of every job that loads the file.
+    model_config = ConfigDict(json_schema_extra=_described)
 
 
 @dataclasses.dataclass(frozen=True)

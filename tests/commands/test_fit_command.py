@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from scaletrace import cli
+from scaletrace.fitting import preparation
+from scaletrace.fitting.solver import NotConvergedError
 
 
 @pytest.fixture
@@ -103,6 +105,25 @@ def test_bad_arguments_exit_2(table, capsys):
     occupied = table / "fit.json"
     assert run("fit", table, "--law", "power_n", "--bootstrap", 100, "--out", occupied) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_an_isoflop_analysis_of_a_law_without_tokens_is_refused(table, capsys):
+    assert run("fit", table, "--law", "power_n", "--isoflop") == 2
+    assert capsys.readouterr().err == (
+        "scaletrace fit: fit: isoflop needs a law of N and D; power_n is E + A / N^alpha\n"
+    )
+
+
+def test_weights_that_no_fit_gives_are_one_sentence(table, monkeypatch, capsys):
+    def nowhere(*words):
+        raise NotConvergedError("chinchilla: none of 18 starts converged")
+
+    lines = table.read_text(encoding="utf-8").splitlines()
+    weighted = [f"{line},{'loss_se' if i == 0 else 0.01}" for i, line in enumerate(lines)]
+    table.write_text("\n".join(weighted) + "\n", encoding="utf-8")
+    monkeypatch.setattr(preparation, "fit", nowhere)
+    assert run("fit", table, "--law", "chinchilla") == 2
+    assert f"{table}: chinchilla: none of 18 starts converged" in capsys.readouterr().err
 
 
 def test_one_value_of_a_variable_is_refused(tmp_path, capsys):

@@ -106,6 +106,33 @@ def test_one_variable_law(capsys, fits):
     assert back["predictions"]["n"]["estimate"] == pytest.approx(1e8)
 
 
+def test_unique_tokens_are_all_where_none_are_given(capsys, fits):
+    content = json.loads((fits / "chinchilla.json").read_text(encoding="utf-8"))
+    rates = {"R_D_star": 15.0, "R_N_star": 5.0}
+    content["law"] = "data_constrained"
+    content["params"] |= rates
+    content["draws"]["values"] = [[*row, 15.0, 5.0] for row in content["draws"]["values"]]
+    content["draws"]["names"] += list(rates)
+    (fits / "repeated.json").write_text(json.dumps(content), encoding="utf-8")
+    point = ["--n", 1e8, "--d", 1e10]
+    answers = [
+        ask(capsys, fits, *point, *more, law="repeated")[1]["predictions"]
+        for more in ([], ["--unique", 1e10], ["--unique", 1e8])
+    ]
+    assert answers[0] == answers[1]
+    assert answers[2]["loss"]["estimate"] > answers[0]["loss"]["estimate"]
+
+
+def test_the_level_of_a_broken_law_is_its_floor(capsys, fits):
+    content = json.loads((fits / "power_n.json").read_text(encoding="utf-8"))
+    names = {"a": 1.5, "b": 30.0, "c0": 0.2, "c1": 0.15, "d1": 3e7, "f1": 0.4}
+    content |= {"law": "broken", "params": names, "intervals": {}}
+    content["draws"] = {"names": list(names), "values": [list(names.values())] * 3}
+    (fits / "broken.json").write_text(json.dumps(content), encoding="utf-8")
+    assert ask(capsys, fits, "--loss", 1.4, law="broken")[1]["reachable"] == "unreachable"
+    assert ask(capsys, fits, "--loss", 1.6, law="broken")[1]["reachable"] == "yes"
+
+
 @pytest.mark.parametrize(
     ("law", "arguments", "message"),
     [

@@ -2,6 +2,7 @@ import importlib.metadata
 
 import pytest
 
+from scaletrace.corpora.docstrings import PACKAGE_BYTES, Keys
 from scaletrace.errors import BadInput
 from tests.corpora.stage import SPLITS, assert_same_files, check_manifest, run
 
@@ -23,8 +24,10 @@ def test_reads_an_installed_package_and_repeats_itself(tmp_path):
     assert sum(map(len, texts.values())) == len(set.union(*texts.values())) > 1000
     assert all(len(text) > 200 for split in texts.values() for text in split)
     everything = [document for split in SPLITS for document in made[split]]
-    found = {document["source"]: document["text"] for document in everything}
-    assert found["networkx/classes/graph.py:Graph"].startswith("Base class for undirected graphs.")
+    by_source = {document["source"]: document["text"] for document in everything}
+    assert by_source["networkx/classes/graph.py:Graph"].startswith(
+        "Base class for undirected graphs."
+    )
     assert made["manifest"]["packages"] == settings()["packages"]
     run(tmp_path / "second", settings())
     assert_same_files(tmp_path / "first", tmp_path / "second")
@@ -47,3 +50,27 @@ def test_a_split_without_documents_is_refused(tmp_path):
     with pytest.raises(BadInput, match=r"no document falls to the test split .* test: 0"):
         run(tmp_path, settings(test=0.0))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_that_names_packages_is_told_their_versions():
+    keys = Keys.model_validate({"source": "docstrings", "packages": ["torch", "networkx"]})
+    versions = keys.package_versions()
+    assert list(versions) == ["torch", "networkx"]
+    assert versions["networkx"] == importlib.metadata.version("networkx")
+    assert "+" not in versions["torch"]
+    assert (keys.raw_files(), keys.named_paths()) == ([], [])
+    assert keys.text_bytes([]) == 2 * PACKAGE_BYTES
+    assert vars(keys.settings(versions)) == {
+        "source": "docstrings",
+        "valid": 0.05,
+        "test": 0.05,
+        "packages": versions,
+    }
+
+
+def test_a_package_that_is_not_installed_is_named_with_its_place():
+    keys = Keys.model_validate(
+        {"source": "docstrings", "packages": ["networkx", "no-such-package-here"]}
+    )
+    with pytest.raises(BadInput, match=r"corpus\.packages\[1\]: found 'no-such-package-here'"):
+        keys.package_versions()

@@ -156,9 +156,9 @@ def test_articles():
         " \n = One = \n \n Text with = signs = . \n = 5 = \n = = Section = = \n \n More . \n"
         " \n = Two = \n \n = = Section = = \n \n End . \n \n"
     )
-    found = wikitext_2.articles(text)
-    assert [title for title, _ in found] == ["One", "Two"]
-    assert "".join(part for _, part in found) == text
+    parts = wikitext_2.articles(text)
+    assert [title for title, _ in parts] == ["One", "Two"]
+    assert "".join(part for _, part in parts) == text
 
 
 @pytest.mark.skipif(
@@ -168,6 +168,15 @@ def test_articles():
 def test_wikitext2_has_60_articles_in_each_held_out_split(split):
     """The count that Merity et al. 2016, table 1, give."""
     text = (Path(os.environ["SCALETRACE_TEST_DATA"]) / f"wikitext2.{split}.txt").read_text("utf-8")
-    found = wikitext_2.articles(text)
-    assert "".join(part for _, part in found) == text
-    assert len(found) == 60
+    parts = wikitext_2.articles(text)
+    assert "".join(part for _, part in parts) == text
+    assert len(parts) == 60
+
+
+def test_what_is_downloaded_is_as_long_as_what_lies_here(archive):
+    here = wikitext_2.Keys(source="wikitext-2", path=str(archive))
+    download = wikitext_2.Keys.model_validate({"source": "wikitext-2"})
+    assert here.raw_files() == here.named_paths() == [str(archive)]
+    assert download.raw_files() == download.named_paths() == []
+    assert here.text_bytes([str(archive)]) == download.text_bytes([]) == 13_000_000
+    assert vars(download.settings({})) == WIKITEXT_2

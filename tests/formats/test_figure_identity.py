@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from scaletrace.drawing import style
-from scaletrace.drawing.rows import Row, Source, sources, to_csv
+from scaletrace.drawing.rows import Row, SourceFile, sources, to_csv
 from scaletrace.errors import BadInput
 from scaletrace.formats.figure_identity import identity_text, read_identity
 
 FORMS = ("pdf", "svg", "png", "csv")
 ROWS = [
-    Row("1M", "point", Source("results/a (b)/observations.csv", "0" * 64), 1.0, 2.0),
-    Row("fit", "curve", Source("results/a (b)/fits/é\\.json", "f" * 64), 1.0, 2.0),
+    Row("1M", "point", SourceFile("results/a (b)/observations.csv", "0" * 64), 1.0, 2.0),
+    Row("fit", "curve", SourceFile("results/a (b)/fits/é\\.json", "f" * 64), 1.0, 2.0),
 ]
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace import kinds
+from scaletrace import contract, kinds
 from scaletrace.jobs import fingerprint, reachable
+from scaletrace.study.config import load
+from scaletrace.study.plan import Plan
 
 SOURCE = Path(fingerprint.__file__).parents[1]
 FAMILIES = {name: kinds.module("families", name) for name in kinds.names("families")}
@@ -26,6 +28,7 @@ STAGES = [
     "figures",
 ]
 USERS_OF_MODELS = ["pretrain", "anneal", "evaluate", "trial"]
+FITS = {"fit", "fit of power_d", "fit of kaplan"}
 TRAINING = {"pretrain", "anneal", "trial"}
 
 
@@ -43,6 +46,9 @@ def all_of(root):
     for stage in USERS_OF_MODELS:
         for family, module in FAMILIES.items():
             found[f"{stage} {family}"] = fingerprint.fingerprint(stage, (module,), root)
+    for law in ("power_d", "kaplan"):
+        module = f"scaletrace.laws.{law}"
+        found[f"fit of {law}"] = fingerprint.fingerprint("fit", (module,), root)
     return found
 
 
@@ -76,7 +82,7 @@ def test_comments_docstrings_and_formatting_count_for_nothing(package):
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("stages/corpus.py", "the file holds no text", "there is no text in it"),
+        ("text/raw.py", "the file holds no text", "there is no text in it"),
         ("stages/corpus.py", 'documents, {facts["bytes"]:,} bytes', "documents"),
         ("stages/figures.py", "figure: {name!r}; one of ", "{name}: no figure; known: "),
         ("training/segment.py", "resuming after step {", "going on after step {"),
@@ -111,12 +117,14 @@ def test_what_nothing_names_counts_for_nothing(package):
 @pytest.mark.parametrize(
     ("module", "old", "new", "stages"),
     [
-        ("laws/__init__.py", '"high": 4.0', '"high": 4.5', {"fit"}),
+        ("laws/power_d.py", '"beta"', '"b"', {"fit of power_d"}),
+        ("laws/kaplan.py", "0.35", "0.36", {"fit of kaplan"}),
+        ("fitting/powers.py", '"high": 4.0', '"high": 4.5', {"fit of power_d"}),
         ("fitting/best_rate.py", "NEAR = 0.03", "NEAR = 0.05", {"tune"}),
-        ("fitting/solver.py", "\ndef ", "\nprint()\n\n\ndef ", {"fit"}),
+        ("fitting/solver.py", "\ndef ", "\nprint()\n\n\ndef ", FITS),
         ("training/loop.py", "self.step += 1", "self.step += 2", of_models(TRAINING)),
         (
-            "families/encoder_textbook.py",
+            "models/encoder_textbook.py",
             "INITIAL_RANGE = 0.1",
             "INITIAL_RANGE = 0.2",
             {f"{stage} encoder_textbook" for stage in USERS_OF_MODELS},
@@ -135,9 +143,10 @@ def test_an_edit_concerns_those_that_use_it(package, module, old, new, stages):
     assert changed(before, all_of(package)) == stages
 
 
-def test_what_a_law_alone_predicts_with_and_what_a_model_costs_concerns_no_job(package):
+def test_what_a_plan_asks_of_a_law_and_what_a_model_costs_concerns_no_job(package):
     before = all_of(package)
-    edited(package, "laws/__init__.py", "def predict(", "def predict(*_, ")
+    edited(package, "laws/power_d.py", "LAW =", "PER_BUDGET = True\nLAW =")
+    edited(package, "laws/power_n.py", "PER_BUDGET = True", "PER_BUDGET = False")
     edited(package, "models/counts.py", "def flops_6nd(", "def flops_6nd(*_, ")
     assert all_of(package) == before
 
@@ -203,6 +212,12 @@ def test_the_modules_that_are_named_are_those_that_count():
 
 
 def test_the_kinds_of_a_job_are_those_that_its_settings_name():
-    settings = {"model": {"family": "decoder"}}
-    assert fingerprint.kinds_of("anneal", settings) == ("scaletrace.families.decoder",)
-    assert fingerprint.kinds_of("fit", {}) == fingerprint.kinds_of("fit", {"model": 1}) == ()
+    plan = Plan(load(SOURCE.parents[1] / "config/tiny.yaml"))
+    training = contract.plain(plan.anneal(plan.runs["d8-l1-s0-32k"]))
+    for stage, settings, module in (
+        ("anneal", training, "families.decoder"),
+        ("corpus", {"source": "wikitext-2", "path": None}, "corpora.wikitext_2"),
+        ("vocab", {"kind": "bytes", "size": 257}, "tokenizers.bytes"),
+        ("tokenize", {}, "tokenizers.bpe"),
+    ):
+        assert fingerprint.kinds_of(stage, settings) == (f"scaletrace.{module}",)

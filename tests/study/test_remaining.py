@@ -10,7 +10,7 @@ from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
 from scaletrace.study.graph import Graph, Takes
 from scaletrace.study.plan import Plan
-from scaletrace.study.remaining import Left, Measured, Underway, left_of, makespan, work
+from scaletrace.study.remaining import Left, MeasuredWork, Underway, left_of, makespan, work
 
 START = 3.0
 
@@ -53,17 +53,17 @@ def test_a_measured_start_counts_for_what_has_a_model():
 
 
 def test_text_tells_of_the_jobs_without_a_model_alone():
-    found = seconds_of(done=["text"], measured=[Measured(None, 10, 5)])
+    found = seconds_of(done=["text"], measured=[MeasuredWork(None, 10, 5)])
     assert found == {"small": 23, "large": 43, "measure": 5, "draw": 3}
 
 
 def test_a_size_goes_by_its_own_trainings_and_others_by_all():
     # 20 planned seconds as planned stand beside those that were measured.
-    half = [Measured("l", 20, 40)]
+    half = [MeasuredWork("l", 20, 40)]
     found = seconds_of(done=["text"], measured=half)
     assert found["small"] == START + 20 * (60 / 40)
     assert found["large"] == START + 40 * (40 + 20 * 1.5) / 40
-    much = [Measured("l", 1e6, 2e6), Measured("s", 1e6, 1e6)]
+    much = [MeasuredWork("l", 1e6, 2e6), MeasuredWork("s", 1e6, 1e6)]
     found = seconds_of(done=["text"], measured=much)
     assert found["large"] == pytest.approx(START + 80, rel=1e-3)
     assert found["small"] == pytest.approx(START + 20, rel=1e-3)
@@ -129,9 +129,9 @@ def estimate(planned, spans, cores, now):
         else:
             underway[one.name] = Underway(now - begin, share)
         if share:
-            measured.append(Measured(one.size, share * work(one, START), trained))
+            measured.append(MeasuredWork(one.size, share * work(one, START), trained))
         elif end <= now and not one.size:
-            measured.append(Measured(None, one.takes.seconds, end - begin))
+            measured.append(MeasuredWork(None, one.takes.seconds, end - begin))
     return makespan(left_of(planned, START, START, done, underway, measured), cores)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.models.counts import Shape, n_non_embedding
-from scaletrace.stages.trial import Evaluation
+from scaletrace.stages.trial import MeasuredOn
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
 from scaletrace.study.training import FAMILIES, Family, PowerBatch
@@ -149,7 +149,7 @@ def test_trials_are_whole_runs_on_the_split_that_is_not_reported(study):
     assert (settings.learning_rate, settings.from_step) == (0.02, 0)
     assert settings.to_step * settings.batch_tokens == 16_000
     assert settings.cooldown_from_step == 200
-    assert settings.evaluation == Evaluation("test", 8_192)
+    assert settings.evaluation == MeasuredOn("test", 8_192)
     untuned = study()
     assert plan.flops() - untuned.flops() == sum(t.flops_exact for t in plan.trials.values())
     assert plan.tune("decoder").trials[1]["trial"] == "d8-l1-s0-lr0.02"

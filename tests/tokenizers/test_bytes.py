@@ -25,4 +25,4 @@ def test_the_vocabulary_says_its_kind_and_has_257_ids(tmp_path):
     path, keys = tmp_path / "vocabulary.json", bytes_kind.Keys.model_validate({"kind": "bytes"})
     bytes_kind.learn([], keys.settings(), path)
     assert json.loads(path.read_text("utf-8")) == {"kind": "bytes"}
-    assert keys.size == tokenizer(path.read_text("utf-8")).size == 257
+    assert keys.ids() == tokenizer(path.read_text("utf-8")).size == 257

@@ -93,10 +93,10 @@ def test_comments_and_docstrings_run_nothing(clone):
     assert clone.jobs_to_do() == {}
 
 
-def test_an_edited_law_reruns_fits_and_figures_and_nothing_before(clone):
-    path = clone.folder / "src/scaletrace/laws/__init__.py"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace('"high": 4.0', '"high": 4.5'), encoding="utf-8")
+def test_an_edited_law_reruns_its_fits_and_figures_alone(clone):
+    clone.edit("src/scaletrace/laws/kaplan.py", "0.35", "0.36")
+    assert clone.jobs_to_do() == {}
+    clone.edit("src/scaletrace/laws/power_n.py", '"alpha"', '"a"')
     assert clone.jobs_to_do() == {"fit": 2, "figures": 3}
 
 

@@ -11,7 +11,7 @@ Its docstring's first line says what it is, in the schema and in config/README.m
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -24,8 +24,7 @@ Fraction = Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)]
 class Source(KindKeys):
     """What a study says of its text, and where that lies on this machine."""
 
-    if TYPE_CHECKING:
-        source: str
+    source: str
 
     def settings(self, versions: dict[str, str]) -> Any:
         """Return the settings of the job that reads it; `versions` are those of `packages`."""

@@ -9,7 +9,7 @@ from scaletrace.drawing.inputs import Inputs, Settings
 from scaletrace.errors import BadInput
 from scaletrace.formats.curve import read_curve
 from scaletrace.formats.observations import Observation, n_column, read_observations
-from scaletrace.formats.source import Source, source_of
+from scaletrace.formats.source import SourceFile, source_of
 
 N_LABELS = {
     "non_embedding": "Non-embedding parameters N (count)",
@@ -40,7 +40,7 @@ class LossCurve:
     """Tokens seen, and the mean training loss since the point before (nats per token)."""
 
     name: str
-    source: Source
+    source: SourceFile
     tokens: list[float]
     losses: list[float]
 
@@ -90,7 +90,7 @@ class FigureContent:
     """All that a figure of observations, fits and curves may draw."""
 
     observations: list[DrawnRun]
-    source: Source
+    source: SourceFile
     fits: list[DrawnFit]
     curves: list[LossCurve]
     trunk_curves: list[LossCurve]

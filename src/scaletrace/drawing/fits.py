@@ -7,7 +7,7 @@ from pathlib import Path
 from scaletrace.errors import BadInput
 from scaletrace.formats.fit import Drawable, read_drawable
 from scaletrace.formats.observations import D_COLUMN, LOSS_COLUMN
-from scaletrace.formats.source import Source, source_of
+from scaletrace.formats.source import SourceFile, source_of
 
 
 def group_name(family: str | None, budget: str) -> str:
@@ -20,7 +20,7 @@ class DrawnFit:
     """A fit in a figure; `name` is the file's stem, such as power_n-1M."""
 
     name: str
-    source: Source
+    source: SourceFile
     fit: Drawable
 
     @property

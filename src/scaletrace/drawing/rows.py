@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scaletrace.formats.figure_csv import text_of
-from scaletrace.formats.source import Source
+from scaletrace.formats.source import SourceFile
 
 Kind = Literal["point", "curve", "band", "asymptote", "line"]
 
@@ -17,7 +17,7 @@ class Row:
 
     series: str
     kind: Kind
-    source: Source
+    source: SourceFile
     x: float
     y: float = math.nan
     low: float = math.nan

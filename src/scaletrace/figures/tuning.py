@@ -13,7 +13,7 @@ from scaletrace.drawing.labels import EndLabel, label_ends
 from scaletrace.drawing.rows import Row
 from scaletrace.errors import BadInput
 from scaletrace.formats.rate_law import BestOfSize, TunedLaw, read_tuned_law
-from scaletrace.formats.source import Source, source_of
+from scaletrace.formats.source import SourceFile, source_of
 from scaletrace.formats.trials import TrialRow, read_trials
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class Tuned:
     """One family's law, and its trials at the batch and beta2 that the law was found with."""
 
     law: TunedLaw
-    law_source: Source
+    law_source: SourceFile
     trials: list[TrialRow]
-    trials_source: Source
+    trials_source: SourceFile
 
     @property
     def family(self) -> str:
@@ -60,14 +60,14 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Tuning:
+class TuningContent:
     """All families' laws, and the N between which they are drawn."""
 
     families: list[Tuned]
     n_range: tuple[float, float]
 
 
-def read(inputs: Inputs, settings: Settings) -> Tuning:
+def read(inputs: Inputs, settings: Settings) -> TuningContent:
     """Read laws and trials, one of each per family in the same order.
 
     Raises:
@@ -76,7 +76,7 @@ def read(inputs: Inputs, settings: Settings) -> Tuning:
     if not inputs.law or len(inputs.law) != len(inputs.trials) or settings.n_range is None:
         raise BadInput("tuning: a law and its trials are needed for every family, and n_range")
     families = [_read(law, trials) for law, trials in zip(inputs.law, inputs.trials, strict=True)]
-    return Tuning(families, settings.n_range)
+    return TuningContent(families, settings.n_range)
 
 
 def _read(law_path: Path, trials_path: Path) -> Tuned:
@@ -92,7 +92,7 @@ def _read(law_path: Path, trials_path: Path) -> Tuned:
     return Tuned(law, source_of(law_path), trials, source_of(trials_path))
 
 
-def rows(tuning: Tuning) -> list[Row]:
+def rows(tuning: TuningContent) -> list[Row]:
     """Return per family the trials' losses and parabolas by size, then best rates and the law.
 
     Only trials at the chosen batch and beta2 are drawn; those that no parabola goes through form
@@ -169,7 +169,7 @@ def _law(tuned: Tuned, n_range: tuple[float, float]) -> list[Row]:
     return samples
 
 
-def draw(tuning: Tuning, plotted: list[Row], title: str) -> "Figure":
+def draw(tuning: TuningContent, plotted: list[Row], title: str) -> "Figure":
     """Draw a panel of losses per family, and below them one of all families' laws."""
     panels = len(tuning.families) + 1
     figure, axes = style.new_figure(title, 1.3, panels, apart=True)
@@ -200,7 +200,7 @@ def _draw_losses(axes: "Axes", tuned: Tuned, plotted: list[Row], *, several: boo
     label_ends(axes, labels)
 
 
-def _draw_laws(axes: "Axes", tuning: Tuning, plotted: list[Row]) -> list[tuple[Any, str]]:
+def _draw_laws(axes: "Axes", tuning: TuningContent, plotted: list[Row]) -> list[tuple[Any, str]]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

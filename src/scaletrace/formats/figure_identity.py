@@ -110,8 +110,8 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
     begin, end = SVG_DESCRIPTION
     # Not by a regular expression, which would look for the end anew from every beginning.
     for part in content.decode("utf-8", errors="replace").split(end)[:-1]:
-        _, begun, text = part.partition(begin)
-        if begun:
+        _, opened, text = part.partition(begin)
+        if opened:
             # A letter's number may have more digits than any number that can be read.
             with contextlib.suppress(ValueError, OverflowError):
                 yield unescape(text)

@@ -241,7 +241,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Estimates:
+class FittedValues:
     """The parameters, and the intervals of those that were not held and of what follows."""
 
     params: Named[Number]
@@ -249,7 +249,7 @@ class Estimates:
 
 
 @dataclass(frozen=True)
-class Drawable(Estimates):
+class Drawable(FittedValues):
     """What a picture of a fit shows."""
 
     law: Text
@@ -270,7 +270,7 @@ class Drawable(Estimates):
 
 
 @dataclass(frozen=True)
-class Answering(Estimates):
+class Answering(FittedValues):
     """What predictions from a fit rest on."""
 
     law: Text
@@ -346,6 +346,6 @@ def read_residuals(path: Path) -> dict[str, float]:
     return {row.run: row.log_residual for row in rows}
 
 
-def estimates_in(content: bytes, path: Path) -> Estimates:
+def estimates_in(content: bytes, path: Path) -> FittedValues:
     """Return parameters and intervals in the content of a fit; errors as `read_fit`."""
-    return typed_json.parse(content, path, Estimates, WHAT)
+    return typed_json.parse(content, path, FittedValues, WHAT)

@@ -8,14 +8,14 @@ from scaletrace.formats.files import hashes
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A file that rows come from: its path from the repository's root, and its sha256."""
 
     path: str
     sha256: str
 
 
-def source_of(path: Path) -> Source:
+def source_of(path: Path) -> SourceFile:
     """Hash an input. Its path is given from the working folder, which is the repository's root.
 
     Raises:
@@ -25,4 +25,4 @@ def source_of(path: Path) -> Source:
         inside = path.relative_to(Path.cwd()) if path.is_absolute() else path
     except ValueError as error:
         raise BadInput(f"{path}: inputs of a figure must lie in the repository") from error
-    return Source(inside.as_posix(), str(hashes(path)["sha256"]))
+    return SourceFile(inside.as_posix(), str(hashes(path)["sha256"]))

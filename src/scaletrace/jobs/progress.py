@@ -10,7 +10,7 @@ from scaletrace.jobs import job_note
 from scaletrace.jobs.done import Done
 from scaletrace.study.cost import Pace
 from scaletrace.study.graph import TRIAL, Graph, Job
-from scaletrace.study.remaining import Measured, Underway, left_of, makespan, work
+from scaletrace.study.remaining import MeasuredWork, Underway, left_of, makespan, work
 
 # From the end of one job on a core to the next one's first statement: snakemake and Python.
 BETWEEN_SECONDS = 0.6
@@ -104,28 +104,28 @@ class Progress:
     def _share(self, job: Job, report: ProgressLine | None) -> float:
         return 1 - (report.last_step - report.step) / self._steps(job) if report else 0.0
 
-    def _measured_of_done(self) -> Iterator[Measured]:
+    def _measured_of_done(self) -> Iterator[MeasuredWork]:
         for job in self.jobs:
             if not self.is_done(job.name):
                 continue
             took = self._done.circumstances[job.name]
             if job.size is None:
-                yield Measured(None, job.takes.seconds, took.seconds or 0.0)
+                yield MeasuredWork(None, job.takes.seconds, took.seconds or 0.0)
             elif job.tokens and took.measured.tokens:
                 planned = took.measured.tokens / job.tokens * work(job, self._start)
-                yield Measured(job.size, planned, took.measured.seconds or 0.0)
+                yield MeasuredWork(job.size, planned, took.measured.seconds or 0.0)
 
-    def _measured_of_running(self) -> Iterator[Measured]:
+    def _measured_of_running(self) -> Iterator[MeasuredWork]:
         for one in self.running:
             if one.job.size is None and one.seconds > one.job.takes.seconds:
                 # Longer than planned already: at least so long.
-                yield Measured(None, one.job.takes.seconds, one.seconds)
+                yield MeasuredWork(None, one.job.takes.seconds, one.seconds)
             first = self._first.get(one.job.name)
             if first and first.report and one.report and one.report.step > first.report.step:
                 # From its first report on: the first steps of a process take longer.
                 share = (one.report.step - first.report.step) / self._steps(one.job)
                 seconds = one.reported - first.reported
-                yield Measured(one.job.size, share * work(one.job, self._start), seconds)
+                yield MeasuredWork(one.job.size, share * work(one.job, self._start), seconds)
 
     def _measured_start(self) -> float:
         """Return the seconds of a job before its work: as measured, or planned until it is."""

@@ -26,7 +26,7 @@ class Outputs:
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class MeasuredOn:
     """What the loss is measured on: a split that the study does not report."""
 
     split: str
@@ -41,7 +41,7 @@ class Settings(TrainingSettings):
     own loss.
     """
 
-    evaluation: Evaluation
+    evaluation: MeasuredOn
 
 
 def kinds(settings: Settings) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from scaletrace.models.counts import Shape
 from scaletrace.models.memory import GIB, fits, training_bytes
 from scaletrace.study.config import Study
 from scaletrace.study.runs import named
-from scaletrace.study.training import Training
+from scaletrace.study.training import TrainingKeys
 from scaletrace.training.recipe import Compute
 
 
@@ -34,7 +34,7 @@ def processes(study: Study) -> dict[str, int]:
 
 
 def passes(
-    training: Training, size: str, shape: Shape, batch_tokens: int, count: int = 1
+    training: TrainingKeys, size: str, shape: Shape, batch_tokens: int, count: int = 1
 ) -> Passes:
     """Return the largest passes of a size that fit into `training.gpu_memory`.
 
@@ -67,7 +67,9 @@ def passes(
     )
 
 
-def chosen(training: Training, size: str, shape: Shape, batch_tokens: int, count: int) -> Compute:
+def chosen(
+    training: TrainingKeys, size: str, shape: Shape, batch_tokens: int, count: int
+) -> Compute:
     """Return what a training job is told of it; the default for one process on the CPU."""
     if training.device == "cpu" and count == 1:
         return Compute()

@@ -11,7 +11,7 @@ from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, eac
 from scaletrace.formats.yaml_files import read
 from scaletrace.kind_keys import OneOf
 from scaletrace.study.fits import Entry
-from scaletrace.study.training import FAMILIES, Family, Training, TunedRate, Tuning
+from scaletrace.study.training import FAMILIES, Family, TrainingKeys, TunedRate, TuningKeys
 from scaletrace.tokenizers import Vocabulary
 
 # Snakemake plans three jobs for each, in memory.
@@ -128,8 +128,8 @@ class Study(Section):
     budgets: list[Count] = Field(default=[], description="training tokens D")
     flops: list[Positive] = Field(default=[], description="FLOPs C from which D follows per size")
     seeds: Seeds = Field(default=[0], description="seeds of weights and of the order of the data")
-    training: Training
-    tuning: Tuning | None = Field(
+    training: TrainingKeys
+    tuning: TuningKeys | None = Field(
         None, description="trials that find the law of the best learning rate"
     )
     evaluation: Evaluation

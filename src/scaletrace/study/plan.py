@@ -179,7 +179,7 @@ class Plan:
         """Return the settings of one trial: a whole run, and what its loss is measured on."""
         branch = Trunk(trial.batch_tokens, self.study.training.cooldown).branch(trial.steps)
         training = self._training(trial, 0, trial.steps, branch)
-        measured = trial_stage.Evaluation(self.tuning_split, self.study.evaluation.tokens)
+        measured = trial_stage.MeasuredOn(self.tuning_split, self.study.evaluation.tokens)
         return trial_stage.Settings(
             **vars(training) | {"beta2": trial.beta2, "evaluation": measured}
         )

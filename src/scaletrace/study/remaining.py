@@ -18,7 +18,7 @@ PRIOR_SECONDS = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class MeasuredWork:
     """Work on a size, or on none, without the start: seconds planned for it and seconds taken."""
 
     size: str | None
@@ -45,7 +45,7 @@ class Left:
     running: bool = False
 
 
-def _stretch(size: str | None, measured: Sequence[Measured]) -> float:
+def _stretch(size: str | None, measured: Sequence[MeasuredWork]) -> float:
     """Return the seconds that work on a size takes for each that is planned."""
     alike = [part for part in measured if (part.size is None) == (size is None)]
     if size is None:
@@ -54,7 +54,7 @@ def _stretch(size: str | None, measured: Sequence[Measured]) -> float:
     return _ratio(own, PRIOR_SECONDS, _ratio(alike, PRIOR_SECONDS))
 
 
-def _ratio(parts: Sequence[Measured], weight: float = 0.0, prior: float = 1.0) -> float:
+def _ratio(parts: Sequence[MeasuredWork], weight: float = 0.0, prior: float = 1.0) -> float:
     """Return taken over planned seconds, of the parts and of `weight` seconds at a prior ratio."""
     taken = sum(part.taken for part in parts) + weight * prior
     return taken / (sum(part.planned for part in parts) + weight)
@@ -71,7 +71,7 @@ def left_of(
     start: float,
     done: Collection[str],
     underway: Mapping[str, Underway],
-    measured: Sequence[Measured],
+    measured: Sequence[MeasuredWork],
 ) -> list[Left]:
     """Return what is left of each job that is not done, in the order of the jobs.
 

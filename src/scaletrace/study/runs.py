@@ -62,24 +62,24 @@ def shapes(study: Study) -> dict[str, counts.Shape]:
     Raises:
         BadInput: two of them have one name.
     """
-    found = {
+    every = {
         named(name, family): counts.Shape(
             family=family,
             width=size.width,
             layers=size.layers,
             heads=size.heads,
             context=study.model.context,
-            vocabulary_size=study.vocabulary.size,
+            vocabulary_size=study.vocabulary.ids(),
         )
         for family in study.model.family
         for name, size in study.all_sizes().items()
     }
-    if len(found) < len(study.all_sizes()) * len(study.model.family):
+    if len(every) < len(study.all_sizes()) * len(study.model.family):
         raise BadInput(
             "sizes: the name of a size ends in the name of a family, and another size has that "
             "name in that family; rename it"
         )
-    return found
+    return every
 
 
 def warmup_steps(study: Study, batch_tokens: int) -> int:

@@ -18,6 +18,7 @@ FOLDERS = {
     "corpus.source": "corpora",
     "vocabulary.kind": "tokenizers",
     "model.family": "families",
+    "fits.law": "laws",
 }
 BEGIN, END = "<!-- make schema writes from here -->\n", "<!-- to here -->\n"
 

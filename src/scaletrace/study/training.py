@@ -120,7 +120,7 @@ Batch = Annotated[
 ]
 
 
-class Training(Section):
+class TrainingKeys(Section):
     """How every run is trained: AdamW, with the batch and rate that the study states."""
 
     schedule: Literal["wsd", "cosine"] = Field(
@@ -165,7 +165,7 @@ class Training(Section):
         return batch if isinstance(batch, int) else batch.batch(shape, tokens)
 
     @model_validator(mode="after")
-    def _memory_of_a_gpu(self) -> "Training":
+    def _memory_of_a_gpu(self) -> "TrainingKeys":
         if self.device == "cuda" and self.gpu_memory is None:
             raise ValueError(
                 "gpu_memory: missing; device: cuda needs it to choose the passes of a batch (GiB)"
@@ -175,7 +175,7 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
-    def _trunks_share_no_d(self) -> "Training":
+    def _trunks_share_no_d(self) -> "TrainingKeys":
         laws = self.learning_rate
         named = laws.items() if isinstance(laws, dict) else [("", laws)]
         every = [(f"learning_rate{'.' * bool(name)}{name}", law) for name, law in named]
@@ -195,7 +195,7 @@ def _of_families(value: Any) -> Any:
 Rates = Annotated[list[Positive], Field(min_length=3), AfterValidator(each_once)]
 
 
-class Tuning(Section):
+class TuningKeys(Section):
     """Short trainings at the smallest sizes that find the law of the best learning rate."""
 
     sizes: Annotated[list[Name], Field(min_length=2), AfterValidator(each_once)] = Field(

@@ -70,8 +70,8 @@ def _docstrings(source: bytes, longer_than: int) -> Iterator[Docstring]:
                     and _BEHIND.match(text, end)
                     and _ends_header(text[behind:line_start], indent)
                 ):
-                    found = _evaluate(text[header:end], indent)
-                    if found is not None and len(cleaned := clean(found)) > longer_than:
+                    literal = _evaluate(text[header:end], indent)
+                    if literal is not None and len(cleaned := clean(literal)) > longer_than:
                         yield Docstring(name.decode(), cleaned)
             behind = end
 

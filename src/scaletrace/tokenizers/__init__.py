@@ -2,8 +2,7 @@
 
 Such a file has
 
-- `Keys(Vocabulary)`: what a study says of it: `kind: Literal[NAME]`, and `size`, every token id
-  counted;
+- `Keys(Vocabulary)`: what a study says of it, with `kind: Literal[NAME]`;
 - `Settings`: a frozen dataclass with fields `kind` and `size`, all that learning is told;
 - `learn(texts, settings, path)`: writes a vocabulary of that size to a JSON file. Raises BadInput
   where it cannot be had;
@@ -62,9 +61,11 @@ def require_size(wanted: int, given: int) -> None:
 class Vocabulary(KindKeys):
     """What a study says of its vocabulary."""
 
-    if TYPE_CHECKING:
-        kind: str
-        size: int
+    kind: str
+
+    def ids(self) -> int:
+        """Return how many token ids it has."""
+        raise NotImplementedError
 
     def settings(self) -> Any:
         """Return the settings of the job that learns it."""

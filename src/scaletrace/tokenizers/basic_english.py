@@ -34,6 +34,10 @@ class Keys(Vocabulary):
     size: int = Field(ge=3, le=1 << 24, description="token ids, <unk> and end-of-document included")
     min_freq: Count = Field(1, description="occurrences that a word needs to get an id")
 
+    def ids(self) -> int:
+        """Return the size."""
+        return self.size
+
     def settings(self) -> "Settings":
         """Return the settings of the job that learns it."""
         return Settings(self.kind, self.size, self.min_freq)

@@ -34,6 +34,10 @@ class Keys(Vocabulary):
     kind: Literal["bpe"]
     size: int = Field(ge=SMALLEST, le=1 << 20, description="token ids, end-of-document included")
 
+    def ids(self) -> int:
+        """Return the size."""
+        return self.size
+
     def settings(self) -> "Settings":
         """Return the settings of the job that learns it."""
         return Settings(self.kind, self.size)

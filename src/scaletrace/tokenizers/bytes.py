@@ -24,14 +24,13 @@ class Keys(Vocabulary):
 
     kind: Literal["bytes"]
 
-    @property
-    def size(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Number of token ids."""
+    def ids(self) -> int:
+        """Return 257."""
         return SIZE
 
     def settings(self) -> "Settings":
         """Return the settings of the job that writes it."""
-        return Settings(self.kind, self.size)
+        return Settings(self.kind, self.ids())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,11 +15,11 @@ def open_gpu(number: int, needed: int) -> torch.device:
     """
     # Read when the first product is computed; without it products may differ from run to run.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if found < needed:
+    visible = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if visible < needed:
         build = torch.version.cuda or "no CUDA"
         raise BadInput(
-            f"training.device: cuda needs {needed} GPU(s); this job sees {found} (torch "
+            f"training.device: cuda needs {needed} GPU(s); this job sees {visible} (torch "
             f"{torch.__version__}, built for {build}); train on a machine that has them, or on cpu"
         )
     torch.cuda.set_device(number)

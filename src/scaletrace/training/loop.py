@@ -136,13 +136,13 @@ class Training:
             ValueError: the tensors have other names or shapes than this training's.
         """
         places = self._places()
-        found, wanted = (
+        given, wanted = (
             {name: tensor.shape for name, tensor in held.items()} for held in (tensors, places)
         )
-        other = sorted(n for n in found | wanted if found.get(n) != wanted.get(n))
+        other = sorted(n for n in given | wanted if given.get(n) != wanted.get(n))
         if other:
             raise ValueError(
-                f"{other[0]} has the shape {_shown(found, other[0])}; "
+                f"{other[0]} has the shape {_shown(given, other[0])}; "
                 f"this version of the code trains {_shown(wanted, other[0])}"
             )
         for name, place in places.items():

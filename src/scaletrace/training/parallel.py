@@ -67,6 +67,7 @@ class ParallelTraining(Training):
         self._loss = model.loss
         mixed = kinds.load("families", shape.family).MIXED_PRECISION
         if device.type == "cuda" and mixed:
+            # By name, so that an edit there retrains nothing on the CPU.
             form = importlib.import_module(mixed)
             self._loss = form.MixedPrecision(model, shape.context, compiler=form.compiler).loss
 
@@ -173,14 +174,14 @@ class ParallelTraining(Training):
 
     def _collected(self) -> dict[str, Tensor]:
         assert self.group is not None
-        found = {f"model.{name}": p.detach().cpu() for name, p in self._parameters.items()}
+        tensors = {f"model.{name}": p.detach().cpu() for name, p in self._parameters.items()}
         for part, kept in (("mean", self._means), ("square", self._squares)):
             for name, keeper in self._keeper.items():
                 tensor = kept.get(name, torch.empty_like(self._parameters[name]).detach())
                 self.group.broadcast(tensor, keeper)
                 if self.rank == 0:
-                    found[f"{part}.{name}"] = tensor.cpu()
-        return found
+                    tensors[f"{part}.{name}"] = tensor.cpu()
+        return tensors
 
 
 def sequences_per_pass(sequences: int, context: int, most_tokens: int | None) -> int:

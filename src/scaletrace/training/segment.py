@@ -196,9 +196,9 @@ class Segment:
         return True
 
     def _check_state(self, facts: dict[str, Any], where: str) -> None:
-        shape, computed = facts["model"], facts.get("compute", asdict(Compute()))
-        if shape != asdict(self.shape):
-            raise BadInput(f"{where}: weights of {shape}; this run trains {asdict(self.shape)}")
+        trained, computed = facts["model"], facts.get("compute", asdict(Compute()))
+        if trained != asdict(self.shape):
+            raise BadInput(f"{where}: weights of {trained}; this run trains {asdict(self.shape)}")
         if computed != asdict(self.compute):
             raise BadInput(
                 f"{where}: its steps were computed with {computed}; this run computes with "

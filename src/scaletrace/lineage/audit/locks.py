@@ -175,8 +175,7 @@ def _metrics(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     fit = Path(job.identity.outputs[0].path)
     path = ledger.PROVENANCE / "metrics" / scope.study / fit.name
     try:
-        expected = read_parameters(fit)
-        shown = untrusted.read_json(path)
+        expected, shown = read_parameters(fit), untrusted.read_json(path)
         then, now = leaves(expected, "params"), leaves(shown, "params")
     except (BadInput, OSError, ValueError) as error:
         yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")
