@@ -6,7 +6,9 @@ from scaletrace.jobs import at_import
 from scaletrace.jobs.sources import Sources
 
 PLAIN = "from dataclasses import dataclass\n\n\n@dataclass(frozen=True)\nclass Plain:\n    x: int\n"
-CODED = "@dataclass\nclass Coded:\n    x: int\n\n    def __post_init__(self):\n        print(self)\n"
+CODED = (
+    "@dataclass\nclass Coded:\n    x: int\n\n    def __post_init__(self):\n        print(self)\n"
+)
 HEAD = (
     "import re\nfrom dataclasses import dataclass, field\nfrom enum import Enum\n"
     "from functools import cache\nfrom pathlib import Path\nimport registry\n"
@@ -38,7 +40,7 @@ def only_defines(text):
         "@cache\ndef f():\n    pass",
         "class K(Plain):\n    y: int = field(default=2)",
         "class K(Enum):\n    A = 1",
-        "class K:\n    @property\n    def f(self):\n        pass\n\n    @f.setter\n    def f(self, x): pass",
+        "class K:\n    @property\n    def f(self): pass\n    @f.setter\n    def f(self, x): pass",
     ],
 )
 def test_what_only_defines(text):

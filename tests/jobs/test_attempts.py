@@ -42,7 +42,10 @@ def test_what_is_no_list_of_processes_is_none(folder, content):
 
 def test_what_became_of_failed_ones():
     tried = [Attempt(1.0, "h", "n", "7", "disk full"), Attempt(2.0, "h")]
-    assert attempts.failed(tried) == (Failed(1, "n", "7", "disk full"), Failed(2, "h", None, SILENT))
+    assert attempts.failed(tried) == (
+        Failed(1, "n", "7", "disk full"),
+        Failed(2, "h", None, SILENT),
+    )
 
 
 @pytest.mark.parametrize(

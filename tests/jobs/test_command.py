@@ -48,7 +48,7 @@ def line(job, settings="{}"):
 
 def test_what_was_written_is_read():
     described = command.describe("s", {"run": "a"}, {"model": "m"}, {"result": "r"})
-    assert command.parse(line(described, "'{\"split\": \"it is\"}'")) == AskedJob(
+    assert command.parse(line(described, '\'{"split": "it is"}\'')) == AskedJob(
         rule="evaluate",
         fingerprint="abc",
         wildcards={"run": "a"},

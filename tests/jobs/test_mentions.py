@@ -77,5 +77,9 @@ def test_who_may_capture_what_is_printed(text, answer):
 
 
 def test_what_loads_a_module_by_its_name():
-    for text, answer in (("importlib.import_module(x)", True), ("import_module", True), ("f", False)):
+    for text, answer in (
+        ("importlib.import_module(x)", True),
+        ("import_module", True),
+        ("f", False),
+    ):
         assert loads(ast.parse(text, mode="eval").body) == answer

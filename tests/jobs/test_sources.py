@@ -69,7 +69,11 @@ def test_type_checking_of_ones_own_hides_nothing():
 
 
 def test_the_hash_of_a_statement_is_its_meaning():
-    texts = ("def f():\n    return 1", 'def f():\n    """Do."""\n    return (1)', "def f(): return 2")
+    texts = (
+        "def f():\n    return 1",
+        'def f():\n    """Do."""\n    return (1)',
+        "def f(): return 2",
+    )
     (a,), (b,), (c,) = (Module("scaletrace.x", False, text).statements for text in texts)
     assert a.hash == b.hash != c.hash
 

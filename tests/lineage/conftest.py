@@ -1,6 +1,7 @@
 """Studies of a few files, in folders of their own."""
 
 import pytest
+
 from tests.lineage import small_study
 
 

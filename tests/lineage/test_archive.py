@@ -1,6 +1,5 @@
 """Copies of a study in a folder or a zip: what is read of them, and what is refused."""
 
-import os
 import shutil
 import stat
 import zipfile
@@ -60,8 +59,8 @@ def test_links_are_refused(folder):
     with pytest.raises(BadInput, match="is a link or no plain file"):
         zipped((entry, b"/etc/passwd"))
     found = unpacked()
-    os.symlink("/etc/passwd", "elsewhere/results/link")
-    os.symlink("circle", "elsewhere/circle")
+    Path("elsewhere/results/link").symlink_to("/etc/passwd")
+    Path("elsewhere/circle").symlink_to("circle")
     for name in ("results/link", "circle"):
         with pytest.raises(BadInput, match="a link; only plain files are read"):
             found.size(name)

@@ -1,10 +1,10 @@
 """The package's sources in a commit or a folder, and what of them counted for a job."""
 
 import pytest
-from tests.lineage.small_study import commit, edit, text
 
 from scaletrace.lineage import code_at
 from scaletrace.lineage.snapshot import Snapshot
+from tests.lineage.small_study import commit, edit, text
 
 STAGE = "from scaletrace import tools\n\n\ndef run():\n    return tools.used()\n"
 TOOLS = "def used():\n    return 1\n\n\ndef unused():\n    return 2\n"

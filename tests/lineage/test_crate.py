@@ -1,12 +1,12 @@
 """RO-Crate metadata, entity by entity."""
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CODE, CONFIG, FIT, RAW, TABLE, TEXT
 
 from scaletrace.lineage import crate
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.crate import Packed
+from tests.lineage import small_study
+from tests.lineage.small_study import CODE, CONFIG, FIT, RAW, TABLE, TEXT
 
 HELD = {
     "Snakefile": Packed("1" * 64, 10),

@@ -7,13 +7,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, FIT, RAW, TABLE, TEXT, edit, text
 
 from scaletrace.errors import BadInput
 from scaletrace.jobs import ledger
 from scaletrace.lineage import root
 from scaletrace.lineage.export import CODE, export
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, FIT, RAW, TABLE, TEXT, edit, text
 
 OUT = Path("s.zip")
 
@@ -87,7 +87,7 @@ def test_what_is_missing_is_named(recorded):
 def test_a_link_is_not_packed(recorded, monkeypatch):
     Path("notes").mkdir()
     Path("LICENSE").rename("notes/LICENSE")
-    os.symlink("notes/LICENSE", "LICENSE")
+    Path("LICENSE").symlink_to("notes/LICENSE")
     # One of somebody's own: git, had it been asked, would have said so.
     monkeypatch.setattr("scaletrace.lineage.links.require_none", lambda: None)
     refused("LICENSE: a link; only files of this repository are packed")

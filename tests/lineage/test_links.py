@@ -4,15 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.lineage.small_study import commit, git
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import links
+from tests.lineage.small_study import commit, git
 
 
 def link(name):
     Path(name).parent.mkdir(parents=True, exist_ok=True)
-    os.symlink("/etc/passwd", name)
+    Path(name).symlink_to("/etc/passwd")
 
 
 def test_a_link_that_git_tracks_is_refused(folder):
@@ -35,7 +35,7 @@ def test_another_repository_inside_is_refused(folder):
     commit()
     os.chdir("..")
     git("-c", "advice.addEmbeddedRepo=false", "add", "src")
-    with pytest.raises(BadInput, match="^'src': a link"):
+    with pytest.raises(BadInput, match=r"^'src': a link"):
         links.require_none()
 
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, EVALUATION, FIT, TABLE, edit, text
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
@@ -14,6 +12,8 @@ from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.dvc import pipeline
 from scaletrace.lineage.snakemake import memory
 from scaletrace.lineage.snakemake.graph import Output
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, EVALUATION, FIT, TABLE, edit, text
 
 TINY = Path(__file__).parents[2] / "config/tiny.yaml"
 LOCK = Path("dvc.lock")

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import TEXT, text
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.record import Code
 from scaletrace.jobs import fingerprint, ledger, surroundings
 from scaletrace.lineage import reproduce
 from scaletrace.lineage.reproduce import Outcome
+from tests.lineage import small_study
+from tests.lineage.small_study import TEXT, text
 
 RUN = {"run": "d8-s0-1M"}
 PATH = Path("provenance/jobs/s/anneal/run=d8-s0-1M.json")
@@ -27,9 +27,7 @@ PATH = Path("provenance/jobs/s/anneal/run=d8-s0-1M.json")
         (False, False, None, False),
     ],
 )
-def test_bit_for_bit_here_and_within_the_tolerance_elsewhere(
-    identical, same_machine, loss, answer
-):
+def test_bit_for_bit_here_and_within_the_tolerance_elsewhere(identical, same_machine, loss, answer):
     found = Outcome("anneal a", {}, identical, same_machine, "", loss, 0.01)
     assert found.reproduced == answer
 
@@ -72,7 +70,9 @@ def training(monkeypatch, then, now, **circumstances):
 def test_code_that_changed_is_not_run(folder, monkeypatch):
     git = {"commit": "f" * 40, "changed": []}
     training(monkeypatch, {"scaletrace.a": "1", "b": "2"}, {"scaletrace.a": "3", "b": "2"}, git=git)
-    with pytest.raises(BadInput, match=rf"code: scaletrace\.a changed since; git checkout {'f' * 40}"):
+    with pytest.raises(
+        BadInput, match=rf"code: scaletrace\.a changed since; git checkout {'f' * 40}"
+    ):
         reproduce.reproduce("d8-s0-1M", "s", 0.01)
 
 

@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, FIGURE, FIT, RAW, TABLE, edit, text
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.record import read_record
@@ -17,6 +15,8 @@ from scaletrace.lineage import restore, root
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.restore import UNTRUE, Mismatch
 from scaletrace.lineage.snakemake import memory
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, FIGURE, FIT, RAW, TABLE, edit, text
 
 OBSERVE = Path("provenance/jobs/s/observe/observe.json")
 FITTED = Path("provenance/jobs/s/fit/fit=power.json")
@@ -167,7 +167,7 @@ def test_times_follow_the_graph_and_snakemake_remembers(study):
 def test_the_time_of_a_link_is_its_own(folder):
     text("cached", "x")
     os.utime("cached", (1.0, 1.0))
-    os.symlink("cached", "link")
+    Path("link").symlink_to("cached")
     restore._set_time(Path("link"), 5.0)
     assert (Path("link").lstat().st_mtime, Path("cached").stat().st_mtime) == (5.0, 1.0)
 

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, TABLE, edit, files_sha256
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
 from scaletrace.jobs import ledger
 from scaletrace.lineage import root
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, TABLE, edit, files_sha256
 
 RECORD = "provenance/jobs/s/observe/observe.json"
 

@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, edit
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import signature
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, edit
 
 needs_keygen = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed"
@@ -53,7 +53,7 @@ def test_a_root_that_was_changed_is_not_the_signed_one(key):
     signature.sign("s", key)
     edit(CONFIG, "study", "# mine\nstudy")
     small_study.write_root()
-    with pytest.raises(BadInput, match="^ssh-keygen: "):
+    with pytest.raises(BadInput, match=r"^ssh-keygen: "):
         signature.verify("s", None)
     said = signature.stale("s")
     assert said is not None
@@ -68,7 +68,7 @@ def test_a_stranger_is_no_allowed_signer(key):
     signature.sign("s", key)
     words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "other"]
     subprocess.run(words, check=True)
-    with pytest.raises(BadInput, match="^ssh-keygen: "):
+    with pytest.raises(BadInput, match=r"^ssh-keygen: "):
         signature.verify("s", signers("other"))
 
 

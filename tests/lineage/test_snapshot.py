@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.lineage.small_study import commit, git, text
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
 from scaletrace.lineage.snapshot import Snapshot, module_paths, objects
+from tests.lineage.small_study import commit, git, text
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import EVALUATION, FIGURE, FIT, RAW, TABLE, files_sha256, text
 
 from scaletrace.drawing.rows import Row, to_csv
 from scaletrace.errors import BadInput
@@ -14,6 +12,8 @@ from scaletrace.formats.observations import write_observations
 from scaletrace.formats.source import SourceFile
 from scaletrace.lineage import trace as lineage
 from scaletrace.lineage.trace import to_json, to_text, trace
+from tests.lineage import small_study
+from tests.lineage.small_study import EVALUATION, FIGURE, FIT, RAW, TABLE, files_sha256, text
 
 
 def names(traced):

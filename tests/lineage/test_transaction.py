@@ -26,9 +26,15 @@ def test_texts_are_put_in_place(folder):
 def test_a_block_that_fails_leaves_all_as_it_was(folder):
     A.write_text("old")
     before = A.stat().st_mtime_ns
-    with pytest.raises(KeyboardInterrupt), together({A: "new", B: "new"}):
-        assert B.read_text() == "new"
+    seen = []
+
+    def fail():
+        seen.append((A.read_text(), B.read_text()))
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), together({A: "new", B: "new"}):
+        fail()
+    assert seen == [("new", "new")]
     assert (A.read_text(), A.stat().st_mtime_ns) == ("old", before)
     assert names() == ["a.txt"]
 

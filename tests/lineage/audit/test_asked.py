@@ -4,12 +4,12 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG
 
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.audit import asked
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG
 
 EVALUATE = Path("provenance/jobs/s/evaluate/run=a.json")
 CORPUS = Path("provenance/jobs/s/corpus/corpus.json")
@@ -80,9 +80,7 @@ def test_jobs_without_record_and_records_without_job(jobs):
     without = {path: job for path, job in jobs.items() if path != CORPUS}
     found, notes = check({**without, new: job})
     assert found == [(str(new), "file", "a record of evaluate b", "missing")]
-    assert notes == [
-        f"1 records are of jobs that the configuration does not ask for: {CORPUS}"
-    ]
+    assert notes == [f"1 records are of jobs that the configuration does not ask for: {CORPUS}"]
     # Where a part of the study is audited, the rest is nobody's concern.
     part = {"whole": False, "jobs": [small_study.record()]}
     assert check({**changed(without, EVALUATE, settings={}), new: job}, **part) == ([], [])

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import FIGURE, TABLE, edit
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage.audit import AuditReport, audit, study_of, to_json, to_text
 from scaletrace.lineage.audit.finding import Finding
+from tests.lineage import small_study
+from tests.lineage.small_study import FIGURE, TABLE, edit
 
 
 def test_paths_say_which_study_is_meant(study):
@@ -40,9 +40,8 @@ def test_a_report_names_each_finding_and_counts_those_alike():
     lines = to_text(report(*alike, one)).splitlines()
     assert lines[:3] == ["dvc.lock: outs[0].md5", "  expected a", "  found    b"]
     # No name steers a terminal.
-    assert lines[9:14] == ["x?[31m: content", "  expected a", "b", "  found    c"] + [
-        "  affects  fit power"
-    ]
+    named = ["x?[31m: content", "  expected a", "b", "  found    c", "  affects  fit power"]
+    assert lines[9:14] == named
     assert lines[14] == "and 2 more about the same fields; --json lists them all"
     assert lines[15] == "6 mismatches in 5 jobs and 7 files of study s"
     assert to_json(report(one))["findings"][0]["affects"] == ("fit power",)

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import DIGEST, TABLE, edit
 
 from scaletrace.formats import files
 from scaletrace.formats.record import identifier, seal_of
 from scaletrace.jobs import ledger
 from scaletrace.lineage.audit import chain
+from tests.lineage import small_study
+from tests.lineage.small_study import DIGEST, TABLE, edit
 
 OBSERVE, FIT = (Path(f"provenance/jobs/s/{name}.json") for name in ("observe/observe", "fit/fit"))
 FIT = FIT.with_name("fit=power.json")

@@ -1,13 +1,13 @@
 """The code that records name, against that of the commits that they name."""
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import commit, text
 
 from scaletrace.formats.record import Code
 from scaletrace.jobs import fingerprint, meaning, reachable
 from scaletrace.jobs.sources import Sources
 from scaletrace.lineage.audit import code
+from tests.lineage import small_study
+from tests.lineage.small_study import commit, text
 
 ERRORS = '"""Errors."""\n\n\nclass BadInput(Exception):\n    """Bad."""\n'
 STAGE = "from scaletrace.errors import BadInput\n\n\ndef run():\n    raise BadInput\n"

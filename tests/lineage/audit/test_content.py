@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from scaletrace.lineage.audit import content
 from tests.lineage import small_study
 from tests.lineage.small_study import EVALUATION, FIT, RAW, TABLE, TEXT, files_sha256, text
-
-from scaletrace.lineage.audit import content
 
 
 def findings(raw=(), **options):

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from scaletrace.drawing.rows import Row, to_csv
+from scaletrace.formats.observations import write_observations
+from scaletrace.formats.source import SourceFile
+from scaletrace.lineage.audit import drawn
 from tests.lineage import small_study
 from tests.lineage.small_study import (
     EVALUATION,
@@ -15,16 +19,10 @@ from tests.lineage.small_study import (
     text,
 )
 
-from scaletrace.drawing.rows import Row, to_csv
-from scaletrace.formats.observations import write_observations
-from scaletrace.formats.source import SourceFile
-from scaletrace.lineage.audit import drawn
-
 
 def found():
     return {
-        (one.file, one.field): (one.expected, one.found)
-        for one in drawn.check(small_study.scope())
+        (one.file, one.field): (one.expected, one.found) for one in drawn.check(small_study.scope())
     }
 
 

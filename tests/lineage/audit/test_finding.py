@@ -1,10 +1,9 @@
 """What an audit finds, and what rests on it."""
 
-from tests.lineage import small_study
-from tests.lineage.small_study import TABLE
-
 from scaletrace.lineage.audit import finding
 from scaletrace.lineage.audit.finding import Finding, counted
+from tests.lineage import small_study
+from tests.lineage.small_study import TABLE
 
 
 def test_a_finding_names_what_rests_on_its_file(study):

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, TABLE, edit, text
 
 from scaletrace.formats import files
 from scaletrace.lineage import root
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.audit import locks
 from scaletrace.lineage.dvc import pipeline
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, TABLE, edit, text
 
 OBSERVE = "provenance/jobs/s/observe/observe.json"
 YAML, LOCK = (f"provenance/dvc/s/dvc.{suffix}" for suffix in ("yaml", "lock"))

@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import DIGEST, EVALUATION, FIT, RAW, TABLE, edit, text
 
 from scaletrace.formats.record import Code
 from scaletrace.jobs import fingerprint, ledger
 from scaletrace.lineage.diff.causes import Cause, causes, different
 from scaletrace.lineage.diff.side import Side
 from scaletrace.lineage.snapshot import Snapshot
+from tests.lineage import small_study
+from tests.lineage.small_study import DIGEST, EVALUATION, FIT, RAW, TABLE, edit, text
 
 EVALUATE = Path("provenance/jobs/s/evaluate/run=a.json")
 FITTED = Path("provenance/jobs/s/fit/fit=power.json")
@@ -30,8 +30,7 @@ def sides(folder):
             if change and name == "now":
                 change()
             os.chdir("..")
-        both = (Side(Snapshot(name), "s") for name in ("then", "now"))
-        return causes(*both, start)
+        return causes(Side(Snapshot("then"), "s"), Side(Snapshot("now"), "s"), start)
 
     return compare
 

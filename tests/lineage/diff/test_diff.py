@@ -4,19 +4,19 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage import diff
+from tests.lineage import small_study
 
 
 @pytest.fixture
 def states(folder):
     """Two folders with the study, of which the second has another rate and loss."""
-    for name, options in (("then", {}), ("now", {"loss": 2.4, "rate": 0.2})):
+    for name, loss, rate in (("then", 2.5, 0.1), ("now", 2.4, 0.2)):
         Path(name).mkdir()
         os.chdir(name)
-        small_study.write(**options)
+        small_study.write(loss=loss, rate=rate)
         os.chdir("..")
 
 
@@ -64,6 +64,6 @@ def test_many_lines_of_a_kind_are_counted(states):
 
 
 def test_states_of_several_studies_need_a_name(states):
-    os.rename("now/provenance/jobs/s", "now/provenance/jobs/t")
-    with pytest.raises(BadInput, match="^--study: say which; then has s, now has t"):
+    Path("now/provenance/jobs/s").rename("now/provenance/jobs/t")
+    with pytest.raises(BadInput, match=r"^--study: say which; then has s, now has t"):
         diff.diff("then", "now")

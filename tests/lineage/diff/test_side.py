@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, DIGEST, TABLE, TEXT, edit, text
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.record import Code
@@ -12,6 +10,8 @@ from scaletrace.jobs import fingerprint, ledger, meaning
 from scaletrace.lineage import code_at
 from scaletrace.lineage.diff.side import Side, from_json, studies
 from scaletrace.lineage.snapshot import Snapshot
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, DIGEST, TABLE, TEXT, edit, text
 
 MODULE = "scaletrace.errors"
 TEXTS = "def one():\n    return 1\n\n\ndef two():\n    return 2\n"

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import FIT, TABLE, edit, text
 
 from scaletrace.lineage.diff.side import Side
 from scaletrace.lineage.diff.values import moves
 from scaletrace.lineage.snapshot import Snapshot
+from tests.lineage import small_study
+from tests.lineage.small_study import FIT, TABLE, edit, text
 
 CURVE = "step,tokens,loss,learning_rate\n1,10,5.0,0.1\n2,20,{},0.1\n"
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, FIGURE, FIT, TABLE, text
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.record import Code, Identity
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.dvc import pipeline
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, FIGURE, FIT, TABLE, text
 
 RECORD = "provenance/jobs/s/fit/fit=power.json"
 
@@ -103,7 +103,7 @@ def test_a_study_that_is_kept_from_plain_dvc(folder):
 def shared(folder):
     """A pipeline at the root of two studies, s and t, as an earlier release wrote it."""
     stages = {f"{name}-fit": {"cmd": "x", "meta": {"study": name}} for name in ("s", "t")}
-    own = {"stages": {**stages, "mine": {"cmd": "make"}}}
+    own: dict = {"stages": {**stages, "mine": {"cmd": "make"}}}
     own["metrics"] = ["results/s/evals/a.json", {"provenance/metrics/s/x.json": {}}, "results/t/x"]
     own["plots"] = ["results/s/x.svg", {"s training": {}}, {"t training": {}}]
     text("dvc.yaml", yaml.safe_dump(own))

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.lineage.small_study import commit, git, text
 
 from scaletrace.errors import BadInput
 from scaletrace.lineage.dvc import store
+from tests.lineage.small_study import commit, git, text
 
 LOCK = Path("dvc.lock")
 
@@ -20,8 +20,7 @@ def test_a_mapping_is_read(folder):
 
 @pytest.mark.parametrize(
     "content",
-    [b"- 1\n", b"text", b"a: [", b"\xff", b"a: !!python/name:os.system\n"]
-    + [b"[" * 200 + b"]" * 200],
+    [b"- 1\n", b"text", b"a: [", b"\xff", b"a: !!python/name:os.system\n", b"[" * 200 + b"]" * 200],
 )
 def test_what_is_no_plain_mapping_is_one_sentence(content):
     with pytest.raises(BadInput, match=r"^dvc\.yaml: not readable \(") as refused:
@@ -38,7 +37,7 @@ def test_a_folder_in_its_place_is_refused(folder):
 def test_stages():
     assert store.stages({"stages": {"a": {"cmd": "x"}}}, "f") == {"a": {"cmd": "x"}}
     assert store.stages({}, "f") == store.stages({"stages": None}, "f") == {}
-    with pytest.raises(BadInput, match="^f: stages: not a mapping"):
+    with pytest.raises(BadInput, match=r"^f: stages: not a mapping"):
         store.stages({"stages": [1]}, "f")
     for odd in ({1: {}}, {"a": []}):
         with pytest.raises(BadInput, match=r"^f: stages\.(1|a): not a mapping with a name"):
@@ -65,8 +64,10 @@ def test_without_dvc_nothing_is_cached(folder):
 
 @pytest.mark.parametrize(
     ("place", "out"),
-    [("cache", False), ("../cache", False), ("../../cache", True), ("/tmp", True)]
-    + [("s3://bucket/x", True), ("a\0b", True)],
+    [
+        *(("cache", False), ("../cache", False), ("../../cache", True), ("/tmp", True)),
+        *(("s3://bucket/x", True), ("a\0b", True)),
+    ],
 )
 def test_whether_a_folder_leads_out(folder, place, out):
     assert store._leads_out(place) == out

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import FIT, TABLE
 
 from scaletrace.errors import BadInput
 from scaletrace.jobs import command
 from scaletrace.lineage.snakemake import graph
 from scaletrace.lineage.snakemake.graph import Output
+from tests.lineage import small_study
+from tests.lineage.small_study import FIT, TABLE
 
 TINY = Path(__file__).parents[3] / "config/tiny.yaml"
 SUMMARY = """\
@@ -47,7 +47,9 @@ def test_outputs_are_read_from_the_summary(printed):
 
 def test_jobs_are_read_from_their_commands(folder, printed):
     described = command.describe("tiny", {"run": "a"}, {"model": "m", "tokens": ["t"]}, {"r": "e"})
-    line = f"{command.PROGRAM}evaluate@{'f' * 64} --study tiny --job '{described}' --settings '{{}}'"
+    line = (
+        f"{command.PROGRAM}evaluate@{'f' * 64} --study tiny --job '{described}' --settings '{{}}'"
+    )
     printed(f"Building DAG of jobs...\n\n        OMP_NUM_THREADS=1 {line}\n")
     (path,), (job,) = zip(*graph.jobs(TINY).items(), strict=True)
     assert path == job.record == Path("provenance/jobs/tiny/evaluate/run=a.json")
@@ -76,7 +78,7 @@ def test_snakemakes_own_words_are_passed_on(folder, monkeypatch):
         return subprocess.CompletedProcess(words, 1, "", " rule x: missing\n")
 
     monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(BadInput, match="^rule x: missing$"):
+    with pytest.raises(BadInput, match=r"^rule x: missing$"):
         graph._snakemake(Path("s.yaml"), "--summary")
     # Nothing in the folder is run in the place of a library.
     assert called == [

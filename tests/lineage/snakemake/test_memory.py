@@ -5,13 +5,13 @@ from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
-from tests.lineage import small_study
-from tests.lineage.small_study import TABLE
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.record import RecordedInput
 from scaletrace.jobs import command
 from scaletrace.lineage.snakemake import memory
+from tests.lineage import small_study
+from tests.lineage.small_study import TABLE
 
 FOLDER = Path(".snakemake/metadata")
 
