@@ -14,14 +14,6 @@ from scaletrace.jobs.surroundings import uses_gpu
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9000\nflags\t\t: sse2 fma avx2 avx fpu\n\n"
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("SLURM_JOB_ID", "SLURMD_NODENAME", "SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
 def test_circumstances_read_what_is_told_of_here(folder, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "71")
     monkeypatch.setenv("SLURMD_NODENAME", "n1")

@@ -8,7 +8,8 @@ from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift
 
-MODULES = fingerprint.modules("vocab")
+SETTINGS = {"kind": "bytes", "size": 257}
+MODULES = fingerprint.modules("vocab", fingerprint.kinds_of("vocab", SETTINGS))
 
 
 KNOWN = Acceptances("s")
@@ -21,18 +22,18 @@ def asked(name="vocab", **changes):
         "wildcards": {},
         "inputs": {"train": ["results/s/train"]},
         "outputs": {"vocabulary": "results/s/vocabulary.json"},
-        "settings": {"kind": "bytes", "size": 257},
+        "settings": SETTINGS,
         "record": Path(f"{name}.json"),
     }
     return AskedJob(**{**job, **changes})
 
 
-def recorded(modules=MODULES, **settings):
+def recorded(modules=MODULES, scheme=fingerprint.SCHEME, **settings):
     identity = Identity(
         rule="vocab",
         wildcards={},
-        settings={"kind": "bytes", "size": 257, **settings},
-        code=Code(fingerprint.combined(modules), modules),
+        settings={**SETTINGS, **settings},
+        code=Code(fingerprint.combined(modules), modules, scheme),
         inputs=(RecordedFile("train", "results/s/train", "a" * 64, "b" * 32, 1).made_by(None),),
         outputs=(RecordedFile("v", "results/s/vocabulary.json", "a" * 64, "b" * 32, 1),),
     )
@@ -58,6 +59,13 @@ def test_each_difference_is_named():
         "code: changed since in scaletrace.errors",
         "inputs: made with results/s/train, now absent",
         "inputs: new are results/s/other",
+    ]
+
+
+def test_code_of_another_scheme_cannot_be_compared():
+    now = fingerprint.SCHEME
+    assert drift.differences(asked(), recorded(scheme=1)) == [
+        f"code: its fingerprint is of scheme 1, and now {now} is in use"
     ]
 
 

@@ -1,11 +1,15 @@
+import dataclasses
+import pkgutil
+import re
 from pathlib import Path
 
 import pytest
 
+from scaletrace import contract, stages
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import Graph
+from scaletrace.study.graph import RULES, Graph
 from scaletrace.study.plan import Plan
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -105,3 +109,89 @@ def test_processes_share_the_time_and_hold_a_core_and_a_gpu_each(tmp_path):
     assert shared.takes.seconds == pytest.approx(
         60 + flops / 2 / 200e12 + 3 * (shared.tokens / 2 / 250e6 + steps * 0.25e-3)
     )
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_names_each_output_of_its_stage_once(rule):
+    declared = {field.name for field in dataclasses.fields(rule.stage.Outputs)}
+    patterns = rule.patterns("s")
+    assert patterns.keys() == declared
+    assert len(set(patterns.values())) == len(patterns)
+    assert all(path.startswith("results/s/") for path in patterns.values())
+    assert rule.main in declared
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_outputs_and_log_of_a_rule_have_the_same_wildcards(rule):
+    def wildcards(text):
+        return set(re.findall(r"\{(\w+)\}", text))
+
+    log = wildcards(rule.log)
+    assert {name: wildcards(path) for name, path in rule.patterns("s").items()} == dict.fromkeys(
+        rule.patterns("s"), log
+    )
+
+
+def test_the_rules_are_the_stages():
+    assert RULES.keys() == {info.name for info in pkgutil.iter_modules(stages.__path__)}
+    assert [name for name, rule in RULES.items() if rule.name != name] == []
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_misspelt_input_or_output_cannot_be_written(rule):
+    for kind in (rule.stage.Inputs, rule.stage.Outputs):
+        with pytest.raises(TypeError, match="no_such_file"):
+            kind(no_such_file=Path("x"))
+
+
+@pytest.mark.parametrize("study", ["estimates", "tuned"])
+def test_jobs_fit_their_rules(study, request):
+    for job in Graph(request.getfixturevalue(study), {"networkx": "1"}).jobs():
+        wildcards = set(re.findall(r"\{(\w+)\}", job.rule.log))
+        assert job.wildcards.keys() == wildcards
+        paths = {name: str(path) for name, path in job.output_files().items()}
+        patterns = job.rule.patterns("tiny")
+        assert paths == {n: pattern.format(**job.wildcards) for n, pattern in patterns.items()}
+        assert job.result in job.output_files().values()
+        # Their settings are what the stage declares.
+        told = contract.plain(job.settings())
+        assert contract.settings_from(job.rule.stage, told) == job.settings()
+
+
+def test_a_whole_study_makes_table_fits_figures_and_timings(estimates):
+    graph = Graph(estimates, {})
+    targets = graph.targets()
+    assert targets[0] == "results/tiny/observations.csv"
+    assert targets[-1] == "results/tiny/timings.csv"
+    plan = estimates.plan
+    for name in plan.fits():
+        assert f"results/tiny/fits/{name}.json" in targets
+    for name in plan.figures():
+        assert {f"results/tiny/figures/{name}.{form}" for form in ("pdf", "svg", "png", "csv")} <= {
+            *targets
+        }
+    assert len(targets) == len(set(targets)) == 2 + len(plan.fits()) + 4 * len(plan.figures())
+
+
+def test_an_excluded_run_with_numbers_stays_in_the_table(tmp_path):
+    name = "d8-l1-s0-48k"
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "excluded.yaml"
+    path.write_text(f"{text}\nexclude:\n  {name}: for a test\n", encoding="utf-8")
+    excluded = Estimates(Plan(load(path)), ASSUMED["cpu"])
+    evaluation = Path(f"results/tiny/evals/{name}.json")
+    for tabled in ((), (name,)):
+        jobs = {job.name: job for job in Graph(excluded, {}, tabled).jobs()}
+        # It is not trained, and what was trained is read.
+        assert f"anneal {name}" not in jobs
+        assert f"evaluate {name}" not in jobs
+        read = jobs["observe"].inputs
+        assert (evaluation in read.evals) == bool(tabled)
+        assert (Path(f"results/tiny/runs/{name}/outcome.json") in read.outcomes) == bool(tabled)
+    again = Graph(excluded, {}, (name,)).at_pace(ASSUMED["cpu"])
+    assert evaluation in again.job("observe").inputs.evals
+
+
+def test_a_job_that_the_study_has_not_is_none(estimates):
+    with pytest.raises(KeyError):
+        Graph(estimates, {}).job("anneal", "d8-l1-s0-1T")

@@ -1,0 +1,177 @@
+"""The pieces of `scaletrace restore`: what it compares, and how it puts files back."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from scaletrace.errors import BadInput
+from scaletrace.formats.record import read_record
+from scaletrace.jobs import ledger
+from scaletrace.jobs.command import AskedJob
+from scaletrace.lineage import restore, root
+from scaletrace.lineage.archive import Archive
+from scaletrace.lineage.restore import UNTRUE, Mismatch
+from scaletrace.lineage.snakemake import memory
+from tests.lineage import small_study
+from tests.lineage.small_study import CONFIG, FIGURE, FIT, RAW, TABLE, edit, text
+
+OBSERVE = Path("provenance/jobs/s/observe/observe.json")
+FITTED = Path("provenance/jobs/s/fit/fit=power.json")
+
+
+def sound():
+    return {path: read_record(path) for path in ledger.paths("s")}
+
+
+@pytest.fixture
+def mismatches():
+    return restore._Mismatches()
+
+
+def asked(name, read, made):
+    return AskedJob(name, "", {}, {"": read}, {"": made}, {}, Path(name))
+
+
+def test_equal_differences_of_several_jobs_are_one(mismatches):
+    jobs = {Path("a"): asked("a", [], "x"), Path("b"): asked("b", [], "y")}
+    jobs[Path("c")] = asked("c", ["x"], "z")
+    for name in ("a", "b"):
+        mismatches.add(Path(name), "code", "changed")
+    mismatches.add(Path("gone"), "file", "missing")
+    assert mismatches.listed(jobs) == [
+        Mismatch("code", "changed", ["a", "b"], ["c"]),
+        Mismatch("file", "missing", ["gone"], []),
+    ]
+
+
+def test_depths_are_those_of_the_longest_way(study):
+    depths = restore._depths(sound())
+    names = {path.parent.name: depth for path, depth in depths.items()}
+    assert names == {"corpus": 1, "evaluate": 2, "observe": 3, "fit": 4, "figures": 5}
+
+
+def test_a_job_that_rests_on_itself_is_refused(study):
+    small_study.job("corpus", {}, {"files": FIGURE}, {"train": small_study.TEXT})
+    with pytest.raises(BadInput, match="rests on its own outputs"):
+        restore._depths(sound())
+
+
+def test_records_are_those_of_the_root(study, mismatches):
+    small_study.write_root()
+    content = root.read("s")
+    assert restore._sound_records("s", content, mismatches).keys() == sound().keys()
+    assert mismatches.jobs == {}
+    edit(OBSERVE, '"seconds": 5.0', '"seconds": 6.0')
+    FITTED.unlink()
+    found = restore._sound_records("s", content, mismatches)
+    assert found.keys() == sound().keys() - {OBSERVE}
+    assert mismatches.jobs == {
+        (str(OBSERVE), "changed since the study was recorded"): {OBSERVE},
+        (str(FITTED), "missing since the study was recorded"): {FITTED},
+    }
+
+
+def test_raw_text_is_that_which_was_read(study, mismatches):
+    corpus = Path("provenance/jobs/s/corpus/corpus.json")
+    assert restore._compare_raw(sound(), mismatches) == set()
+    text(RAW, "three\n")
+    assert restore._compare_raw(sound(), mismatches) == {corpus}
+    Path(RAW).unlink()
+    # What is missing makes no job run that need not.
+    assert restore._compare_raw(sound(), mismatches) == set()
+    assert mismatches.jobs.keys() == {
+        (RAW, "not the text that was read then"),
+        (RAW, "missing; no job makes it"),
+    }
+
+
+def test_a_lock_that_says_otherwise(study, mismatches):
+    (table,) = small_study.record().identity.outputs
+    lock = "provenance/dvc/s/dvc.lock"
+    text(lock, f"stages:\n  s-observe:\n    outs:\n    - path: {TABLE}\n      md5: {'a' * 32}\n")
+    restore._compare_lock("s", {OBSERVE: sound()[OBSERVE]}, mismatches)
+    what = f"{lock} has md5 {'a' * 32}, its record {table.md5}"
+    assert mismatches.jobs == {(TABLE, what): {OBSERVE}}
+
+
+def test_files_come_out_of_an_archive_and_are_verified(study, mismatches):
+    Path("archive/results/s").mkdir(parents=True)
+    (table,) = small_study.record().identity.outputs
+    copy = Path("archive", TABLE)
+    Path(TABLE).rename(copy)
+    wanted, archive = {TABLE: (OBSERVE, table)}, Archive(Path("archive"))
+    assert restore._put_back(wanted, archive, mismatches) == 1
+    assert Path(TABLE).read_bytes() == copy.read_bytes()
+    # What is there is not touched.
+    assert restore._put_back(wanted, archive, mismatches) == 0
+    assert mismatches.jobs == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda copy: copy.unlink(), "missing from archive"),
+        (lambda copy: copy.write_text("x"), "1 bytes in archive, its record says"),
+        (lambda copy: edit(copy, "2.5", "2.4"), "sha256 [0-9a-f]+ in archive, its record says"),
+    ],
+)
+def test_another_file_of_the_archive_is_not_put_in_place(study, mismatches, change, said):
+    Path("archive/results/s").mkdir(parents=True)
+    (table,) = small_study.record().identity.outputs
+    Path(TABLE).rename(Path("archive", TABLE))
+    change(Path("archive", TABLE))
+    restore._put_back({TABLE: (OBSERVE, table)}, Archive(Path("archive")), mismatches)
+    (((name, what), _),) = mismatches.jobs.items()
+    assert name == TABLE
+    assert re.match(said, what)
+    assert not Path(TABLE).exists()
+    assert list(Path("results/s").glob(".*")) == []
+
+
+def test_records_are_brought_where_there_are_none_and_taken_away_after_a_failure(study):
+    small_study.write_root()
+    Path("archive").mkdir()
+    for name in ("provenance", "config", "results"):
+        Path(name).rename(Path("archive", name))
+    archive = Archive(Path("archive"))
+    brought = restore._bring_records("s", archive)
+    assert {*map(str, ledger.paths("s")), CONFIG} < {*map(str, brought)}
+    assert restore._bring_records("s", archive) == []
+    restore._remove(brought)
+    assert ledger.paths("s") == []
+    edit("archive" / FITTED, "{", "[")
+    with pytest.raises(BadInput, match="no readable job record"):
+        restore._bring_records("s", archive)
+    assert [path for path in Path("provenance").rglob("*") if path.is_file()] == []
+    with pytest.raises(BadInput, match=r"archive: has no provenance/roots/t\.json"):
+        restore._bring_records("t", archive)
+
+
+def test_times_follow_the_graph_and_snakemake_remembers(study):
+    rules = {record.identity.rule: "run it" for record in sound().values()} | {"timings": "print"}
+    began = time.time()
+    restore.settle("s", sound(), rules, untrue={FITTED})
+    times = [Path(path).stat().st_mtime for path in (small_study.TEXT, TABLE, FIT, FIGURE)]
+    assert times == sorted(times)
+    assert len(set(times)) == 4
+    assert times[0] > began
+    assert (memory.rule_code(TABLE), memory.rule_code(FIT)) == ("run it", UNTRUE)
+    assert memory.rule_code("results/s/timings.csv") == "print"
+    assert Path("results/s/timings.csv").read_text().count("\n") == 4
+    assert ledger.producer("s", small_study.record().identity.outputs[0]) is not None
+
+
+def test_the_time_of_a_link_is_its_own(folder):
+    text("cached", "x")
+    os.utime("cached", (1.0, 1.0))
+    Path("link").symlink_to("cached")
+    restore._set_time(Path("link"), 5.0)
+    assert (Path("link").lstat().st_mtime, Path("cached").stat().st_mtime) == (5.0, 1.0)
+
+
+def test_a_study_that_was_not_recorded_is_refused(folder):
+    with pytest.raises(BadInput, match="study s was not recorded in this commit"):
+        restore._restore("s", None, partial=False, checkpoints=True)
