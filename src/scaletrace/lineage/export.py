@@ -10,6 +10,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import inside
 from scaletrace.jobs import ledger
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.crate import Packed
@@ -74,7 +75,8 @@ def _expected(
     names += [str(path) for path in (place.yaml, place.lock, root.path_of(study))]
     names += [str(job.path) for job in jobs]
     metrics = ledger.PROVENANCE / "metrics" / study
-    optional = [signature.path_of(study), *sorted(metrics.glob("*.json"))]
+    accepted = Acceptances(study).by_path
+    optional = [signature.path_of(study), *sorted(metrics.glob("*.json")), *accepted]
     names += [str(path) for path in optional if path.is_file()]
     expected: dict[str, tuple[str | None, int]] = dict.fromkeys(names, (None, 0))
     for job in jobs:

@@ -8,6 +8,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import files
 from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import git, ledger
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.lease import lease
 from scaletrace.lineage import drift, links, root, transaction
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
@@ -58,14 +59,14 @@ def _changed(outputs: list[tuple[RecordedJob, RecordedFile]]) -> list[str]:
     return wrong
 
 
-def _laundered(jobs: list[RecordedJob]) -> list[str]:
+def _laundered(jobs: list[RecordedJob], known: Acceptances) -> list[str]:
     """Return the jobs that Snakemake takes for done, but with settings or code of another time."""
     lines: dict[str, None] = {}
     for job in jobs:
         for output in job.identity.outputs:
             asked = memory.remembered(job.record, output.path, job.path)
             name = drift.job_name(asked)
-            for difference in drift.differences(asked, job.record):
+            for difference in drift.differences(asked, job.record, known):
                 lines[f"{name}: {difference}; delete its outputs and run snakemake"] = None
     return list(lines)
 
@@ -181,7 +182,8 @@ def record(study_file: Path) -> int:
                 f"snakemake --configfile {study_file} first"
             )
         jobs = graph.recorded_jobs(study, outputs)
-        if wrong := [*changed_files(jobs), *_laundered(jobs)]:
+        known = Acceptances(study)
+        if wrong := [*changed_files(jobs), *_laundered(jobs, known), *known.unreadable.values()]:
             raise BadInput("\n".join(wrong))
         in_git, place = _in_git(study), pipeline.own(study)
         content = pipeline.compiled(jobs, study, study_file, in_git)
@@ -199,6 +201,7 @@ def record(study_file: Path) -> int:
             _git(
                 *("add", "--force", "--", *map(str, texts), str(study_file)),
                 *(str(job.path) for job in jobs),
+                *map(str, known.by_path),
                 *(str(ledger.environment_path(digest)) for digest in environments),
             )
     return len(jobs)
@@ -221,7 +224,13 @@ def moved(study_file: Path) -> list[str]:
         return [*_edited(study), *(f"{line}; snakemake would make it again" for line in waiting)]
     jobs = graph.recorded_jobs(study, outputs)
     recorded = root.read(study)
-    wrong = [*changed_files(jobs), *_laundered(jobs), *root.changed_since(recorded)]
+    known = Acceptances(study)
+    wrong = [*changed_files(jobs), *_laundered(jobs, known), *root.changed_since(recorded)]
+    wrong += [
+        f"{path}: not recorded yet"
+        for path in sorted(map(str, known.by_path.keys()))
+        if path not in recorded.get("accepted", {})
+    ]
     wrong += [
         f"{path}: not recorded yet"
         for path in sorted({str(job.path) for job in jobs} - recorded["records"].keys())

@@ -13,7 +13,7 @@ from scaletrace.formats.figure_identity import read_identity
 from scaletrace.formats.fit import read_residuals
 from scaletrace.formats.observations import read_observations
 from scaletrace.formats.record import RecordedFile, RecordedInput, inside
-from scaletrace.jobs import attempts, ledger
+from scaletrace.jobs import acceptances, attempts, ledger
 from scaletrace.lineage import links
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.study.graph import CORPUS, FIT, OBSERVE
@@ -69,7 +69,20 @@ def trace(figure: Path, series: str | None = None, point: dict[str, float] | Non
     part = None
     if series is not None or point:
         part = _part(_rows(Path(table.path), identity), root, ancestry, series, point)
-    return Trace({**identity, "sha256": digest}, root, _parents(ancestry, root, part), notes)
+    parents = _parents(ancestry, root, part)
+    notes += _accepted(ancestry.study, parents)
+    return Trace({**identity, "sha256": digest}, root, parents, notes)
+
+
+def _accepted(study: str, jobs: Iterable[RecordedJob]) -> list[str]:
+    """Return in words which later code was accepted as equal to that of the jobs."""
+    known = acceptances.Acceptances(study)
+    ran = {(job.rule, job.identity.code.fingerprint) for job in jobs}
+    notes = [*known.unreadable.values()]
+    for each in known.by_path.values():
+        if ran & {(each.stage, code.fingerprint) for code in (each.then, each.now)}:
+            notes.append(acceptances.sentence(each))
+    return notes
 
 
 def _maker(
