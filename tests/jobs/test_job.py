@@ -13,7 +13,7 @@ from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.formats.record import read_record
 from scaletrace.job import main as job_main
 from scaletrace.jobs import attempts, command, job_note, kept, ledger, surroundings
-from scaletrace.jobs.fingerprint import fingerprint
+from scaletrace.jobs.fingerprint import fingerprint, kinds_of
 from scaletrace.jobs.lease import lease
 
 
@@ -37,8 +37,9 @@ OUTPUTS = {
 
 def command_of(stage, inputs, outputs, settings, code=None, wildcards=None):
     files = {"wildcards": wildcards or {}, "inputs": inputs, "outputs": outputs}
+    code = code or fingerprint(stage, kinds_of(stage, settings))
     return [
-        *(sys.executable, "-m", "scaletrace.job", f"{stage}@{code or fingerprint(stage)}"),
+        *(sys.executable, "-m", "scaletrace.job", f"{stage}@{code}"),
         *("--study", "s", "--threads", "1"),
         *("--job", json.dumps(files), "--settings", json.dumps(settings)),
     ]
