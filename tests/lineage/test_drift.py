@@ -32,7 +32,7 @@ def recorded(modules=MODULES, **settings):
         rule="vocab",
         wildcards={},
         settings={"kind": "bytes", "size": 257, **settings},
-        code=Code(fingerprint.combined(modules), modules),
+        code=Code(fingerprint.combined(modules), modules, fingerprint.SCHEME),
         inputs=(RecordedFile("train", "results/s/train", "a" * 64, "b" * 32, 1).made_by(None),),
         outputs=(RecordedFile("v", "results/s/vocabulary.json", "a" * 64, "b" * 32, 1),),
     )
