@@ -3,9 +3,9 @@ import itertools
 import matplotlib as mpl
 import numpy as np
 from matplotlib.font_manager import findfont
-from tests.figures.made_study import shown_texts
 
 from scaletrace.drawing import style
+from tests.figures.made_study import shown_texts
 
 
 def test_colours_darken_in_order_and_markers_tell_neighbours_apart():

@@ -1,9 +1,9 @@
 """What of a statement means something."""
 
 import pytest
-from tests.jobs.written_package import hash_of
 
 from scaletrace.jobs import meaning
+from tests.jobs.written_package import hash_of
 
 PAIRS = [
     ("x = 1", "x = 1.0"),

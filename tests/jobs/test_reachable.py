@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests.jobs.written_package import KINDS, counted, hash_of
 
 FAR = "from scaletrace.text.farther import X\ndef used(): return X\ndef unused(): return 1\n"

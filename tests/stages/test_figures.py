@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.figures.conftest import fitted, made  # noqa: F401
-from tests.figures.made_study import FIGURES, FORMS, MadeStudy
 
 from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.stages import figures
+from tests.figures.conftest import fitted, made  # noqa: F401
+from tests.figures.made_study import FIGURES, FORMS, MadeStudy
 
 
 def test_bytes_do_not_depend_on_process_matplotlibrc_or_output_names(made: MadeStudy):

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.stages.test_anneal import FINISH, SETTINGS, finished, inputs  # noqa: F401
 
 from scaletrace import contract
 from scaletrace.stages import evaluate, trial
+from tests.stages.test_anneal import FINISH, SETTINGS, finished, inputs  # noqa: F401
 
 EVALUATION = {"split": "test", "tokens": 400}
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted
+from scaletrace.formats import files
+from scaletrace.formats.figure_csv import read_plotted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.formats.fit import read_residuals
 from scaletrace.formats.observations import read_observations
@@ -18,7 +19,6 @@ from scaletrace.lineage import links
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.study.graph import CORPUS, FIT, OBSERVE
 
-COLUMNS = {"series", "source", "run"}  # of a figure's CSV, by which its rows are chosen
 # Numbers are read off an axis or a label: three digits of them are meant.
 NEAR = 0.005
 # Letters that a tree is indented by.
@@ -116,13 +116,7 @@ def _rows(path: Path, identity: dict[str, Any]) -> list[dict[str, str]]:
             f"{path}: found sha256 {sha256}; the figure was drawn from {identity['csv_sha256']}, "
             "and only that table says what its series and points are"
         )
-    try:
-        rows = untrusted.read_rows(path)
-    except ValueError as error:
-        raise BadInput(f"{path}: no table ({error})") from None
-    if missing := COLUMNS.difference(*rows[:1]):
-        raise BadInput(f"{path}: has no column {min(missing)}, so no part of it can be chosen")
-    return rows
+    return read_plotted(path)
 
 
 def _part(

@@ -1,6 +1,5 @@
 """The numbers that moved between two states of a study, file by file."""
 
-import csv
 import dataclasses
 import math
 from collections import Counter
@@ -8,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scaletrace.errors import BadInput
 from scaletrace.formats.curve import curve_in
+from scaletrace.formats.figure_csv import plotted_in
 from scaletrace.formats.fit import estimates_in
 from scaletrace.formats.observations import cells_in
 from scaletrace.formats.record import RecordedFile
@@ -109,7 +108,7 @@ def _figures(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iter
     if "csv" in moved:
         name, pair = "csv", moved["csv"]
     contents = (_read(then, now, pair) if name == "csv" else None) or (b"", b"")
-    values = different(*(_plotted(_rows(content, _path(pair))) for content in contents))
+    values = different(*(_plotted(plotted_in(content, _path(pair))) for content in contents))
     yield Moved("figure", _path(pair).stem, values, why)
 
 
@@ -128,14 +127,6 @@ def _files(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterat
 
 
 OF_RULE = {OBSERVE.name: _observations, FIT.name: _fits, FIGURES.name: _figures}
-
-
-def _rows(content: bytes, path: Path) -> list[dict[str, str]]:
-    try:
-        reader = csv.DictReader(content.decode("utf-8").splitlines(), strict=True)
-        return [{str(k): str(v) for k, v in row.items()} for row in reader]
-    except (ValueError, csv.Error) as error:
-        raise BadInput(f"{path}: no readable table ({error})") from None
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
