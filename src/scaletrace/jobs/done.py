@@ -56,9 +56,9 @@ class Done:
     def _holds(self, job: Job, record: Record) -> bool:
         identity = record.identity
         # As the job was handed them: through JSON.
-        told = job.settings()
-        settings = json.loads(json.dumps(contract.plain(told)))
-        key = (job.rule.name, contract.kinds(job.rule.stage, told))
+        planned = job.settings()
+        settings = json.loads(json.dumps(contract.plain(planned)))
+        key = (job.rule.name, contract.kinds(job.rule.stage, planned))
         if key not in self._code:
             self._code[key] = fingerprint.fingerprint(*key)
         return (

@@ -179,5 +179,5 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
 
 
 def _commit() -> tuple[str | None, list[str]]:
-    said = surroundings.here()["git"] or {}
-    return said.get("commit"), [str(line) for line in said.get("changed") or ()]
+    checkout = surroundings.here()["git"] or {}
+    return checkout.get("commit"), [str(line) for line in checkout.get("changed") or ()]

@@ -15,6 +15,7 @@ from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.crate import Packed
 from scaletrace.lineage.dvc import pipeline
+from scaletrace.study.graph import RESULTS
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -87,7 +88,7 @@ def _expected(
     for path in expected:
         if not inside(path):
             raise BadInput(f"{path[:200]!r} leads out of the repository; nothing was exported")
-        if Path(path).is_symlink() and not path.startswith(f"{ledger.RESULTS}/"):
+        if Path(path).is_symlink() and not path.startswith(f"{RESULTS}/"):
             raise BadInput(f"{path}: a link; only files of this repository are packed")
         if not Path(path).is_file():
             raise BadInput(f"{path}: missing; scaletrace restore brings it back")

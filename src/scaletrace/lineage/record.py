@@ -16,6 +16,7 @@ from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
 from scaletrace.study.config import load
+from scaletrace.study.graph import RESULTS
 
 
 def _git(*words: str) -> str:
@@ -29,7 +30,7 @@ def _git(*words: str) -> str:
 
 
 def _in_git(study: str) -> set[str]:
-    return set(_git("ls-files", "-z", "--", f"results/{study}").split("\0"))
+    return set(_git("ls-files", "-z", "--", str(RESULTS / study)).split("\0"))
 
 
 def changed_files(jobs: list[RecordedJob]) -> list[str]:
@@ -196,7 +197,7 @@ def record(study_file: Path) -> int:
             root.path_of(study): files.to_json(_root(study, study_file, jobs, outputs)),
         }
         environments = {job.record.circumstances.environment for job in jobs}
-        with transaction.together(texts):
+        with transaction.all_or_none(texts):
             _git(
                 *("add", "--force", "--", *map(str, texts), str(study_file)),
                 *(str(job.path) for job in jobs),
@@ -224,7 +225,7 @@ def moved(study_file: Path) -> list[str]:
     jobs = graph.recorded_jobs(study, outputs)
     recorded = root.read(study)
     known = Acceptances(study)
-    wrong = [*changed_files(jobs), *_laundered(jobs, known), *root.differences(recorded)]
+    wrong = [*changed_files(jobs), *_laundered(jobs, known), *root.changed_since(recorded)]
     wrong += [
         f"{path}: not recorded yet"
         for path in sorted(map(str, known.by_path.keys()))

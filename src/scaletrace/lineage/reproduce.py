@@ -13,6 +13,7 @@ from scaletrace.formats.record import Record, read_record
 from scaletrace.jobs import acceptances, fingerprint, ledger, surroundings
 from scaletrace.lineage import links
 from scaletrace.lineage.repeat import repeated, verified
+from scaletrace.study.graph import ANNEAL, PRETRAIN
 
 # What decides a float besides the processor; everything else installed does not train.
 LIBRARIES = ("torch", "numpy")
@@ -46,10 +47,11 @@ def _record_path(name: str, study: str) -> Path:
             f"found {study[:80]!r}, {name[:80]!r}; give SIZE-sSEED-BUDGET of a run or "
             "SIZE-sSEED/TOKENS of a trunk segment, and --study"
         )
-    rule, wildcards = ("pretrain", segment.groupdict()) if segment else ("anneal", {"run": name})
-    path = ledger.path_of(study, rule, wildcards)
+    rule, wildcards = (PRETRAIN, segment.groupdict()) if segment else (ANNEAL, {"run": name})
+    path = ledger.path_of(study, rule.name, wildcards)
     if not path.exists():
-        known = sorted(p.stem.partition("=")[2] for p in path.parents[1].glob("anneal/*.json"))
+        recorded = path.parents[1].glob(f"{ANNEAL.name}/*.json")
+        known = sorted(each.stem.partition("=")[2] for each in recorded)
         raise BadInput(f"{path}: no such record; runs of {study}: {', '.join(known) or 'none'}")
     return path
 

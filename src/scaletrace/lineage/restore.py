@@ -30,6 +30,7 @@ from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
+from scaletrace.study.graph import OBSERVE, TIMINGS, timings_path
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
 STEP = 1e-3
@@ -120,7 +121,7 @@ def _sound_records(
     study: str, content: dict[str, Any], mismatches: _Mismatches
 ) -> dict[Path, Record]:
     """Return the records that are as the root says."""
-    wrong = {line.partition(": ")[0]: line.partition(": ")[2] for line in root.differences(content)}
+    wrong = dict(line.split(": ", 1) for line in root.changed_since(content))
     sound = {}
     for name, entry in content["records"].items():
         path = Path(name)
@@ -235,16 +236,16 @@ def _put_back(wanted: Wanted, archive: Archive | None, mismatches: _Mismatches) 
 
 def _print_timings(study: str, sound: dict[Path, Record], rules: dict[str, str]) -> None:
     """Print timings.csv, which has no record: it is printed from the records."""
-    text, path = io.StringIO(), ledger.RESULTS / study / "timings.csv"
+    text, path = io.StringIO(), timings_path(study)
     timings.write(study, text)
     files.write_text(path, text.getvalue())
     observations = [
         output
         for record in sound.values()
-        if record.identity.rule == "observe"
+        if record.identity.rule == OBSERVE.name
         for output in record.identity.outputs
     ]
-    memory.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
+    memory.remember(TIMINGS, rules.get(TIMINGS, ""), [str(path)], observations, [study])
 
 
 def _set_time(path: Path, when: float) -> None:

@@ -92,7 +92,7 @@ def _require_form(root: dict[str, Any]) -> None:
         raise ValueError("a rule is not a command")
 
 
-def differences(root: dict[str, Any]) -> list[str]:
+def changed_since(root: dict[str, Any]) -> list[str]:
     """Return in which files the configuration and the records are not those of the root."""
     expected = {name: entry["sha256"] for name, entry in root["records"].items()}
     expected[root["study_file"]["path"]] = root["study_file"]["sha256"]

@@ -17,6 +17,7 @@ from scaletrace.formats.record import RecordedFile, RecordedInput, inside
 from scaletrace.jobs import acceptances, attempts, ledger
 from scaletrace.lineage import links
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
+from scaletrace.study.graph import CORPUS, FIT, OBSERVE
 
 # Numbers are read off an axis or a label: three digits of them are meant.
 NEAR = 0.005
@@ -136,7 +137,7 @@ def _part(
     part = Part({row["source"] for row in rows}, {row["run"] for row in rows if row["run"]})
     for source in part.sources:
         maker = ancestry.makers.get(source)
-        if maker is not None and maker.rule == "fit" and not point:
+        if maker is not None and maker.rule == FIT.name and not point:
             part.runs |= _runs_of_fit(Path(source))
     return part
 
@@ -191,7 +192,7 @@ def _parents(
         if part is not None and job is root:
             made = {id(ancestry.makers.get(path)) for path in part.sources}
             parents = [parent for parent in parents if id(parent) in made]
-        if part is not None and job.rule == "observe":
+        if part is not None and job.rule == OBSERVE.name:
             parents = [parent for parent in parents if parent.run in part.runs]
         parents_of[job] = parents
         waiting.extend(parents)
@@ -249,7 +250,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
                 "parents": [parent.record.id for parent in parents],
                 "inputs": _as_json(_from(job, _made(parents))),
                 "outputs": _as_json(job.identity.outputs),
-                "raw": list(_raw(job, made)) if job.rule == "corpus" else [],
+                "raw": list(_raw(job, made)) if job.rule == CORPUS.name else [],
                 **_circumstances(job),
             }
             for job, parents in trace.parents.items()
@@ -299,7 +300,7 @@ def to_text(trace: Trace) -> str:
             for output in job.identity.outputs
         ]
         lines += [f"{rail}{bar}{_failed_line(one)}" for one in _circumstances(job)["failed"]]
-        if job.rule == "corpus":
+        if job.rule == CORPUS.name:
             lines += [f"{rail}{bar}from {_raw_line(raw)}" for raw in _raw(job, made)]
         for place, parent in enumerate(reversed(parents)):
             last = place == 0
@@ -319,7 +320,7 @@ def _line(job: RecordedJob) -> str:
 
 
 def _failed_line(failed: dict[str, Any]) -> str:
-    return f"after {attempts.place(failed)}: {failed['problem']}"
+    return f"after {attempts.described(failed)}: {failed['problem']}"
 
 
 def _raw_line(raw: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from scaletrace.formats.fit import read_residuals
 from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, read_cells
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.study.graph import FIGURES, OBSERVE
 
 OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": D_COLUMN}
 
@@ -24,11 +25,11 @@ def check(scope: Scope) -> Iterator[Finding]:
     changed on its way from an evaluation to a figure.
     """
     for job in scope.jobs:
-        if job.rule == "figures":
+        if job.rule == FIGURES.name:
             yield from _identities(scope, job)
             yield from _points(scope, job)
             yield from _residuals(scope, job)
-        elif job.rule == "observe":
+        elif job.rule == OBSERVE.name:
             yield from _evaluations(scope, job)
 
 

@@ -16,6 +16,7 @@ from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.causes import Causes, causes, different
 from scaletrace.lineage.diff.side import Side
+from scaletrace.study.graph import EVALUATE, FIGURES, FIT, OBSERVE
 
 # An output then and now; None where it is new or gone.
 Pair = tuple[RecordedFile | None, RecordedFile | None]
@@ -87,7 +88,7 @@ def _observations(then: Side, now: Side, moved: dict[str, Pair], why: Causes) ->
 
 def _of_run(then: Side, now: Side, run: str) -> Causes | None:
     """Return why a run's evaluation moved; None where it did not, or is on one side alone."""
-    path = ledger.path_of(now.ancestry.study, "evaluate", {"run": run})
+    path = ledger.path_of(now.ancestry.study, EVALUATE.name, {"run": run})
     a, b = then.jobs.get(path), now.jobs.get(path)
     if a is None or b is None or _outputs(a) == _outputs(b):
         return None
@@ -125,7 +126,7 @@ def _files(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterat
         yield Moved("curve", "/".join(path.parts[2:-1]), values, why)
 
 
-OF_RULE = {"observe": _observations, "fit": _fits, "figures": _figures}
+OF_RULE = {OBSERVE.name: _observations, FIT.name: _fits, FIGURES.name: _figures}
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
