@@ -275,7 +275,9 @@ def test_an_observation_that_is_not_its_evaluation_is_named(clone, jobs):
 def test_code_that_is_not_in_the_recorded_commit_is_named(clone, jobs):
     model = clone.folder / "src/scaletrace/models/decoder.py"
     text = model.read_text(encoding="utf-8")
-    model.write_text(text.replace("def build(", "def build(*_, ", 1), encoding="utf-8")
+    model.write_text(
+        text.replace("def attend(self, ", "def attend(self, *_, ", 1), encoding="utf-8"
+    )
     clone.commit("other code")
     commit = clone.git("rev-parse", "HEAD").strip()
     path = ledger.path_of("tiny", "anneal", {"run": "d8-l1-s0-32k"})

@@ -150,7 +150,7 @@ def test_a_changed_setting_is_named_with_what_depends_on_it(fresh):
 
 
 def test_changed_code_is_named_and_the_rest_restored_on_demand(fresh):
-    fresh.edit("src/scaletrace/stages/observe.py", "\nfrom ", "\nprint()\nfrom ")
+    fresh.edit("src/scaletrace/stages/observe.py", "\nfrom ", "\nassert True\nfrom ")
     done = fresh.run("scaletrace", "restore", "--study", "tiny", "--partial")
     assert "code: changed since in scaletrace.stages.observe\n    job: observe\n" in done.stdout
     assert fresh.jobs_to_do() == AFTER_TRAINING
