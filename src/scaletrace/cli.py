@@ -21,6 +21,7 @@ COMMANDS = (
     "predict",
     "record",
     "reproduce",
+    "accept",
     "restore",
     "trace",
     "audit",

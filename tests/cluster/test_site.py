@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yte
 
-from scaletrace.cluster.site import Site, job_prefix, read_site, table
+from scaletrace.cluster.site import Site, job_prefix, read_partitions, read_site
 from scaletrace.errors import BadInput
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,7 @@ def test_a_mistake_in_the_partition_table_is_named(tmp_path, monkeypatch, conten
 def test_a_time_in_the_partition_table_is_in_minutes(tmp_path):
     path = tmp_path / "table.yaml"
     path.write_text("partitions: {long: {max_runtime: '2-00:00:00'}}", encoding="utf-8")
-    assert table(path) == {"long": {"max_runtime": 2880}}
+    assert read_partitions(path) == {"long": {"max_runtime": 2880}}
 
 
 def test_a_site_file_of_nothing_but_comments_is_the_example(tmp_path, monkeypatch):

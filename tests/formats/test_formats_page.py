@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.drawing import rows
 from scaletrace.formats import (
     curve,
     evaluation,
+    figure_csv,
     fit,
     observations,
     outcome,
@@ -32,7 +32,7 @@ def keys(*kinds: type) -> list[str]:
     ("section", "names"),
     [
         ("observations.csv", observations.COLUMNS),
-        ("Figures", (*rows.COLUMNS, "csv_sha256", "sources")),
+        ("Figures", (*figure_csv.COLUMNS, "csv_sha256", "sources")),
         ("curve.csv", curve.COLUMNS),
         ("outcome.json, evals, trials", keys(outcome.RunOutcome, evaluation.EvaluatedRun)),
         ("outcome.json, evals, trials", keys(trial_result.TrialResult)),

@@ -4,11 +4,15 @@ from pathlib import Path
 
 from scaletrace.formats.record import Code, Identity, RecordedFile, new_record
 from scaletrace.jobs import fingerprint
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift
 
 SETTINGS = {"kind": "bytes", "size": 257}
 MODULES = fingerprint.modules("vocab", fingerprint.kinds_of("vocab", SETTINGS))
+
+
+KNOWN = Acceptances("s")
 
 
 def asked(name="vocab", **changes):
@@ -37,17 +41,19 @@ def recorded(modules=MODULES, scheme=fingerprint.SCHEME, **settings):
 
 
 def test_the_same_job_has_no_differences():
-    assert drift.differences(asked(), recorded()) == []
+    assert drift.differences(asked(), recorded(), KNOWN) == []
 
 
 def test_a_job_without_record():
-    assert drift.differences(asked(), None) == ["no record: the job is new, or has another name"]
+    assert drift.differences(asked(), None, KNOWN) == [
+        "no record: the job is new, or has another name"
+    ]
 
 
 def test_each_difference_is_named():
     before = {**MODULES, "scaletrace.errors": "0" * 64}
     job = asked(inputs={"train": ["results/s/other"]})
-    assert drift.differences(job, recorded(before, size=300, added=True)) == [
+    assert drift.differences(job, recorded(before, size=300, added=True), KNOWN) == [
         "settings.added: made with it, now absent",
         "settings.size: made with 300, now 257",
         "code: changed since in scaletrace.errors",

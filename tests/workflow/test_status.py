@@ -47,7 +47,8 @@ def test_text_and_watch_end_with_a_study_that_is_done(copy, capsys):
     assert cli.main(["status", "--study", "tiny", "--watch"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == (
-        "study tiny:  text 3/3  trunks 5/5  runs 10/10  losses 10/10  fits 3/3  figures 4/4"
+        "study tiny:  text 3/3  trunks 5/5  runs 10/10  losses 10/10  table 1/1  fits 2/2  "
+        "figures 4/4"
     )
     assert lines[2].split() == list(HEADER)
     assert sum(line.startswith("d") for line in lines) == 10

@@ -220,7 +220,7 @@ def test_a_table_without_series_is_a_message(copy, capsys, options):
     entry |= files.hashes(table)
     place.write_text(json.dumps(record))
     assert cli.main(["trace", str(table), *options]) == 2
-    assert "has no column run" in capsys.readouterr().err
+    assert "has no column series" in capsys.readouterr().err
 
 
 def test_names_from_records_do_not_steer_the_terminal(copy):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from scaletrace.cluster.site import table
+from scaletrace.cluster.site import read_partitions
 
 PATIENCE = 30
 
@@ -64,16 +64,16 @@ def minutes(limit: str) -> float:
     return int(days or 0) * 1440 + hours * 60 + mins + seconds / 60
 
 
-def parse(said: str) -> list[Nodes]:
+def parse(printed: str) -> list[Nodes]:
     """Return what `sinfo --exact --noheader --format "%P|%m|%c|%G|%l"` said."""
-    found = []
-    for line in said.split():
+    groups = []
+    for line in printed.split():
         partition, memory, cpus, gres, limit = line.split("|")
         gpus = sum(int(count) for count in re.findall(r"gpu(?::[^:,(]+)?:(\d+)", gres))
         name = partition.removesuffix("*")
         default = partition != name
-        found.append(Nodes(name, int(memory), int(cpus), gpus, minutes(limit), default))
-    return found
+        groups.append(Nodes(name, int(memory), int(cpus), gpus, minutes(limit), default))
+    return groups
 
 
 def nodes() -> list[Nodes]:
@@ -92,8 +92,8 @@ def need(job: Any) -> Need:
     """Return what a job or group of Snakemake asks for."""
 
     def number(name: str) -> int:
-        found = job.resources.get(name, 0)
-        return found if isinstance(found, int) else 0
+        amount = job.resources.get(name, 0)
+        return amount if isinstance(amount, int) else 0
 
     gres = re.search(r"gpu(?::[^:]+)?:(\d+)", str(job.resources.get("gres", "")))
     jobs = getattr(job, "jobs", [job])
@@ -205,12 +205,12 @@ def require_possible_or_exit(workflow: Any) -> dict[frozenset[tuple[str, str]], 
     """
     if workflow.executor_plugin.name != "slurm":
         return {}
-    partitions = table(getattr(workflow.executor_settings, "partition_config", None))
+    partitions = read_partitions(getattr(workflow.executor_settings, "partition_config", None))
     try:
         there = nodes()
     except (OSError, subprocess.SubprocessError) as problem:
-        said = problem.stderr if isinstance(problem, subprocess.CalledProcessError) else ""
-        last = (said.strip() or str(problem)).splitlines()[-1]
+        message = problem.stderr if isinstance(problem, subprocess.CalledProcessError) else ""
+        last = (message.strip() or str(problem)).splitlines()[-1]
         print(f"nothing was submitted, for SLURM does not answer: {last}; see scaletrace doctor")
         sys.exit(1)
     dag = workflow.dag

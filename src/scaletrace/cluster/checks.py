@@ -74,15 +74,15 @@ def _gpu() -> Check:
         return Check("GPU", None, "none; training runs on the processor")
     there = asked.stdout.strip().splitlines()
     if asked.returncode or not there:
-        said = (asked.stderr or asked.stdout).strip()[:200]
-        return Check("GPU", False, said or "nvidia-smi fails", "ask for a node with a driver")
+        message = (asked.stderr or asked.stdout).strip()[:200]
+        return Check("GPU", False, message or "nvidia-smi fails", "ask for a node with a driver")
     import torch
 
-    found = f"{len(there)} x {there[0]} (name, driver); torch {torch.__version__}"
+    devices = f"{len(there)} x {there[0]} (name, driver); torch {torch.__version__}"
     return Check(
         "GPU",
         torch.cuda.is_available(),
-        found,
+        devices,
         "torch does not see it: install the torch whose CUDA the driver supports",
     )
 
@@ -168,9 +168,9 @@ def seen(token: str) -> Check:
 
 def main(argv: list[str]) -> None:
     """Print this machine's checks, its name and its time as JSON."""
-    found = checks() + [seen(token) for token in argv]
+    results = checks() + [seen(token) for token in argv]
     host = os.environ.get("SLURMD_NODENAME", socket.gethostname())
-    listed = [dataclasses.asdict(check) for check in found]
+    listed = [dataclasses.asdict(check) for check in results]
     print(json.dumps({"host": host, "time": time.time(), "checks": listed}))
 
 

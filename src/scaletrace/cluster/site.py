@@ -108,7 +108,7 @@ class Table(Section):
         return partitions
 
 
-def table(path: Path | None) -> dict[str, dict[str, Any]]:
+def read_partitions(path: Path | None) -> dict[str, dict[str, Any]]:
     """Return the partitions of a partition table with their limits; none without a table.
 
     Raises:
@@ -125,7 +125,7 @@ def read_site(path: Path = SITE) -> Site:
     """
     site = read(path, Site, keys=KEYS) if path.exists() else Site()  # pyright: ignore[reportCallIssue]
     # Snakemake's plugin would end with a traceback at a table that it does not understand.
-    table(site.partitions)
+    read_partitions(site.partitions)
     return site
 
 

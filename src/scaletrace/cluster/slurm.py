@@ -40,16 +40,16 @@ def _ask(*words: str) -> str:
 
 def megabytes(text: str) -> float | None:
     """Return MiB from SLURM's 4000M, 4G or 123456K; None where it is no such amount."""
-    found = re.fullmatch(r"([0-9.]+)([KMGT]?)[cn]?", text)
-    return float(found[1]) * MEMORY_UNITS[found[2]] if found else None
+    amount = re.fullmatch(r"([0-9.]+)([KMGT]?)[cn]?", text)
+    return float(amount[1]) * MEMORY_UNITS[amount[2]] if amount else None
 
 
 def seconds(text: str) -> float | None:
     """Return seconds from SLURM's [days-][hours:]minutes:seconds; None where it is no such time."""
-    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
-    if not found:
+    clock = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
+    if not clock:
         return None
-    days, hours, minutes, rest = (float(part or 0) for part in found.groups())
+    days, hours, minutes, rest = (float(part or 0) for part in clock.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
 
@@ -59,12 +59,12 @@ def requested() -> dict[str, Any] | None:
     minutes: time limit. memory_mb: on each node, MiB. What SLURM does not say is None.
     """
     job = os.environ.get("SLURM_JOB_ID")
-    said = _ask("scontrol", "--oneliner", "show", "job", job) if job else ""
-    if not said:
+    answer = _ask("scontrol", "--oneliner", "show", "job", job) if job else ""
+    if not answer:
         return None
-    fields = dict(word.split("=", 1) for word in said.split() if "=" in word)
+    fields = dict(word.split("=", 1) for word in answer.split() if "=" in word)
     limit = seconds(fields.get("TimeLimit", ""))
-    gpus = re.search(r"gres[/:]gpu(?::[A-Za-z]\w*)?[=:](\d+)", said)
+    gpus = re.search(r"gres[/:]gpu(?::[A-Za-z]\w*)?[=:](\d+)", answer)
     cpus = fields.get("NumCPUs", "")
     return {
         "partition": fields.get("Partition"),
@@ -77,8 +77,8 @@ def requested() -> dict[str, Any] | None:
 
 def queue(prefix: str) -> list[Queued]:
     """Return this user's jobs in the queue that were submitted here, under names PREFIX_…."""
-    said = _ask("squeue", "--me", "--array", "--noheader", "--format", QUEUE_FORMAT)
-    rows = [line.split("|", 6) for line in said.splitlines()]
+    answer = _ask("squeue", "--me", "--array", "--noheader", "--format", QUEUE_FORMAT)
+    rows = [line.split("|", 6) for line in answer.splitlines()]
     return [
         Queued(*row[:5])
         for row in rows
@@ -114,18 +114,18 @@ def logs(folder: Path) -> dict[str, Path]:
     The plugin deletes that of a submission that succeeded.
     """
     # As the plugin lays them down; what else lies in the folder, which may be any, is not walked.
-    kinds = (folder.glob(f"{kind}_*/**/*.log") for kind in ("rule", "group"))
-    return {path.stem: path for found in kinds for path in found}
+    patterns = ("rule_*/**/*.log", "group_*/**/*.log")
+    return {path.stem: path for pattern in patterns for path in folder.glob(pattern)}
 
 
 def last_logs(folder: Path, rules: Iterable[str]) -> dict[str, Path]:
     """Return the newest of those files by job, named as in `names`."""
-    found: dict[str, Path] = {}
+    newest: dict[str, Path] = {}
     for path in sorted(logs(folder).values(), key=lambda path: path.stat().st_mtime):
         place, *values = path.relative_to(folder).parent.parts
         comment = "_wildcards_".join((place.replace("group_", "rule_", 1), *values))
-        found.update(dict.fromkeys(names(comment, rules), path))
-    return found
+        newest.update(dict.fromkeys(names(comment, rules), path))
+    return newest
 
 
 def accounted(jobs: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -138,19 +138,19 @@ def accounted(jobs: Iterable[str]) -> dict[str, dict[str, str]]:
     if not wanted:
         return {}
     form = ["--parsable2", "--noheader", "--format", ",".join(ACCOUNT_FIELDS)]
-    said = _ask("sacct", "--duplicates", *form, "--jobs", ",".join(wanted))
-    found: dict[str, dict[str, str]] = {}
-    for line in said.splitlines():
+    answer = _ask("sacct", "--duplicates", *form, "--jobs", ",".join(wanted))
+    accounts: dict[str, dict[str, str]] = {}
+    for line in answer.splitlines():
         row = dict(zip(ACCOUNT_FIELDS, line.split("|"), strict=False))
         job, _, step = row.pop("JobIDRaw").partition(".")
-        if not step and (before := found.pop(job, None)):
+        if not step and (before := accounts.pop(job, None)):
             earlier = int(before.get("EarlierRaw", 0)) + int(before.get("ElapsedRaw", 0))
-            found[job] = {"EarlierRaw": str(earlier)}
-        known = found.setdefault(job, {})
+            accounts[job] = {"EarlierRaw": str(earlier)}
+        known = accounts.setdefault(job, {})
         for name, value in row.items():
             largest = name == "MaxRSS" and (megabytes(value) or 0) > (
                 megabytes(known.get(name, "")) or 0
             )
             if value and (largest or not known.get(name)):
                 known[name] = value
-    return found
+    return accounts

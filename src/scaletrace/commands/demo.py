@@ -18,7 +18,7 @@ from scaletrace.formats.fit import Extrapolation, Interval, read_fit
 from scaletrace.jobs.calibration import calibrated_pace
 from scaletrace.jobs.progress import Progress, Running
 from scaletrace.study.cost import ASSUMED, Pace
-from scaletrace.study.graph import EVALUATE, TOKENIZE, Job
+from scaletrace.study.graph import EVALUATE, FIGURES, FIT, OBSERVE, TOKENIZE, Graph, Job
 from scaletrace.study.plan import Plan
 from scaletrace.workflow import DEFAULT, open_graph
 
@@ -72,7 +72,7 @@ class Display:
     """One line that is replaced in place on a terminal; in a log, another line now and then."""
 
     def __init__(self) -> None:
-        self._told = -REPORT_SECONDS
+        self._shown_at = -REPORT_SECONDS
         self._with_loss: set[str | None] = set()
 
     def show(self, progress: Progress, cores: int) -> None:
@@ -88,9 +88,9 @@ class Display:
             return
         with_loss = {one.job.size for one in progress.running if one.report and one.report.loss}
         due = EARLY_REPORT_SECONDS if gone < EARLY_SECONDS else REPORT_SECONDS
-        if gone - self._told >= due or with_loss - self._with_loss:
+        if gone - self._shown_at >= due or with_loss - self._with_loss:
             print(status_line(parts), flush=True)
-            self._told = gone
+            self._shown_at = gone
         self._with_loss |= with_loss
 
 
@@ -136,9 +136,9 @@ def _prediction(extrapolation: Extrapolation) -> str:
     )
 
 
-def _tell_laws(plan: Plan, results: Path) -> None:
-    for name, settings in plan.fits().items():
-        fit = read_fit(results / "fits" / f"{name}.json")
+def _tell_laws(graph: Graph) -> None:
+    for name, settings in graph.plan.fits().items():
+        fit = read_fit(graph.job(FIT.name, name).result)
         budget = f" at D = {settings.budget} tokens" if settings.budget else ""
         print(f"\n{name}: {fit.formula}{budget}, N = {settings.n}")
         for parameter, value in fit.params.items():
@@ -190,14 +190,15 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(tail), file=sys.stderr)
         return 1
     print(f"done in {_clock(time.time() - progress.began)}")
-    _tell_laws(plan, results)
-    print(f"\nfigures (pdf, svg, png and the csv of every point) in {results}/figures/:")
+    _tell_laws(graph)
+    figures = results / FIGURES.outputs.pdf.parent
+    print(f"\nfigures (pdf, svg, png and the csv of every point) in {figures}/:")
     for figure in plan.figures():
         print(f"  {figure}.pdf")
     print("\ntry next, after `source .venv/bin/activate`:")
-    print(f"  scaletrace trace {results}/figures/loss_vs_params.pdf")
+    print(f"  scaletrace trace {figures}/loss_vs_params.pdf")
     print(f"  scaletrace record --study {study}")
-    print(f"  scaletrace fit {results}/observations.csv --law chinchilla")
+    print(f"  scaletrace fit {graph.job(OBSERVE.name).result} --law chinchilla")
     return 0
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from scaletrace.cluster.checks import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
 from scaletrace.cluster.polling import LONGEST_POLL, known_seconds, sacct_answers, status_command
-from scaletrace.cluster.site import Site, read_site, table
+from scaletrace.cluster.site import Site, read_partitions, read_site
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
 MARKS = {True: "✓", False: "✗", None: "-"}
@@ -121,13 +121,15 @@ def _status_of_jobs(site: Site, age: int) -> Check:
 
 
 def _wanted(site: Site) -> set[str]:
-    return set(site.partition.split(",")) if site.partition else set(table(site.partitions))
+    if site.partition:
+        return set(site.partition.split(","))
+    return set(read_partitions(site.partitions))
 
 
 def _preemption(site: Site) -> Check:
     """Look at the partitions that jobs may go to; at all where the site names none."""
-    said = _ask("scontrol", "--oneliner", "show", "partition").stdout.splitlines()
-    shown = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in said]
+    lines = _ask("scontrol", "--oneliner", "show", "partition").stdout.splitlines()
+    shown = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
     modes = {one["PartitionName"]: one.get("PreemptMode", "OFF") for one in shown}
     wanted = _wanted(site) & modes.keys() or modes.keys()
     cancel = sorted(name for name in wanted if "CANCEL" in modes[name])
@@ -157,7 +159,7 @@ def _compute_node(site: Site, gpu: bool, wait: int) -> tuple[str, list[Check]]:
     token = f".doctor-{uuid.uuid4().hex}"
     options = {
         "account": site.account,
-        "partition": site.partition or ",".join(table(site.partitions)),
+        "partition": site.partition or ",".join(read_partitions(site.partitions)),
         "qos": site.qos,
         "constraint": site.constraint,
         "reservation": site.reservation,

@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     planned = list(graph.jobs())
     done = Done(graph.plan)
     done.look(planned)
-    found = _findings(graph.estimates, planned, done)
-    print(json.dumps(found, indent=2) if arguments.json else "\n".join(_text(found)))
+    findings = _findings(graph.estimates, planned, done)
+    print(json.dumps(findings, indent=2) if arguments.json else "\n".join(_text(findings)))
     return 0
 
 
@@ -165,31 +165,34 @@ def _accuracy(total: dict[str, Any]) -> str:
     return f", {total['seconds_done'] / estimated:.2f} times their estimate"
 
 
-def _text(found: dict[str, Any]) -> list[str]:
-    pace, total = found["pace"], found["total"]
+def _text(findings: dict[str, Any]) -> list[str]:
+    pace, total = findings["pace"], findings["total"]
     kind = "gpu_memory_mb" if total["gpu_memory_mb"] else "memory_mb"
-    rows = [[*HEADER, MEMORY[kind], "time", "state"], _cells(found["text"], "text", kind, [""] * 5)]
-    if found["tuning"]:
-        rows.append(_cells(found["tuning"], "tuning", kind, [""] * 5))
+    rows = [
+        [*HEADER, MEMORY[kind], "time", "state"],
+        _cells(findings["text"], "text", kind, [""] * 5),
+    ]
+    if findings["tuning"]:
+        rows.append(_cells(findings["tuning"], "tuning", kind, [""] * 5))
     of_size: dict[tuple[str, int], list[list[str]]] = {
-        (run["size"], run["seed"]): [] for run in found["runs"]
+        (run["size"], run["seed"]): [] for run in findings["runs"]
     }
-    for trunk in found["trunks"]:
+    for trunk in findings["trunks"]:
         numbers = ["", f"{trunk['n_tokens']:,}", f"{trunk['flops_exact']:.3g}", "", ""]
         of_size[trunk["size"], trunk["seed"]].append(
             _cells(trunk, f"{trunk['name']} trunk", kind, numbers)
         )
-    for run in found["runs"]:
+    for run in findings["runs"]:
         numbers = [f"{run['n_non_embedding']:,}", f"{run['n_tokens']:,}"]
         numbers += [f"{run['flops_exact']:.3g}", f"{run['batch_tokens']:,}"]
         numbers += ["tuned" if run["learning_rate"] is None else f"{run['learning_rate']:.2g}"]
         of_size[run["size"], run["seed"]].append(_cells(run, run["name"], kind, numbers))
     rows += [row for group in of_size.values() for row in group]
-    rows.append(_cells(found["analysis"], "fits, figures", kind, [""] * 5))
+    rows.append(_cells(findings["analysis"], "fits, figures", kind, [""] * 5))
     lines = aligned(rows)
     lines += [
         "",
-        f"{len(found['runs'])} runs, {found['flops']:.3g} FLOPs (exact), what budgets share "
+        f"{len(findings['runs'])} runs, {findings['flops']:.3g} FLOPs (exact), what budgets share "
         "counted once as their trunk",
         f"time: {WHENCE[pace['source']]}",
         f"      {pace['start_seconds']:.1f} s a job, {_flops_per_s(pace['flops_per_s'])}, in each "

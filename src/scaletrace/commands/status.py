@@ -54,15 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     status = Status(plan, list(graph.jobs()))
     while True:
         standings = status.look()
-        found = _findings(plan, standings, status.packs)
+        findings = _findings(plan, standings, status.packs)
         if arguments.json:
-            print(json.dumps(found), flush=True)
+            print(json.dumps(findings), flush=True)
         elif arguments.watch and sys.stdout.isatty():
-            lines = _text(found, room=shutil.get_terminal_size().lines - 1)
+            lines = _text(findings, room=shutil.get_terminal_size().lines - 1)
             print("\033[H\033[J" + "\n".join(lines), flush=True)
         else:
-            print("\n".join(_text(found)), flush=True)
-        code = 1 if found["failures"] else 0
+            print("\n".join(_text(findings)), flush=True)
+        code = 1 if findings["failures"] else 0
         if not arguments.watch or all(one.state == "done" for one in standings.values()):
             return code
         try:
@@ -81,10 +81,12 @@ def _chain(name: str, standings: dict[str, "Standing"]) -> list["Standing"]:
 
 def _run(plan: "Plan", name: str, standings: dict[str, "Standing"]) -> dict[str, Any]:
     """Return a run's row: where the first of its jobs that is not done stands."""
+    from scaletrace.study.graph import EVALUATE
+
     for state, runs in (("given up", plan.study.failed), ("excluded", plan.study.exclude)):
         if name in runs:
             return _row(name, None) | {"state": state, "reason": runs[name]}
-    chain = _chain(f"evaluate {name}", standings)
+    chain = _chain(f"{EVALUATE.name} {name}", standings)
     left = [one for one in chain if one.state != "done"]
     # Of a run that is done the training says more than the evaluation.
     row = _row(name, left[0] if left else chain[-2])
@@ -95,7 +97,7 @@ def _row(name: str, one: "Standing | None") -> dict[str, Any]:
     progress = one.progress if one else None
     stage = one.job.rule.name if one else None
     if one and "tokens" in one.job.wildcards:
-        stage = f"pretrain to {int(one.job.wildcards['tokens']):,}"
+        stage = f"{stage} to {int(one.job.wildcards['tokens']):,}"
     return {
         "run": name,
         "state": one.state if one else None,
@@ -115,11 +117,11 @@ def _row(name: str, one: "Standing | None") -> dict[str, Any]:
 def _failure(one: "Standing", slurm_logs: dict[str, Path]) -> dict[str, Any]:
     """Return why the attempts of a job failed, the last of them in front."""
 
-    def told(failed: "Failed") -> dict[str, Any]:
+    def with_slurm_log(failed: "Failed") -> dict[str, Any]:
         beside = slurm_logs.get(failed.slurm_job or "")
         return {**dataclasses.asdict(failed), "slurm_log": str(beside) if beside else None}
 
-    *earlier, last = map(told, one.failed)
+    *earlier, last = map(with_slurm_log, one.failed)
     return {
         "job": one.job.name,
         **last,
@@ -203,20 +205,20 @@ def _fitting(rows: list[dict[str, Any]], room: int) -> tuple[list[dict[str, Any]
     return kept, "… and " + ", ".join(f"{count} {state}" for state, count in states.items())
 
 
-def _text(found: dict[str, Any], room: int | None = None) -> list[str]:
-    counts = found["counts"].items()
+def _text(findings: dict[str, Any], room: int | None = None) -> list[str]:
+    counts = findings["counts"].items()
     done = "  ".join(f"{kind} {part['done']}/{part['jobs']}" for kind, part in counts)
-    head = [f"study {found['study']}:  {done}"]
-    if found["core_hours_left"]:
-        states, about = found["states"], duration(found["seconds_left"])
+    head = [f"study {findings['study']}:  {done}"]
+    if findings["core_hours_left"]:
+        states, about = findings["states"], duration(findings["seconds_left"])
         parts = [f"{states[state]} {state}" for state in URGENT[:3] if state in states]
         now = ", ".join(parts) or "nothing is running"
         pace = f"about {about} as now" if "running" in states else f"{about} one after another"
-        head.append(f"{now};  {found['core_hours_left']:.3g} core-hours left, {pace}")
-    tail = [line for failure in found["failures"] for line in _tell_failure(failure)]
+        head.append(f"{now};  {findings['core_hours_left']:.3g} core-hours left, {pace}")
+    tail = [line for failure in findings["failures"] for line in _tell_failure(failure)]
     if room is None:
-        tail += [line for failure in found["overcome"] for line in _tell_overcome(failure)]
-    rows, rest = found["others"] + found["runs"], ""
+        tail += [line for failure in findings["overcome"] for line in _tell_overcome(failure)]
+    rows, rest = findings["others"] + findings["runs"], ""
     if room is not None:
         rows, rest = _fitting(rows, room - len(head) - len(tail) - 2)
     table = aligned([HEADER, *map(_cells, rows)], left=5)
@@ -224,13 +226,13 @@ def _text(found: dict[str, Any], room: int | None = None) -> list[str]:
 
 
 def _tell_failure(failure: dict[str, Any]) -> list[str]:
-    from scaletrace.jobs.attempts import place
+    from scaletrace.jobs.attempts import described
 
     again = f"; {failure['again']} again" if failure["again"] else ""
     logs = " ".join(path for path in (failure["log"], failure["slurm_log"]) if path)
     return [
         "",
-        f"✗ {failure['job']}, {place(failure)}{again}:",
+        f"✗ {failure['job']}, {described(failure)}{again}:",
         f"  {failure['problem']}",
         f"  log: {logs}",
         *map(_tell_earlier, failure["earlier"]),
@@ -243,7 +245,7 @@ def _tell_overcome(failure: dict[str, Any]) -> list[str]:
 
 
 def _tell_earlier(failed: dict[str, Any]) -> str:
-    from scaletrace.jobs.attempts import place
+    from scaletrace.jobs.attempts import described
 
     log = f"; log: {failed['slurm_log']}" if failed["slurm_log"] else ""
-    return f"  {place(failed)}: {failed['problem']}{log}"
+    return f"  {described(failed)}: {failed['problem']}{log}"

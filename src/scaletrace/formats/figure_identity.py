@@ -13,6 +13,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
+from scaletrace.formats.figure_csv import plotted_in
 
 KEY = "scaletrace"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -118,13 +119,12 @@ def _texts_in_svg(content: bytes) -> Iterator[str]:
 
 def _identity_of_csv(path: Path, content: bytes) -> dict[str, Any]:
     """Return the identity of a figure's CSV: all rows must name the same study and figure."""
-    identity = None
-    with contextlib.suppress(KeyError, TypeError, ValueError):
-        rows = untrusted.rows_of(content.decode("utf-8"))
+    identity, rows = None, plotted_in(content, path)
+    with contextlib.suppress(ValueError):
         ((study, figure),) = {(row["study"], row["figure"]) for row in rows}
         sources = {row["source"]: row["source_sha256"] for row in rows}
         digest = hashlib.sha256(content).hexdigest()
         identity = _parsed(identity_text(study, figure, digest, sources))
     if identity is None:
-        raise BadInput(f"{path}: not the CSV of a figure, or its rows disagree on what it is")
+        raise BadInput(f"{path}: not the CSV of a figure (its rows disagree on what it is)")
     return identity

@@ -118,13 +118,13 @@ class _Reader:
     def _is_plain_base(self, base: ast.expr, methods: set[str]) -> bool:
         if isinstance(base, ast.Subscript):
             return self._is_plain_base(base.value, methods) and self._pure(base.slice)
-        found = self.resolved(base)
-        if isinstance(found, str):
-            is_enumeration = found.startswith("enum.") and not methods.isdisjoint(MAKING)
-            return _is_in(found, BASES) and not is_enumeration
-        if found is None:
+        meant = self.resolved(base)
+        if isinstance(meant, str):
+            is_enumeration = meant.startswith("enum.") and not methods.isdisjoint(MAKING)
+            return _is_in(meant, BASES) and not is_enumeration
+        if meant is None:
             return False
-        module, statement = found
+        module, statement = meant
         if not isinstance(statement.node, ast.ClassDef):
             return False
         reader = _Reader(module, self.sources)
@@ -143,8 +143,8 @@ class _Reader:
         if isinstance(decorator, ast.Call):
             words = [*decorator.args, *(word.value for word in decorator.keywords)]
             return self._decorates(decorator.func) and self._pure(*words)
-        found = self.resolved(decorator)
-        return isinstance(found, str) and _is_in(found, DECORATORS)
+        meant = self.resolved(decorator)
+        return isinstance(meant, str) and _is_in(meant, DECORATORS)
 
     def _pure(self, *expressions: ast.expr | None) -> bool:
         return all(
@@ -156,9 +156,9 @@ class _Reader:
 
     def _is_plain(self, node: ast.AST) -> bool:
         if isinstance(node, ast.Name | ast.Attribute):
-            found = self.resolved(node)
-            if isinstance(found, tuple) and isinstance(found[1].node, ast.ClassDef):
-                methods = {o.name for o in found[1].node.body if isinstance(o, DEFINITIONS)}
+            meant = self.resolved(node)
+            if isinstance(meant, tuple) and isinstance(meant[1].node, ast.ClassDef):
+                methods = {o.name for o in meant[1].node.body if isinstance(o, DEFINITIONS)}
                 return methods.isdisjoint(HOOKS)
             return True
         if isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
@@ -169,11 +169,11 @@ class _Reader:
         """Tell whether a call does no more than make a value."""
         if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
             return True
-        found = self.resolved(call.func)
-        if isinstance(found, str):
+        meant = self.resolved(call.func)
+        if isinstance(meant, str):
             # A key is a function that is called.
-            return _is_in(found, MAKERS) and not any(word.arg == "key" for word in call.keywords)
-        return found is not None and self._stores(*found)
+            return _is_in(meant, MAKERS) and not any(word.arg == "key" for word in call.keywords)
+        return meant is not None and self._stores(*meant)
 
     def _stores(self, module: Module, statement: Statement) -> bool:
         """Tell whether making an instance of a class of the package executes none of its code."""
@@ -199,10 +199,10 @@ class _Reader:
         for base in node.bases:
             while isinstance(base, ast.Subscript):
                 base = base.value
-            found = reader.resolved(base)
-            if found is None or (isinstance(found, str) and not _is_in(found, BASES)):
+            meant = reader.resolved(base)
+            if meant is None or (isinstance(meant, str) and not _is_in(meant, BASES)):
                 return False
-            if not isinstance(found, str) and not reader._stores(*found):
+            if not isinstance(meant, str) and not reader._stores(*meant):
                 return False
         return True
 

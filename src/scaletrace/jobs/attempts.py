@@ -63,7 +63,7 @@ def failed(tried: Iterable[Attempt]) -> tuple[Failed, ...]:
     )
 
 
-def place(failed: dict[str, Any]) -> str:
+def described(failed: dict[str, Any]) -> str:
     """Return which attempt it was and where, of the attributes of a failed one."""
     where = f" on {failed['node']}" if failed["node"] else ""
     where += f", SLURM {failed['slurm_job']}" if failed["slurm_job"] else ""

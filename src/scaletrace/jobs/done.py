@@ -14,6 +14,7 @@ from scaletrace.formats.record import (
     require_circumstances,
 )
 from scaletrace.jobs import fingerprint, ledger
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.study.graph import Job
 from scaletrace.study.plan import Plan
 
@@ -41,6 +42,7 @@ class Done:
         self._excluded = plan.study.exclude.keys()
         self.circumstances: dict[str, Circumstances] = {}
         self._made: dict[str, str] = {}
+        self._accepted = Acceptances(self.study)
         self._code: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def look(self, jobs: Iterable[Job]) -> None:
@@ -54,14 +56,14 @@ class Done:
     def _holds(self, job: Job, record: Record) -> bool:
         identity = record.identity
         # As the job was handed them: through JSON.
-        told = job.settings()
-        settings = json.loads(json.dumps(contract.plain(told)))
-        key = (job.rule.name, contract.kinds(job.rule.stage, told))
+        planned = job.settings()
+        settings = json.loads(json.dumps(contract.plain(planned)))
+        key = (job.rule.name, contract.kinds(job.rule.stage, planned))
         if key not in self._code:
             self._code[key] = fingerprint.fingerprint(*key)
         return (
             identity.settings == settings
-            and identity.code.fingerprint == self._code[key]
+            and self._accepted.same(key[0], identity.code.fingerprint, self._code[key])
             and all(map(self._current, identity.inputs))
             and all(Path(output.path).is_file() for output in identity.outputs)
         )

@@ -46,8 +46,8 @@ def modules(stage: str, kinds: tuple[str, ...] = (), root: Path = ROOT) -> dict[
 
 @functools.cache
 def _modules(stage: str, kinds: tuple[str, ...], root: Path) -> dict[str, str]:
-    found = reachable.counted(sources(root), stage, kinds)
-    return {name: counted.hash for name, counted in found.items()}
+    reached = reachable.counted(sources(root), stage, kinds)
+    return {name: counted.hash for name, counted in reached.items()}
 
 
 @functools.cache

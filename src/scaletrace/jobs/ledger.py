@@ -9,7 +9,6 @@ from scaletrace.formats import files, record, untrusted
 from scaletrace.formats.record import Identity, Record, RecordedFile, read_record
 
 PROVENANCE = Path("provenance")
-RESULTS = Path(record.RESULTS)
 # What is too large for git, and what a light copy of a study leaves out.
 LARGE = (".safetensors", ".bin", ".jsonl")
 

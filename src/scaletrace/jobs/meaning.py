@@ -102,16 +102,16 @@ def wording(nodes: list[ast.AST]) -> set[int]:
         nodes: all nodes of a module.
     """
     bound = _bound(nodes)
-    found: set[int] = set()
+    telling: set[int] = set()
     for node in nodes:
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             # A keyword of an exception is data that a handler may look at.
             for argument in node.exc.args:
-                found.update(_strings(argument))
+                telling.update(_strings(argument))
         elif isinstance(node, ast.Call) and _tells(node, bound):
             for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-                found.update(_strings(argument))
-    return found
+                telling.update(_strings(argument))
+    return telling
 
 
 def _strings(node: ast.expr) -> Iterator[int]:

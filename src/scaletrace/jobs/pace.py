@@ -6,6 +6,7 @@ from statistics import median
 from scaletrace.cluster.site import read_site
 from scaletrace.jobs.done import glance
 from scaletrace.study.cost import ASSUMED, Pace, Speed, fitted_pace, scaled_pace
+from scaletrace.study.graph import ANNEAL
 from scaletrace.study.plan import Plan
 
 
@@ -27,7 +28,7 @@ def observed_pace(plan: Plan, assumed: Pace) -> Pace | None:
     for run in sorted(plan.trained_runs(), key=lambda run: -run.n_tokens):
         if run.size in speeds:
             continue
-        record = glance(plan.study.study, "anneal", {"run": run.name})
+        record = glance(plan.study.study, ANNEAL.name, {"run": run.name})
         if record is None or record.identity.device != plan.study.training.device:
             continue
         seconds, measured = record.circumstances.seconds, record.circumstances.measured

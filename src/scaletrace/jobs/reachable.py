@@ -47,8 +47,10 @@ class Counted:
     def hash(self) -> str:
         """The meaning of all of it."""
         imports = sorted({(one.bound, one.source, one.thing) for one in self.imports})
-        found = [one.hash_with_wording if self.captured else one.hash for one in self.statements]
-        return meaning.joined([imports, found])
+        statements = [
+            one.hash_with_wording if self.captured else one.hash for one in self.statements
+        ]
+        return meaning.joined([imports, statements])
 
     @property
     def parts(self) -> dict[str, str]:
@@ -78,7 +80,7 @@ def counted(sources: Sources, stage: str, kinds: tuple[str, ...]) -> dict[str, C
     for name in ENTRIES:
         reach.name(start, name)
     reach.follow()
-    return dict(reach.found())
+    return dict(reach.counted())
 
 
 class _Reach:
@@ -135,7 +137,7 @@ class _Reach:
                 for module in self.closure.values():
                     self._everything(module)
 
-    def found(self) -> Iterator[tuple[str, Counted]]:
+    def counted(self) -> Iterator[tuple[str, Counted]]:
         """Yield each module of which anything counts, with what does."""
         for name, module in self.closure.items():
             statements = [one for one in module.statements if one in self._statements]

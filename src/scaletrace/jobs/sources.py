@@ -148,19 +148,19 @@ class Module:
     @cached_property
     def definitions(self) -> dict[str, list[Statement]]:
         """The plain definitions by their names."""
-        found: dict[str, list[Statement]] = {}
+        definitions: dict[str, list[Statement]] = {}
         for statement in self.statements:
             for name in statement.names:
-                found.setdefault(name, []).append(statement)
-        return found
+                definitions.setdefault(name, []).append(statement)
+        return definitions
 
     @cached_property
     def imported(self) -> dict[str, list[Import]]:
         """What it imports at its top by the names that it binds."""
-        found: dict[str, list[Import]] = {}
+        imported: dict[str, list[Import]] = {}
         for one in self.imports:
-            found.setdefault(one.bound, []).append(one)
-        return found
+            imported.setdefault(one.bound, []).append(one)
+        return imported
 
     @cached_property
     def mentioned(self) -> set[str]:
@@ -170,15 +170,15 @@ class Module:
 
 def stored(node: ast.AST) -> set[str]:
     """Return the names that a statement, or anything in it, binds."""
-    found: set[str] = set()
+    names: set[str] = set()
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-            found.add(part.id)
+            names.add(part.id)
         elif isinstance(part, DEFINITIONS):
-            found.add(part.name)
+            names.add(part.name)
         elif isinstance(part, ast.alias):
-            found.add(part.asname or part.name.partition(".")[0])
-    return found
+            names.add(part.asname or part.name.partition(".")[0])
+    return names
 
 
 def _checks_types(nodes: list[ast.AST]) -> bool:
@@ -187,14 +187,14 @@ def _checks_types(nodes: list[ast.AST]) -> bool:
     for node in nodes:
         match node:
             case ast.ImportFrom(module=module, names=aliases):
-                found = {one.asname or one.name: f"{module}.{one.name}" for one in aliases}
+                bound = {one.asname or one.name: f"{module}.{one.name}" for one in aliases}
             case ast.Import(names=aliases):
-                found = {one.asname or one.name: one.name for one in aliases}
+                bound = {one.asname or one.name: one.name for one in aliases}
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
-                found = {name: "an assignment"}
+                bound = {name: "an assignment"}
             case _:
                 continue
-        sources.update(found[name] for name in names & found.keys())
+        sources.update(bound[name] for name in names & bound.keys())
     return bool(sources) and sources <= {"typing", "typing.TYPE_CHECKING"}
 
 
@@ -243,19 +243,19 @@ class Sources:
         Raises:
             ModuleNotFoundError: one of `starts` is no module of the package.
         """
-        waiting, found = list(starts), {}
+        waiting, modules = list(starts), {}
         for name in starts:
             if self.module(name) is None:
                 raise ModuleNotFoundError(f"{name} is no module of the package")
         while waiting:
             name = waiting.pop()
             module = self.module(name)
-            if module is None or name in found:
+            if module is None or name in modules:
                 continue
-            found[name] = module
+            modules[name] = module
             # Importing a.b.c runs a and a.b first.
             waiting.extend(part for load in (name, *module.loads) for part in _with_parents(load))
-        return dict(sorted(found.items()))
+        return dict(sorted(modules.items()))
 
 
 def _with_parents(name: str) -> list[str]:

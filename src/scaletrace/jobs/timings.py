@@ -11,7 +11,10 @@ import pandas as pd
 
 from scaletrace.formats.record import Record, read_record, require_circumstances
 from scaletrace.jobs import ledger
+from scaletrace.study.graph import FIGURES, FIT
 
+# These may still run when the table is printed.
+AFTER = {FIT.name, FIGURES.name}
 COLUMNS = (
     "rule",
     "job",
@@ -41,15 +44,14 @@ def utilisation(record: Record) -> float | None:
     return reached / matrix / record.identity.processes if reached and matrix else None
 
 
-def table(study: str) -> pd.DataFrame:
+def job_timings(study: str) -> pd.DataFrame:
     """Return one row per recorded job up to the observations, sorted by rule and job.
 
-    Fits and figures may still run when the table is printed. Seconds are wall-clock time, memory
-    is in MiB, attempts are the processes that began the job.
+    Seconds are wall-clock time, memory is in MiB, attempts are the processes that began the job.
     """
     rows = []
     for path in ledger.paths(study):
-        if path.parent.name in {"fit", "figures"}:
+        if path.parent.name in AFTER:
             continue
         record = read_record(path)
         require_circumstances(record, path)
@@ -78,7 +80,7 @@ def table(study: str) -> pd.DataFrame:
 
 def write(study: str, stream: TextIO) -> None:
     """Write the timings of a study as CSV."""
-    table(study).to_csv(stream, index=False, lineterminator="\n")
+    job_timings(study).to_csv(stream, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ def of_commit(commit: str, repository: Path = Path()) -> Sources | None:
     except (OSError, ValueError, subprocess.CalledProcessError):
         return None
     names = [name for name in listed.split("\0") if name.endswith(".py") and "\n" not in name]
-    found = objects([f"{commit}:{name}" for name in names], repository)
-    return _sources({name: found.get(f"{commit}:{name}") for name in names})
+    contents = objects([f"{commit}:{name}" for name in names], repository)
+    return _sources({name: contents.get(f"{commit}:{name}") for name in names})
 
 
 def of_snapshot(snapshot: Snapshot) -> Sources:

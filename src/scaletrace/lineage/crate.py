@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from scaletrace.formats.record import RecordedFile, inside
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
+from scaletrace.study.graph import RULES
 
 NAME = "ro-crate-metadata.json"
 WORKFLOW = "Snakefile"
@@ -34,7 +35,7 @@ FORMATS = {
     ".yaml": "application/yaml",
 }
 # The jobs whose files are what a study is run for.
-RESULTS = {"tune", "observe", "fit", "figures"}
+ANALYSES = {name for name, rule in RULES.items() if rule.kind == "analysis"}
 LATEST = 253402300800  # the year 10000, in seconds
 LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 
@@ -174,7 +175,7 @@ def _data_id(file: RecordedFile, held: dict[str, Packed]) -> str:
 
 def _run(jobs: list[RecordedJob], held: dict[str, Packed], config: str) -> list[dict[str, Any]]:
     """Return the run of the whole workflow."""
-    shown = [file for job in jobs if job.rule in RESULTS for file in job.identity.outputs]
+    shown = [file for job in jobs if job.rule in ANALYSES for file in job.identity.outputs]
     return [
         {
             "@id": "#run",

@@ -5,6 +5,7 @@ from typing import Any
 
 from scaletrace.formats.record import Record
 from scaletrace.jobs import fingerprint
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 
 MISSING = object()
@@ -57,16 +58,23 @@ def changes(before: Any, after: Any, name: str = "settings") -> list[str]:
     return lines or [f"{name}: the same in another order"]
 
 
-def differences(job: AskedJob, record: Record | None) -> list[str]:
-    """Return in which settings, code and inputs a job of the graph is not the recorded one."""
+def differences(job: AskedJob, record: Record | None, known: Acceptances) -> list[str]:
+    """Return in which settings, code and inputs a job of the graph is not the recorded one.
+
+    Args:
+        job: as the graph has it.
+        record: what was recorded of it.
+        known: the study's, by which different code may be equal.
+    """
     if record is None:
         return ["no record: the job is new, or has another name"]
     identity = record.identity
     lines = changes(identity.settings, job.settings)
+    same = known.same(job.rule, identity.code.fingerprint, job.fingerprint)
     scheme, now = identity.code.scheme, fingerprint.SCHEME
-    if scheme != now:
+    if not same and scheme != now:
         lines.append(f"code: its fingerprint is of scheme {scheme}, and now {now} is in use")
-    elif identity.code.fingerprint != job.fingerprint:
+    elif not same:
         before = identity.code.modules
         after = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
         names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))

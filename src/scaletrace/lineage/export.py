@@ -10,10 +10,12 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import inside
 from scaletrace.jobs import ledger
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.crate import Packed
 from scaletrace.lineage.dvc import pipeline
+from scaletrace.study.graph import RESULTS
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -73,7 +75,8 @@ def _expected(
     names += [str(path) for path in (place.yaml, place.lock, root.path_of(study))]
     names += [str(job.path) for job in jobs]
     metrics = ledger.PROVENANCE / "metrics" / study
-    optional = [signature.path_of(study), *sorted(metrics.glob("*.json"))]
+    accepted = Acceptances(study).by_path
+    optional = [signature.path_of(study), *sorted(metrics.glob("*.json")), *accepted]
     names += [str(path) for path in optional if path.is_file()]
     expected: dict[str, tuple[str | None, int]] = dict.fromkeys(names, (None, 0))
     for job in jobs:
@@ -85,7 +88,7 @@ def _expected(
     for path in expected:
         if not inside(path):
             raise BadInput(f"{path[:200]!r} leads out of the repository; nothing was exported")
-        if Path(path).is_symlink() and not path.startswith(f"{ledger.RESULTS}/"):
+        if Path(path).is_symlink() and not path.startswith(f"{RESULTS}/"):
             raise BadInput(f"{path}: a link; only files of this repository are packed")
         if not Path(path).is_file():
             raise BadInput(f"{path}: missing; scaletrace restore brings it back")

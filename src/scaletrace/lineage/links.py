@@ -5,11 +5,13 @@ import subprocess
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.jobs import git
+from scaletrace.jobs import git, ledger
+from scaletrace.study.graph import RESULTS
 
 # What is read, written or run by names that a clone may have chosen.
 PLACES = (
-    *("results", "provenance", "work", ".snakemake", ".dvc", "config", "rules", "slurm", "src"),
+    *(RESULTS.name, ledger.PROVENANCE.name),
+    *("work", ".snakemake", ".dvc", "config", "rules", "slurm", "src"),
     *("workflow", "Snakefile", "dvc.yaml", "dvc.lock", ".dvcignore"),
     *("environment.yml", "requirements.lock", "LICENSE"),
 )

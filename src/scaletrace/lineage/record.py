@@ -8,6 +8,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import files
 from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import git, ledger
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.lease import lease
 from scaletrace.lineage import drift, links, root, transaction
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
@@ -15,6 +16,7 @@ from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
 from scaletrace.study.config import load
+from scaletrace.study.graph import RESULTS
 
 
 def _git(*words: str) -> str:
@@ -28,7 +30,7 @@ def _git(*words: str) -> str:
 
 
 def _in_git(study: str) -> set[str]:
-    return set(_git("ls-files", "-z", "--", f"results/{study}").split("\0"))
+    return set(_git("ls-files", "-z", "--", str(RESULTS / study)).split("\0"))
 
 
 def changed_files(jobs: list[RecordedJob]) -> list[str]:
@@ -57,14 +59,14 @@ def _changed(outputs: list[tuple[RecordedJob, RecordedFile]]) -> list[str]:
     return wrong
 
 
-def _laundered(jobs: list[RecordedJob]) -> list[str]:
+def _laundered(jobs: list[RecordedJob], known: Acceptances) -> list[str]:
     """Return the jobs that Snakemake takes for done, but with settings or code of another time."""
     lines: dict[str, None] = {}
     for job in jobs:
         for output in job.identity.outputs:
             asked = memory.remembered(job.record, output.path, job.path)
             name = drift.job_name(asked)
-            for difference in drift.differences(asked, job.record):
+            for difference in drift.differences(asked, job.record, known):
                 lines[f"{name}: {difference}; delete its outputs and run snakemake"] = None
     return list(lines)
 
@@ -180,7 +182,8 @@ def record(study_file: Path) -> int:
                 f"snakemake --configfile {study_file} first"
             )
         jobs = graph.recorded_jobs(study, outputs)
-        if wrong := [*changed_files(jobs), *_laundered(jobs)]:
+        known = Acceptances(study)
+        if wrong := [*changed_files(jobs), *_laundered(jobs, known), *known.unreadable.values()]:
             raise BadInput("\n".join(wrong))
         in_git, place = _in_git(study), pipeline.own(study)
         content = pipeline.compiled(jobs, study, study_file, in_git)
@@ -194,10 +197,11 @@ def record(study_file: Path) -> int:
             root.path_of(study): files.to_json(_root(study, study_file, jobs, outputs)),
         }
         environments = {job.record.circumstances.environment for job in jobs}
-        with transaction.together(texts):
+        with transaction.all_or_none(texts):
             _git(
                 *("add", "--force", "--", *map(str, texts), str(study_file)),
                 *(str(job.path) for job in jobs),
+                *map(str, known.by_path),
                 *(str(ledger.environment_path(digest)) for digest in environments),
             )
     return len(jobs)
@@ -220,7 +224,13 @@ def moved(study_file: Path) -> list[str]:
         return [*_edited(study), *(f"{line}; snakemake would make it again" for line in waiting)]
     jobs = graph.recorded_jobs(study, outputs)
     recorded = root.read(study)
-    wrong = [*changed_files(jobs), *_laundered(jobs), *root.differences(recorded)]
+    known = Acceptances(study)
+    wrong = [*changed_files(jobs), *_laundered(jobs, known), *root.changed_since(recorded)]
+    wrong += [
+        f"{path}: not recorded yet"
+        for path in sorted(map(str, known.by_path.keys()))
+        if path not in recorded.get("accepted", {})
+    ]
     wrong += [
         f"{path}: not recorded yet"
         for path in sorted({str(job.path) for job in jobs} - recorded["records"].keys())

@@ -2,24 +2,22 @@
 
 import dataclasses
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.curve import read_curve
 from scaletrace.formats.fields import NAME
-from scaletrace.formats.record import Record, RecordedFile, read_record
-from scaletrace.jobs import fingerprint, job_note, ledger, surroundings
+from scaletrace.formats.record import Record, read_record
+from scaletrace.jobs import acceptances, fingerprint, ledger, surroundings
 from scaletrace.lineage import links
+from scaletrace.lineage.repeat import repeated, verified
+from scaletrace.study.graph import ANNEAL, PRETRAIN
 
 # What decides a float besides the processor; everything else installed does not train.
 LIBRARIES = ("torch", "numpy")
 PROCESSOR = ("cpu", "cpu_features")
-# What settings that nobody checked may raise in a stage; torch says most of it as a RuntimeError.
-UNTRAINABLE = (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RuntimeError)
 
 
 @dataclasses.dataclass
@@ -49,18 +47,21 @@ def _record_path(name: str, study: str) -> Path:
             f"found {study[:80]!r}, {name[:80]!r}; give SIZE-sSEED-BUDGET of a run or "
             "SIZE-sSEED/TOKENS of a trunk segment, and --study"
         )
-    rule, wildcards = ("pretrain", segment.groupdict()) if segment else ("anneal", {"run": name})
-    path = ledger.path_of(study, rule, wildcards)
+    rule, wildcards = (PRETRAIN, segment.groupdict()) if segment else (ANNEAL, {"run": name})
+    path = ledger.path_of(study, rule.name, wildcards)
     if not path.exists():
-        known = sorted(p.stem.partition("=")[2] for p in path.parents[1].glob("anneal/*.json"))
+        recorded = path.parents[1].glob(f"{ANNEAL.name}/*.json")
+        known = sorted(each.stem.partition("=")[2] for each in recorded)
         raise BadInput(f"{path}: no such record; runs of {study}: {', '.join(known) or 'none'}")
     return path
 
 
-def _require_code(path: Path, record: Record) -> None:
+def _require_code(path: Path, record: Record, study: str) -> None:
     identity = record.identity
     kinds = fingerprint.kinds_of(identity.rule, identity.settings)
-    if fingerprint.fingerprint(identity.rule, kinds) == identity.code.fingerprint:
+    known = acceptances.Acceptances(study)
+    today = fingerprint.fingerprint(identity.rule, kinds)
+    if known.same(identity.rule, identity.code.fingerprint, today):
         return
     then, now = identity.code.modules, fingerprint.modules(identity.rule, kinds)
     names = sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n))
@@ -69,15 +70,6 @@ def _require_code(path: Path, record: Record) -> None:
         f"{path}: code: {', '.join(names)} changed since; git checkout {commit} to repeat what was "
         "done then"
     )
-
-
-def _verified(path: Path, recorded: RecordedFile) -> Path:
-    file = Path(recorded.path)
-    if not file.is_file():
-        raise BadInput(f"{file}: missing, and the job of {path} needs it: run `scaletrace restore`")
-    if (sha256 := files.hashes(file)["sha256"]) != recorded.sha256:
-        raise BadInput(f"{file}: sha256: found {sha256}, the record {path} has {recorded.sha256}")
-    return file
 
 
 def _last_loss(curve: Path) -> float | None:
@@ -124,23 +116,10 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
     identity = record.identity
     if ledger.path_of(study, identity.rule, identity.wildcards) != path:
         raise BadInput(f"{path}: holds the record of another job")
-    _require_code(path, record)
-    inputs: dict[str, list[Path]] = {}
-    for file in identity.inputs:
-        inputs.setdefault(file.name, []).append(_verified(path, file))
+    _require_code(path, record, study)
     recorded = {output.name: output for output in identity.outputs}
-    stage = contract.stage(identity.rule)
     same_machine, machine = _same_machine(record)
-    with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
-        scratch = Path(folder)
-        made = {n: scratch / f"{n}{Path(o.path).suffix}" for n, o in recorded.items()}
-        try:
-            contract.run(stage, inputs, made, identity.settings, scratch / "state")
-        except BadInput:
-            raise
-        except UNTRAINABLE as error:
-            reason = job_note.reason_of(error).partition("\n")[0][:200]
-            raise BadInput(f"{path}: settings: cannot be trained ({reason})") from None
+    with repeated(path, record) as made:
         outputs = {
             recorded[n].path: {
                 "recorded": recorded[n].sha256,
@@ -151,7 +130,7 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         identical = all(pair["recorded"] == pair["found"] for pair in outputs.values())
         loss = None
         if not identical:
-            then, now = _last_loss(_verified(path, recorded["curve"])), _last_loss(made["curve"])
+            then, now = _last_loss(verified(path, recorded["curve"])), _last_loss(made["curve"])
             loss = None if then is None or now is None else (then, now)
     job = f"{identity.rule} {name}"
     return Outcome(job, outputs, identical, same_machine, machine, loss, tolerance)

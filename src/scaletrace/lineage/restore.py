@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from scaletrace.formats.record import (
     read_record,
     require_circumstances,
 )
-from scaletrace.jobs import ledger, timings
+from scaletrace.jobs import acceptances, ledger, timings
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift, links, root, signature
 from scaletrace.lineage.ancestry import RecordedJob
@@ -29,6 +30,7 @@ from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
+from scaletrace.study.graph import OBSERVE, TIMINGS, timings_path
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
 STEP = 1e-3
@@ -90,7 +92,10 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
             if Path(name).parent.parent != folder or Path(name).suffix != ".json":
                 raise BadInput(f"{archive.path}: {name} is no record of {study}; refused")
         beside = f"config/{study}.yaml", str(signature.path_of(study))
-        for name in (*content["records"], *beside):
+        for name in content.get("accepted", {}):
+            if Path(name).parent != acceptances.folder_of(study):
+                raise BadInput(f"{archive.path}: {name} is no note of {study}; refused")
+        for name in (*content["records"], *content.get("accepted", {}), *beside):
             brought.append(archive.copy_text(name))
         for name in content["records"]:
             job = RecordedJob(Path(name), parse_record(Path(name)))
@@ -116,7 +121,7 @@ def _sound_records(
     study: str, content: dict[str, Any], mismatches: _Mismatches
 ) -> dict[Path, Record]:
     """Return the records that are as the root says."""
-    wrong = {line.partition(": ")[0]: line.partition(": ")[2] for line in root.differences(content)}
+    wrong = dict(line.split(": ", 1) for line in root.changed_since(content))
     sound = {}
     for name, entry in content["records"].items():
         path = Path(name)
@@ -231,16 +236,16 @@ def _put_back(wanted: Wanted, archive: Archive | None, mismatches: _Mismatches) 
 
 def _print_timings(study: str, sound: dict[Path, Record], rules: dict[str, str]) -> None:
     """Print timings.csv, which has no record: it is printed from the records."""
-    text, path = io.StringIO(), ledger.RESULTS / study / "timings.csv"
+    text, path = io.StringIO(), timings_path(study)
     timings.write(study, text)
     files.write_text(path, text.getvalue())
     observations = [
         output
         for record in sound.values()
-        if record.identity.rule == "observe"
+        if record.identity.rule == OBSERVE.name
         for output in record.identity.outputs
     ]
-    memory.remember("timings", rules.get("timings", ""), [str(path)], observations, [study])
+    memory.remember(TIMINGS, rules.get(TIMINGS, ""), [str(path)], observations, [study])
 
 
 def _set_time(path: Path, when: float) -> None:
@@ -275,7 +280,11 @@ def _depths(sound: dict[Path, Record]) -> dict[Path, int]:
 
 
 def settle(
-    study: str, sound: dict[Path, Record], rules: dict[str, str], untrue: Collection[Path] = ()
+    study: str,
+    sound: dict[Path, Record],
+    rules: dict[str, str],
+    untrue: Collection[Path] = (),
+    today: Mapping[Path, str] | None = None,
 ) -> None:
     """Make Snakemake remember the recorded jobs, set the times of their files in graph order.
 
@@ -286,6 +295,7 @@ def settle(
         sound: job records by path.
         rules: the shell command of each rule when the study was recorded.
         untrue: records whose files here are not those that they name: Snakemake has to make them.
+        today: fingerprints of today's code by record, where it was accepted as equal.
     """
     depths = _depths(sound)
     # Also of what links lead to: a file may be younger than its link, and Snakemake looks at both.
@@ -294,7 +304,8 @@ def settle(
     start = max([time.time(), *times])
     for path, record in sound.items():
         code = UNTRUE if path in untrue else rules[record.identity.rule]
-        memory.remember_record(record, study, code)
+        fingerprint = (today or {}).get(path, record.identity.code.fingerprint)
+        memory.remember_record(record, study, code, fingerprint)
         ledger.point(study, path, record.identity)
         when = start + STEP * depths[path]
         for output in record.identity.outputs:
@@ -347,10 +358,10 @@ def _restore(
     content, mismatches = root.read(study), _Mismatches()
     study_file = Path("config") / f"{study}.yaml"
     sound = _sound_records(study, content, mismatches)
-    jobs = graph.jobs(study_file)
+    jobs, known = graph.jobs(study_file), Acceptances(study)
     for path, job in jobs.items():
         if path in sound or str(path) not in content["records"]:
-            for difference in drift.differences(job, sound.get(path)):
+            for difference in drift.differences(job, sound.get(path), known):
                 where, _, what = difference.partition(": ")
                 mismatches.add(path, where, what)
     untrue = _compare_raw(sound, mismatches)
@@ -376,7 +387,13 @@ def _restore(
     report.findings = mismatches.listed(jobs)
     if report.findings and not partial:
         return report
-    settle(study, sound, content["rules"], untrue)
+    today = {
+        path: job.fingerprint
+        for path, job in jobs.items()
+        if path in sound
+        and known.same(job.rule, sound[path].identity.code.fingerprint, job.fingerprint)
+    }
+    settle(study, sound, content["rules"], untrue, today)
     report.waiting = [
         f"{out.path}: {out.status}" for out in graph.unfinished(graph.outputs(study_file))
     ]

@@ -10,6 +10,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import inside
 from scaletrace.jobs import ledger
+from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.lineage.ancestry import RecordedJob
 
 
@@ -21,7 +22,7 @@ def path_of(study: str) -> Path:
 def build(
     study: str, study_file: Path, jobs: list[RecordedJob], rules: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the root of a study: its configuration, its rules' commands, and every record.
+    """Return the root of a study: configuration, rules' commands, records, accepted code.
 
     Environments need no place of their own: records name them by hash.
 
@@ -40,6 +41,9 @@ def build(
             for job in jobs
         },
     }
+    accepted = {str(path): files.hashes(path)["sha256"] for path in Acceptances(study).by_path}
+    # Roots of studies that have none stay as earlier releases wrote them.
+    content |= {"accepted": accepted} if accepted else {}
     return {**content, "root": _hash(content)}
 
 
@@ -73,7 +77,9 @@ def read(study: str) -> dict[str, Any]:
 def _require_form(root: dict[str, Any]) -> None:
     """Raise ValueError where a root is not of the form that `build` gives: it may be hostile."""
     hashes = [root["study_file"]["sha256"]]
-    names = [*root["records"]]
+    accepted = root.get("accepted", {})
+    names = [*root["records"], *accepted]
+    hashes += accepted.values()
     for entry in root["records"].values():
         hashes += [entry["id"], entry["sha256"]]
     if not all(isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) for value in hashes):
@@ -86,10 +92,11 @@ def _require_form(root: dict[str, Any]) -> None:
         raise ValueError("a rule is not a command")
 
 
-def differences(root: dict[str, Any]) -> list[str]:
+def changed_since(root: dict[str, Any]) -> list[str]:
     """Return in which files the configuration and the records are not those of the root."""
     expected = {name: entry["sha256"] for name, entry in root["records"].items()}
     expected[root["study_file"]["path"]] = root["study_file"]["sha256"]
+    expected |= root.get("accepted", {})
     lines = []
     for name, sha256 in sorted(expected.items()):
         path = Path(name)

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted
+from scaletrace.formats import files
+from scaletrace.formats.figure_csv import read_plotted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.formats.fit import read_residuals
 from scaletrace.formats.observations import read_observations
 from scaletrace.formats.record import RecordedFile, RecordedInput, inside
-from scaletrace.jobs import attempts, ledger
+from scaletrace.jobs import acceptances, attempts, ledger
 from scaletrace.lineage import links
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
+from scaletrace.study.graph import CORPUS, FIT, OBSERVE
 
-COLUMNS = {"series", "source", "run"}  # of a figure's CSV, by which its rows are chosen
 # Numbers are read off an axis or a label: three digits of them are meant.
 NEAR = 0.005
 # Letters that a tree is indented by.
@@ -68,7 +69,20 @@ def trace(figure: Path, series: str | None = None, point: dict[str, float] | Non
     part = None
     if series is not None or point:
         part = _part(_rows(Path(table.path), identity), root, ancestry, series, point)
-    return Trace({**identity, "sha256": digest}, root, _parents(ancestry, root, part), notes)
+    parents = _parents(ancestry, root, part)
+    notes += _accepted(ancestry.study, parents)
+    return Trace({**identity, "sha256": digest}, root, parents, notes)
+
+
+def _accepted(study: str, jobs: Iterable[RecordedJob]) -> list[str]:
+    """Return in words which later code was accepted as equal to that of the jobs."""
+    known = acceptances.Acceptances(study)
+    ran = {(job.rule, job.identity.code.fingerprint) for job in jobs}
+    notes = [*known.unreadable.values()]
+    for each in known.by_path.values():
+        if ran & {(each.stage, code.fingerprint) for code in (each.then, each.now)}:
+            notes.append(acceptances.sentence(each))
+    return notes
 
 
 def _maker(
@@ -102,13 +116,7 @@ def _rows(path: Path, identity: dict[str, Any]) -> list[dict[str, str]]:
             f"{path}: found sha256 {sha256}; the figure was drawn from {identity['csv_sha256']}, "
             "and only that table says what its series and points are"
         )
-    try:
-        rows = untrusted.read_rows(path)
-    except ValueError as error:
-        raise BadInput(f"{path}: no table ({error})") from None
-    if missing := COLUMNS.difference(*rows[:1]):
-        raise BadInput(f"{path}: has no column {min(missing)}, so no part of it can be chosen")
-    return rows
+    return read_plotted(path)
 
 
 def _part(
@@ -129,7 +137,7 @@ def _part(
     part = Part({row["source"] for row in rows}, {row["run"] for row in rows if row["run"]})
     for source in part.sources:
         maker = ancestry.makers.get(source)
-        if maker is not None and maker.rule == "fit" and not point:
+        if maker is not None and maker.rule == FIT.name and not point:
             part.runs |= _runs_of_fit(Path(source))
     return part
 
@@ -184,7 +192,7 @@ def _parents(
         if part is not None and job is root:
             made = {id(ancestry.makers.get(path)) for path in part.sources}
             parents = [parent for parent in parents if id(parent) in made]
-        if part is not None and job.rule == "observe":
+        if part is not None and job.rule == OBSERVE.name:
             parents = [parent for parent in parents if parent.run in part.runs]
         parents_of[job] = parents
         waiting.extend(parents)
@@ -242,7 +250,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
                 "parents": [parent.record.id for parent in parents],
                 "inputs": _as_json(_from(job, _made(parents))),
                 "outputs": _as_json(job.identity.outputs),
-                "raw": list(_raw(job, made)) if job.rule == "corpus" else [],
+                "raw": list(_raw(job, made)) if job.rule == CORPUS.name else [],
                 **_circumstances(job),
             }
             for job, parents in trace.parents.items()
@@ -292,7 +300,7 @@ def to_text(trace: Trace) -> str:
             for output in job.identity.outputs
         ]
         lines += [f"{rail}{bar}{_failed_line(one)}" for one in _circumstances(job)["failed"]]
-        if job.rule == "corpus":
+        if job.rule == CORPUS.name:
             lines += [f"{rail}{bar}from {_raw_line(raw)}" for raw in _raw(job, made)]
         for place, parent in enumerate(reversed(parents)):
             last = place == 0
@@ -312,7 +320,7 @@ def _line(job: RecordedJob) -> str:
 
 
 def _failed_line(failed: dict[str, Any]) -> str:
-    return f"after {attempts.place(failed)}: {failed['problem']}"
+    return f"after {attempts.described(failed)}: {failed['problem']}"
 
 
 def _raw_line(raw: dict[str, Any]) -> str:

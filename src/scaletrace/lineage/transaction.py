@@ -9,7 +9,7 @@ from scaletrace.formats import files
 
 
 @contextlib.contextmanager
-def together(texts: dict[Path, str]) -> Iterator[None]:
+def all_or_none(texts: dict[Path, str]) -> Iterator[None]:
     """Put texts in place, and those that were there back again where the block fails.
 
     Everything that takes space is done before the first file is replaced, so that a full disk

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from scaletrace import contract, kinds
+from scaletrace.formats import record
 from scaletrace.stages import (
     anneal,
     corpus,
@@ -32,7 +33,7 @@ from scaletrace.study.runs import Run
 from scaletrace.study.trials import Trial
 
 Kind = Literal["text", "training", "measurement", "analysis"]
-RESULTS = Path("results")
+RESULTS = Path(record.RESULTS)
 # Trials and their law come before all other training, which cannot begin without.
 MOST_URGENT = 10**9
 
@@ -203,6 +204,11 @@ RULES = {
 TIMINGS = "timings"
 
 
+def timings_path(study: str) -> Path:
+    """Return where the timings of a study lie."""
+    return RESULTS / study / f"{TIMINGS}.csv"
+
+
 @dataclasses.dataclass(frozen=True)
 class Takes:
     """What a job is estimated to take; memory in MiB, the GPU's of each GPU."""
@@ -273,7 +279,7 @@ class Graph:
         self.plan = estimates.plan
         self.study = self.plan.study.study
         self.results = RESULTS / self.study
-        self.timings = str(self.results / "timings.csv")
+        self.timings = str(timings_path(self.study))
         self._excluded = tabled
         self._tabled = [*(run.name for run in self.plan.trained_runs()), *tabled]
         self._analysis = Takes(ANALYSIS_SECONDS, ANALYSIS_MB)

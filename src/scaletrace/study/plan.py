@@ -82,13 +82,13 @@ class Plan:
 
     def trunk_states(self) -> list[tuple[str, int, int]]:
         """Return the trunk states that the study's runs need, as (size, seed, tokens)."""
-        found: set[tuple[str, int, int]] = set()
+        states: set[tuple[str, int, int]] = set()
         for run in self.trained_runs():
             tokens = self.start(run)
             while tokens:
-                found.add((run.size, run.seed, tokens))
+                states.add((run.size, run.seed, tokens))
                 tokens = self.state_before(run.size, tokens)
-        return sorted(found)
+        return sorted(states)
 
     @cached_property
     def longest(self) -> dict[str, Run]:

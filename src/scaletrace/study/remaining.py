@@ -83,7 +83,7 @@ def left_of(
         underway: the jobs that run, by name.
         measured: parts of the work, of any job.
     """
-    found, stretch = [], {}
+    left, stretch = [], {}
     for job in jobs:
         if job.name in done:
             continue
@@ -97,8 +97,8 @@ def left_of(
             seconds = max(0.0, begin - now.seconds) + rest * (1 - now.share)
         else:
             seconds = max(0.0, begin + rest - now.seconds)
-        found.append(Left(job.name, job.needs, seconds, job.takes.cores, job.name in underway))
-    return found
+        left.append(Left(job.name, job.needs, seconds, job.takes.cores, job.name in underway))
+    return left
 
 
 def makespan(left: Sequence[Left], cores: int) -> float:

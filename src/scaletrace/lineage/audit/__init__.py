@@ -13,8 +13,9 @@ from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
-from scaletrace.lineage.audit.finding import Finding, Scope, counted
+from scaletrace.lineage.audit.finding import Finding, Scope, in_few_words
 from scaletrace.lineage.snakemake import graph
+from scaletrace.study.graph import RESULTS
 
 ALIKE = 3  # findings about one field of one file, such as a setting of many jobs, to print
 
@@ -59,7 +60,7 @@ def study_of(paths: list[Path]) -> str | None:
 
 def _study_of(path: Path) -> str:
     parts = _within(path).parts
-    if parts[:1] == (ledger.RESULTS.name,) and len(parts) > 1:
+    if parts[:1] == (RESULTS.name,) and len(parts) > 1:
         return parts[1]
     if parts[:2] == (ledger.PROVENANCE.name, "jobs") and len(parts) > 2:
         return parts[2]
@@ -200,7 +201,7 @@ def to_text(report: AuditReport) -> str:
         lines.append(f"  expected {finding.expected}")
         lines.append(f"  found    {finding.found}")
         if finding.affects:
-            lines.append(f"  affects  {counted(finding.affects)}")
+            lines.append(f"  affects  {in_few_words(finding.affects)}")
     more = sum(count - ALIKE for count in alike.values() if count > ALIKE)
     if more:
         lines.append(f"and {more} more about the same fields; --json lists them all")

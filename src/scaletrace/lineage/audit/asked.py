@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scaletrace.formats.record import Identity
+from scaletrace.jobs.acceptances import Acceptances, sentence
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift
 from scaletrace.lineage.audit.finding import Finding, Scope
@@ -25,6 +26,9 @@ def check(scope: Scope, study_file: Path, asked: dict[Path, AskedJob]) -> Iterat
     recorded = {job.path: job for job in scope.ancestry.jobs}
     within = {job.path for job in scope.jobs}
     moved, stale = set(), sorted(recorded.keys() - asked.keys())
+    known, accepted = Acceptances(scope.study), dict[str, None]()
+    for path, message in known.unreadable.items():
+        yield Finding(str(path), "", "a note of scaletrace accept", message)
     for path, wanted in asked.items():
         job = recorded.get(path)
         if job is None:
@@ -41,8 +45,12 @@ def check(scope: Scope, study_file: Path, asked: dict[Path, AskedJob]) -> Iterat
                 )
             else:
                 yield Finding(str(study_file), field, str(then), str(now), affects)
-        if job.identity.code.fingerprint != wanted.fingerprint:
+        then = job.identity.code.fingerprint
+        steps = known.between(job.rule, then, wanted.fingerprint)
+        if steps is None:
             moved.add(job.rule)
+        accepted.update(dict.fromkeys(map(sentence, steps or ())))
+    scope.notes += accepted
     if moved:
         scope.notes.append(
             f"the code of {', '.join(sorted(moved))} here is not that which made the results: "

@@ -95,9 +95,9 @@ def _compare_reached(
 ) -> Iterator[Finding]:
     """Compare what counts for jobs in a commit with what their records say of it."""
     sources = code_at.of_commit(commit)
-    found = code_at.counted(sources, rule, modules) if sources else None
-    actual = {name: one.hash for name, one in (found or {}).items()}
-    why = "no code of this stage" if found is None else "nothing that counts"
+    reached = code_at.counted(sources, rule, modules) if sources else None
+    actual = {name: one.hash for name, one in (reached or {}).items()}
+    why = "no code of this stage" if reached is None else "nothing that counts"
     for name in sorted(modules.keys() | actual.keys()):
         expected, here = modules.get(name), actual.get(name)
         if expected != here:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import untrusted
 from scaletrace.formats.evaluation import EvaluatedRun, read_evaluation
+from scaletrace.formats.figure_csv import read_plotted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.formats.fit import read_residuals
 from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, read_cells
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.study.graph import FIGURES, OBSERVE
 
 OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": D_COLUMN}
 
@@ -24,11 +25,11 @@ def check(scope: Scope) -> Iterator[Finding]:
     changed on its way from an evaluation to a figure.
     """
     for job in scope.jobs:
-        if job.rule == "figures":
+        if job.rule == FIGURES.name:
             yield from _identities(scope, job)
             yield from _points(scope, job)
             yield from _residuals(scope, job)
-        elif job.rule == "observe":
+        elif job.rule == OBSERVE.name:
             yield from _evaluations(scope, job)
 
 
@@ -64,13 +65,12 @@ def _identities(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
                 yield scope.finding(str(path), f"identity.sources.{source}", expected, sha256)
 
 
-def _table(path: str | None) -> list[dict[str, str]] | None:
-    """Return the rows of a table; None where it is not here or no table, which hashes tell."""
+def _shown(path: str | None) -> list[dict[str, str]] | None:
+    """Return the rows of a figure; None where they are not here or none, which hashes tell."""
     try:
-        rows = untrusted.read_rows(Path(path or ""))
-    except (OSError, ValueError):
+        return read_plotted(Path(path or ""))
+    except BadInput:
         return None
-    return rows if all(None not in row and None not in row.values() for row in rows) else None
 
 
 def _observed(path: str | None) -> list[dict[str, str]] | None:
@@ -85,7 +85,7 @@ def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every plotted point is an observation, and every usable observation is plotted."""
     path, settings = _output(job, "csv"), job.identity.settings
     column = OF_LOSSES.get(str(settings.get("figure")))
-    rows, observed = _table(path), _observed(_input(job, "observations"))
+    rows, observed = _shown(path), _observed(_input(job, "observations"))
     conventions = settings.get("conventions")
     if column is None or rows is None or observed is None or not isinstance(conventions, dict):
         return
@@ -115,7 +115,7 @@ def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
 
 def _residuals(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every run that a fit was made with is plotted with the residual that the fit tells."""
-    path, rows = _output(job, "csv"), _table(_output(job, "csv"))
+    path, rows = _output(job, "csv"), _shown(_output(job, "csv"))
     if job.identity.settings.get("figure") != "residuals" or rows is None:
         return
     residuals = {

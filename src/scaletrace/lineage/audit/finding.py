@@ -54,7 +54,7 @@ class Scope:
         return Finding(file, field, str(expected), str(actual), self.affected(file))
 
 
-def counted(names: tuple[str, ...]) -> str:
+def in_few_words(names: tuple[str, ...]) -> str:
     """Return the names of jobs in a few words: each where they are few, else how many by rule."""
     if len(names) <= 4:
         return ", ".join(names)

@@ -13,6 +13,7 @@ from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import leaves
 from scaletrace.lineage.dvc import pipeline, store
+from scaletrace.study.graph import FIT
 
 ABSENT = "nothing"
 
@@ -170,7 +171,7 @@ def _compare(
 
 def _metrics(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Compare what `dvc metrics` shows of a fit with the fit."""
-    if job.rule != "fit" or not job.identity.outputs:
+    if job.rule != FIT.name or not job.identity.outputs:
         return
     fit = Path(job.identity.outputs[0].path)
     path = ledger.PROVENANCE / "metrics" / scope.study / fit.name

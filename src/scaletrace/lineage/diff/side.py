@@ -122,9 +122,9 @@ class Side:
         """Return the parts of a module that counted for a job, in a state where it was the same."""
         modules = job.identity.code.modules
         for sources in self._states(commit):
-            found = code_at.counted(sources, job.rule, modules) or {}
-            if module in found and found[module].hash == digest:
-                return found[module].parts
+            reached = code_at.counted(sources, job.rule, modules) or {}
+            if module in reached and reached[module].hash == digest:
+                return reached[module].parts
         return None
 
     def _states(self, commit: str) -> Iterator[Sources]:

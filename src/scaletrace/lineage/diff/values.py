@@ -1,6 +1,5 @@
 """The numbers that moved between two states of a study, file by file."""
 
-import csv
 import dataclasses
 import math
 from collections import Counter
@@ -8,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scaletrace.errors import BadInput
 from scaletrace.formats.curve import curve_in
+from scaletrace.formats.figure_csv import plotted_in
 from scaletrace.formats.fit import estimates_in
 from scaletrace.formats.observations import cells_in
 from scaletrace.formats.record import RecordedFile
@@ -17,6 +16,7 @@ from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.causes import Causes, causes, different
 from scaletrace.lineage.diff.side import Side
+from scaletrace.study.graph import EVALUATE, FIGURES, FIT, OBSERVE
 
 # An output then and now; None where it is new or gone.
 Pair = tuple[RecordedFile | None, RecordedFile | None]
@@ -88,7 +88,7 @@ def _observations(then: Side, now: Side, moved: dict[str, Pair], why: Causes) ->
 
 def _of_run(then: Side, now: Side, run: str) -> Causes | None:
     """Return why a run's evaluation moved; None where it did not, or is on one side alone."""
-    path = ledger.path_of(now.ancestry.study, "evaluate", {"run": run})
+    path = ledger.path_of(now.ancestry.study, EVALUATE.name, {"run": run})
     a, b = then.jobs.get(path), now.jobs.get(path)
     if a is None or b is None or _outputs(a) == _outputs(b):
         return None
@@ -108,7 +108,7 @@ def _figures(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iter
     if "csv" in moved:
         name, pair = "csv", moved["csv"]
     contents = (_read(then, now, pair) if name == "csv" else None) or (b"", b"")
-    values = different(*(_plotted(_rows(content, _path(pair))) for content in contents))
+    values = different(*(_plotted(plotted_in(content, _path(pair))) for content in contents))
     yield Moved("figure", _path(pair).stem, values, why)
 
 
@@ -126,15 +126,7 @@ def _files(then: Side, now: Side, moved: dict[str, Pair], why: Causes) -> Iterat
         yield Moved("curve", "/".join(path.parts[2:-1]), values, why)
 
 
-OF_RULE = {"observe": _observations, "fit": _fits, "figures": _figures}
-
-
-def _rows(content: bytes, path: Path) -> list[dict[str, str]]:
-    try:
-        reader = csv.DictReader(content.decode("utf-8").splitlines(), strict=True)
-        return [{str(k): str(v) for k, v in row.items()} for row in reader]
-    except (ValueError, csv.Error) as error:
-        raise BadInput(f"{path}: no readable table ({error})") from None
+OF_RULE = {OBSERVE.name: _observations, FIT.name: _fits, FIGURES.name: _figures}
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from scaletrace.formats.record import Identity
 from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.dvc import store
+from scaletrace.study.graph import ANNEAL, EVALUATE, FIGURES, FIT, PRETRAIN, RESULTS, Rule
 
 FOLDER = ledger.PROVENANCE / "dvc"
 HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"
@@ -93,11 +94,12 @@ def stage(
     }
 
 
-def _outputs(jobs: list[RecordedJob], rules: set[str], suffix: str) -> list[str]:
+def _outputs(jobs: list[RecordedJob], suffix: str, *rules: Rule) -> list[str]:
+    names = {rule.name for rule in rules}
     return sorted(
         output.path
         for job in jobs
-        if job.rule in rules
+        if job.rule in names
         for output in job.identity.outputs
         if output.path.endswith(suffix)
     )
@@ -105,10 +107,10 @@ def _outputs(jobs: list[RecordedJob], rules: set[str], suffix: str) -> list[str]
 
 def _plots(jobs: list[RecordedJob], study: str) -> list[Any]:
     """Return the figures as they are, and the loss curves of all runs as one plot."""
-    curves = _from_own(_outputs(jobs, {"pretrain", "anneal"}, "curve.csv"))
+    curves = _from_own(_outputs(jobs, "curve.csv", PRETRAIN, ANNEAL))
     training = {"x": dict.fromkeys(curves, "tokens"), "y": dict.fromkeys(curves, "loss")}
     return [
-        *_from_own(_outputs(jobs, {"figures"}, ".svg")),
+        *_from_own(_outputs(jobs, ".svg", FIGURES)),
         {f"{study} training": {**training, "title": f"{study}: training loss (nats per token)"}},
     ]
 
@@ -127,7 +129,7 @@ def owner(stage: dict[str, Any]) -> str | None:
 def metrics_files(jobs: list[RecordedJob], study: str) -> dict[Path, Path]:
     """Return the file that shows each fit to `dvc metrics`, with the fit's own file."""
     folder = ledger.PROVENANCE / "metrics" / study
-    fits = (Path(path) for path in _outputs(jobs, {"fit"}, ".json"))
+    fits = (Path(path) for path in _outputs(jobs, ".json", FIT))
     return {folder / fit.name: fit for fit in fits}
 
 
@@ -143,7 +145,7 @@ def fitted(jobs: list[RecordedJob], study: str) -> dict[Path, dict[str, Any]]:
 
 
 def _metrics(jobs: list[RecordedJob], study: str) -> list[str]:
-    return _from_own([*map(str, fitted(jobs, study)), *_outputs(jobs, {"evaluate"}, ".json")])
+    return _from_own([*map(str, fitted(jobs, study)), *_outputs(jobs, ".json", EVALUATE)])
 
 
 def compiled(
@@ -206,7 +208,7 @@ def moved_out(study: str) -> dict[Path, str]:
             f"{SHARED.lock}: has no entries of {len(lost)} recorded stages ({lost[0]}): a write "
             f"was cut short; git checkout {SHARED.lock} brings back what was committed"
         )
-    folders = (f"results/{study}/", f"{ledger.PROVENANCE}/metrics/{study}/", f"{study} training")
+    folders = (f"{RESULTS}/{study}/", f"{ledger.PROVENANCE}/metrics/{study}/", f"{study} training")
 
     def others(entry: Any) -> bool:
         return not str(next(iter(entry)) if isinstance(entry, dict) else entry).startswith(folders)

@@ -18,6 +18,7 @@ from scaletrace.jobs.command import AskedJob, parse
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.study.config import load
 from scaletrace.study.corpora import levels_above
+from scaletrace.study.graph import TIMINGS
 
 # What Snakemake and the rules write beside the results.
 WRITTEN = {".snakemake", "work"}
@@ -106,7 +107,7 @@ def recorded_jobs(study: str, outputs: list[Output]) -> list[RecordedJob]:
     Raises:
         BadInput: an output has no record.
     """
-    needed = {output.path: output for output in outputs if output.rule != "timings"}
+    needed = {output.path: output for output in outputs if output.rule != TIMINGS}
     jobs = []
     for path in ledger.paths(study):
         record = read_record(path)

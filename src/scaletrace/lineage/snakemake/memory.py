@@ -119,15 +119,43 @@ def remember(
         path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def remember_record(record: Record, study: str, code: str) -> None:
-    """Make Snakemake remember the job of a record; `code` is as for `remember`."""
+def remember_record(record: Record, study: str, code: str, fingerprint: str) -> None:
+    """Make Snakemake remember the job of a record.
+
+    Args:
+        record: the job's.
+        study: its study.
+        code: as for `remember`.
+        fingerprint: of the stage's code; today's, where that was accepted as equal.
+    """
     identity = record.identity
     remember(
         identity.rule,
         code,
         [output.path for output in identity.outputs],
         identity.inputs,
-        [f"{identity.rule}@{identity.code.fingerprint}", word(study, identity.settings)[0]],
+        [f"{identity.rule}@{fingerprint}", word(study, identity.settings)[0]],
         record.circumstances.start,
         record.circumstances.end,
     )
+
+
+def rename_code(record: Record, now: str) -> None:
+    """Make Snakemake take a job for one that today's code ran, where it remembers the recorded one.
+
+    Args:
+        record: the job's.
+        now: fingerprint of today's code.
+    """
+    identity = record.identity
+    then = repr(f"{identity.rule}@{identity.code.fingerprint}")
+    for output in identity.outputs:
+        path = _file(output.path)
+        if not path.exists():
+            continue
+        content = _recall(output.path)
+        params = [
+            repr(f"{identity.rule}@{now}") if param == then else param
+            for param in content.get("params", [])
+        ]
+        path.write_text(json.dumps({**content, "params": sorted(params)}), encoding="utf-8")

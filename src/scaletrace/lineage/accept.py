@@ -1,0 +1,183 @@
+"""`scaletrace accept`: show that edited code gives the bytes of the recorded jobs, and say so."""
+
+import dataclasses
+import getpass
+import hashlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from scaletrace.errors import BadInput
+from scaletrace.formats import files
+from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
+from scaletrace.formats.record import Record, read_record
+from scaletrace.jobs import acceptances, fingerprint, git, ledger, surroundings
+from scaletrace.jobs.lease import lease
+from scaletrace.lineage import links
+from scaletrace.lineage.repeat import repeated
+from scaletrace.lineage.snakemake import memory
+from scaletrace.study.graph import RULES
+
+Tell = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """The recorded jobs of a stage that one version of its code made, and its code today."""
+
+    then: CodeVersion
+    now: CodeVersion
+    jobs: list[tuple[Path, Record]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Other:
+    """An output that the code of today does not give as it was recorded."""
+
+    job: str
+    path: str
+    recorded: str
+    found: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What was accepted, and what stands against it: with any of that, nothing was written."""
+
+    accepted: list[Acceptance]
+    others: list[Other]
+
+
+def _versions(study: str, stage: str) -> list[Version]:
+    """Return the versions of a stage's code whose jobs snakemake would run again."""
+    known = acceptances.Acceptances(study)
+    versions: dict[tuple[str, str], Version] = {}
+    for path in ledger.paths(study):
+        if path.parent.name != stage:
+            continue
+        record = read_record(path)
+        code = record.identity.code
+        now = fingerprint.fingerprint(stage, fingerprint.kinds_of(stage, record.identity.settings))
+        if known.same(stage, code.fingerprint, now):
+            continue
+        version = versions.setdefault(
+            (code.fingerprint, now),
+            Version(
+                CodeVersion(code.fingerprint, code.scheme),
+                CodeVersion(now, fingerprint.SCHEME),
+                [],
+            ),
+        )
+        version.jobs.append((path, record))
+    return list(versions.values())
+
+
+def _drawn(version: Version, sample: int) -> list[tuple[Path, Record]]:
+    """Return jobs drawn by a hash, which nobody chooses, of those whose inputs are here."""
+
+    def drawn(job: tuple[Path, Record]) -> str:
+        return hashlib.sha256(f"{job[1].id} {version.now.fingerprint}".encode()).hexdigest()
+
+    def lacks(record: Record) -> list[str]:
+        return [file.path for file in record.identity.inputs if not Path(file.path).is_file()]
+
+    able = [job for job in version.jobs if not lacks(job[1])]
+    if len(able) < min(sample, len(version.jobs)):
+        path, record = next(job for job in version.jobs if job not in able)
+        lacking = lacks(record)[0]
+        raise BadInput(
+            f"--sample: found {sample}; the inputs of {len(able)} of {len(version.jobs)} jobs are "
+            f"here ({lacking} of {path} is not): run `scaletrace restore`, or give a smaller sample"
+        )
+    return sorted(able, key=drawn)[:sample]
+
+
+def _again(path: Path, record: Record) -> tuple[RunAgain, list[Other]]:
+    """Compute a job once more; return what came out and how it differs."""
+    outputs, others = {}, []
+    with repeated(path, record) as made:
+        for output in record.identity.outputs:
+            sha256 = str(files.hashes(made[output.name])["sha256"])
+            outputs[output.path] = sha256
+            if sha256 != output.sha256:
+                others.append(Other(path.stem, output.path, output.sha256, sha256))
+    return RunAgain(str(path), record.id, outputs), others
+
+
+def _who() -> str:
+    try:
+        name, address = (git.text("config", f"user.{key}").strip() for key in ("name", "email"))
+        return f"{name} <{address}>"
+    except (OSError, subprocess.CalledProcessError):
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print) -> Answer:
+    """Compute recorded jobs of a stage again with today's code; if all are equal, write it down.
+
+    Each version of the code that made recorded jobs is sampled by itself, so that a model family
+    or a law whose code was not touched vouches for no other. Afterwards snakemake takes the jobs of
+    the earlier code for done.
+
+    Args:
+        study: its name.
+        stage: name of the stage.
+        because: what was changed and why the bytes are the same.
+        sample: jobs to compute of each version, or all that there are.
+        tell: gets a line for each job.
+
+    Raises:
+        BadInput: there is nothing to accept, no reason is given, or inputs are missing.
+    """
+    links.require_none()
+    if stage not in RULES:
+        raise BadInput(f"found stage {stage[:80]!r}; allowed are {', '.join(RULES)}")
+    if not because.strip() or sample < 1:
+        raise BadInput("--because needs words, and --sample at least 1")
+    versions = _versions(study, stage)
+    if not versions:
+        recorded = any(path.parent.name == stage for path in ledger.paths(study))
+        why = "its recorded jobs are today's code's" if recorded else "it has no recorded jobs here"
+        raise BadInput(f"{study}: {stage}: nothing to accept: {why}")
+    commit, changed = _commit()
+    chosen = [(version, _drawn(version, sample)) for version in versions]
+    accepted, others = [], []
+    for version, jobs in chosen:
+        evidence = []
+        for path, record in jobs:
+            tell(f"{stage} {path.stem}: computed again …")
+            once, different = _again(path, record)
+            tell(f"{stage} {path.stem}: {'differs' if different else 'equal, byte for byte'}")
+            evidence.append(once)
+            others += different
+        accepted.append(
+            Acceptance(
+                study=study,
+                stage=stage,
+                then=version.then,
+                now=version.now,
+                because=because.strip(),
+                by=_who(),
+                when=time.time(),
+                host=socket.gethostname(),
+                commit=commit,
+                changed=changed,
+                jobs=len(version.jobs),
+                sample=evidence,
+            )
+        )
+    if others:
+        return Answer([], others)
+    with lease(Path("work") / "record"):
+        for acceptance, version in zip(accepted, versions, strict=True):
+            write_acceptance(acceptances.path_of(acceptance), acceptance)
+            for _, record in version.jobs:
+                memory.rename_code(record, version.now.fingerprint)
+    return Answer(accepted, [])
+
+
+def _commit() -> tuple[str | None, list[str]]:
+    checkout = surroundings.here()["git"] or {}
+    return checkout.get("commit"), [str(line) for line in checkout.get("changed") or ()]
