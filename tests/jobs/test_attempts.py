@@ -61,7 +61,7 @@ def test_what_a_recorded_job_overcame(start, failed):
 
 
 def test_places():
-    assert attempts.place({"attempt": 2, "node": "n1", "slurm_job": "7"}) == (
+    assert attempts.described({"attempt": 2, "node": "n1", "slurm_job": "7"}) == (
         "attempt 2 on n1, SLURM 7"
     )
-    assert attempts.place({"attempt": 1, "node": None, "slurm_job": None}) == "attempt 1"
+    assert attempts.described({"attempt": 1, "node": None, "slurm_job": None}) == "attempt 1"

@@ -48,11 +48,11 @@ def test_no_utilisation_without_both_of_its_parts(folder):
 def test_what_no_job_wrote_is_refused(folder):
     write("anneal", {}, seconds="long")
     with pytest.raises(BadInput, match=r"circumstances\.seconds: found 'long'"):
-        timings.table("s")
+        timings.job_timings("s")
     Path("provenance/jobs/s/anneal/anneal.json").write_text("{", encoding="utf-8")
     with pytest.raises(BadInput, match="no readable job record"):
-        timings.table("s")
+        timings.job_timings("s")
 
 
 def test_a_study_without_records_has_a_head(folder):
-    assert list(timings.table("s").columns) == list(timings.COLUMNS)
+    assert list(timings.job_timings("s").columns) == list(timings.COLUMNS)

@@ -48,12 +48,12 @@ def test_its_hash_is_over_all_the_rest(path):
 
 
 def test_files_are_compared_with_it(path):
-    assert root.differences(root.read("s")) == []
+    assert root.changed_since(root.read("s")) == []
     edit(CONFIG, "study", "# mine\nstudy")
     Path(RECORD).unlink()
     # Results are the records' concern.
     Path(TABLE).unlink()
-    assert root.differences(root.read("s")) == [
+    assert root.changed_since(root.read("s")) == [
         f"{CONFIG}: changed since the study was recorded",
         f"{RECORD}: missing since the study was recorded",
     ]

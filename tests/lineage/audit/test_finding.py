@@ -1,7 +1,7 @@
 """What an audit finds, and what rests on it."""
 
 from scaletrace.lineage.audit import finding
-from scaletrace.lineage.audit.finding import Finding, counted
+from scaletrace.lineage.audit.finding import Finding, in_few_words
 from tests.lineage import small_study
 from tests.lineage.small_study import TABLE
 
@@ -24,7 +24,7 @@ def test_after_many_findings_none_is_named(study, monkeypatch):
 
 
 def test_many_names_are_counted_by_rule():
-    assert counted(("fit a", "fit b")) == "fit a, fit b"
-    assert counted(("fit a", "fit b", "fit c", "figures x", "observe")) == (
+    assert in_few_words(("fit a", "fit b")) == "fit a, fit b"
+    assert in_few_words(("fit a", "fit b", "fit c", "figures x", "observe")) == (
         "3 fit, 1 figures, 1 observe"
     )

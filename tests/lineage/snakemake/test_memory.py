@@ -58,7 +58,7 @@ def test_what_is_remembered(folder):
 
 def test_a_recorded_job_is_remembered_as_it_was(study):
     job = small_study.record()
-    memory.remember_record(job.record, "s", "run it")
+    memory.remember_record(job.record, "s", "run it", job.identity.code.fingerprint)
     assert memory.rule_code(TABLE) == "run it"
     assert memory.remembered(job.record, TABLE, job.path) == command.AskedJob(
         rule="observe",
@@ -74,7 +74,7 @@ def test_a_recorded_job_is_remembered_as_it_was(study):
 def test_settings_too_long_for_a_command_come_from_their_file(study, monkeypatch):
     monkeypatch.setattr(command, "LONGEST_ARGUMENT", 5)
     job = small_study.record("evaluate", {"run": "a"})
-    memory.remember_record(job.record, "s", "run it")
+    memory.remember_record(job.record, "s", "run it", job.identity.code.fingerprint)
     with pytest.raises(BadInput, match="what snakemake remembers is not readable"):
         memory.remembered(job.record, small_study.EVALUATION, job.path)
     command.argument("s", job.identity.settings)
@@ -94,7 +94,7 @@ def test_what_is_not_remembered(folder, content):
 @pytest.mark.parametrize("params", [[], ["observe@1"], ["'observe@1'", "'{'"], [3], None])
 def test_what_rules_do_not_write_is_refused(study, params):
     job = small_study.record()
-    memory.remember_record(job.record, "s", "run it")
+    memory.remember_record(job.record, "s", "run it", job.identity.code.fingerprint)
     (path,) = FOLDER.iterdir()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"params": params}))
     with pytest.raises(BadInput, match=f"^{TABLE}: what snakemake remembers is not readable"):
