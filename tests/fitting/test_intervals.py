@@ -41,7 +41,7 @@ def test_default_interval_covers_where_noise_is_shared_and_the_independent_one_d
         data = study(sizes=16, budgets=4, shared=0.8, seed=seed)
         fitted = fit(data, chinchilla.LAW, Objective())
         for unit in hits:
-            counts = resampling.counts(data, unit, 150, seed)
+            counts = resampling.counts(data, unit, 100, seed)
             alpha = fitted.problem.natural(resampling.refit(fitted, counts)[0])[:, 2]
             low, high = np.percentile(alpha, [2.5, 97.5])
             hits[unit] += low <= TRUTH["alpha"] <= high
@@ -103,7 +103,7 @@ def test_tokens_proportional_to_parameters_identify_nothing(noise):
     loss = data.loss / chinchilla.LAW.predict(TRUTH, data.variables)
     loss *= chinchilla.LAW.predict(TRUTH, {"n": n, "d": d})
     line = Observations({"n": n, "d": d}, loss, data.cluster, data.seed, data.weights)
-    found, codes = judged(line)
+    found, codes = judged(line, resamples=100)
     assert "collinear_design" in codes
     for interval in found.values():
         assert interval["verdict"] == WEAK
@@ -115,7 +115,8 @@ def test_points_on_one_curve_identify_nothing():
     d = 1e9 * np.sqrt(n / 1e7) * (1.0 + 0.1 * np.sin(np.arange(7)))
     loss = chinchilla.LAW.predict(TRUTH, {"n": n, "d": d})
     codes = np.arange(7)
-    found, warned = judged(Observations({"n": n, "d": d}, loss, codes, 0 * codes, np.ones(7)))
+    line = Observations({"n": n, "d": d}, loss, codes, 0 * codes, np.ones(7))
+    found, warned = judged(line, resamples=100)
     assert "collinear_design" in warned
     assert {interval["verdict"] for interval in found.values()} == {WEAK}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from scaletrace import cli
+from scaletrace.jobs import calibration
 from scaletrace.jobs.calibration import calibrated_pace
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
@@ -13,7 +14,8 @@ from scaletrace.study.plan import Plan
 TINY = Path(__file__).parents[2] / "config/tiny.yaml"
 
 
-def test_a_machine_is_measured_by_some_steps_of_the_studys_sizes():
+def test_a_machine_is_measured_by_some_steps_of_the_studys_sizes(monkeypatch):
+    monkeypatch.setattr(calibration, "SECONDS", 0.3)
     pace = calibrated_pace(Plan(load(TINY)), ASSUMED["cpu"])
     assert pace.source == "calibrated"
     # Between a very busy core and one that no processor has yet.

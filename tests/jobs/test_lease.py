@@ -14,8 +14,9 @@ from scaletrace.jobs import lease as leases
 HOLD = """
 import sys, time
 from pathlib import Path
-from scaletrace.jobs.lease import lease
-with lease(Path(sys.argv[1])):
+from scaletrace.jobs import lease as leases
+leases.WAIT = 0.1
+with leases.lease(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
 """
@@ -74,8 +75,7 @@ def test_a_holder_whose_start_seems_moved_holds_while_its_heart_beats(tmp_path):
 
 
 def test_one_that_lost_its_lease_while_suspended_ends(tmp_path):
-    hold = HOLD.replace("jobs.lease import lease", "jobs import lease as l")
-    hold = hold.replace("with lease(", "l.HEARTBEAT = 0.2\nwith l.lease(")
+    hold = HOLD.replace("leases.WAIT = 0.1", "leases.HEARTBEAT = 0.2")
     command = [sys.executable, "-c", hold, str(tmp_path), "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as suspended:
         assert first_line(suspended) == "held\n"

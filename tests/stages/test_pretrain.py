@@ -159,8 +159,8 @@ def test_a_stop_signal_saves_and_the_rest_changes_no_bit(folder: Folder, monkeyp
 
 
 def test_killed_at_random_moments_and_resumed_changes_no_bit(folder: Folder):
-    changes: dict[str, Any] = {"to_step": 600, "save_seconds": 0}
-    folder.run("whole", to_step=600)
+    changes: dict[str, Any] = {"to_step": 300, "save_seconds": 0}
+    folder.run("whole", to_step=300)
     paths = {name: [str(path) for path in paths] for name, paths in folder.inputs.items()}
     outputs = {name: str(path) for name, path in folder.outputs("parts").items()}
     argument = json.dumps([paths, outputs, SETTINGS | changes, str(folder.work("parts"))])
@@ -171,7 +171,7 @@ def test_killed_at_random_moments_and_resumed_changes_no_bit(folder: Folder):
         while {p.stat().st_mtime_ns for p in folder.work("parts").glob("state-*")} <= before:
             assert child.poll() is None
             time.sleep(0.01)
-        time.sleep(moments.random() * 0.2)
+        time.sleep(moments.random() * 0.1)
         child.kill()
         assert child.wait() == -signal.SIGKILL, "finished before it could be killed"
         killed.append(child.pid)

@@ -131,34 +131,39 @@ def test_two_processes_do_what_one_does(folder: Folder):
         torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4)
 
 
-def test_killed_and_stopped_in_every_way_two_processes_change_no_bit(folder: Folder):
-    changes: dict[str, Any] = {"compute": TWO, "to_step": 300}
+# Of a job alone, tests/stages/test_pretrain.py kills and stops the one process that there is.
+@pytest.mark.parametrize(
+    "ways",
+    [
+        ("other killed",),
+        pytest.param(("other killed", "first killed", "stopped"), marks=pytest.mark.long),
+    ],
+    ids=["once", "in every way"],
+)
+def test_two_processes_that_were_ended_change_no_bit(folder: Folder, ways: tuple[str, ...]):
+    changes: dict[str, Any] = {"compute": TWO, "to_step": 200}
     whole = folder.run("whole", **changes)
     _, work = folder.places("parts")
-
-    job = folder.start("parts", save_seconds=0, **changes)
-    (other,) = in_full_flight(job, work)
-    other.kill()
-    output, _ = job.communicate(timeout=20)
-    assert job.returncode == 1
-    assert "process 1 of 2 was killed by signal 9; the job ends" in output
-
-    job = folder.start("parts", save_seconds=0, **changes)
-    others = in_full_flight(job, work)
-    job.kill()
-    job.communicate(timeout=20)
-    assert gone(others)
-
-    # A scheduler's signal goes to every process of the job.
-    job = folder.start("parts", save_seconds=0, **changes)
-    others = in_full_flight(job, work)
-    for pid in (others[0].pid, job.pid):
-        os.kill(pid, signal.SIGTERM)
-    output, errors = job.communicate(timeout=20)
-    assert job.returncode == 128 + signal.SIGTERM, errors
-    assert "stopped by signal 15 after step" in output
-    assert gone(others)
-
+    for way in ways:
+        job = folder.start("parts", save_seconds=0, **changes)
+        others = in_full_flight(job, work)
+        if way == "other killed":
+            others[0].kill()
+            output, _ = job.communicate(timeout=20)
+            assert job.returncode == 1
+            assert "process 1 of 2 was killed by signal 9; the job ends" in output
+        elif way == "first killed":
+            job.kill()
+            job.communicate(timeout=20)
+            assert gone(others)
+        else:
+            # A scheduler's signal goes to every process of the job.
+            for pid in (others[0].pid, job.pid):
+                os.kill(pid, signal.SIGTERM)
+            output, errors = job.communicate(timeout=20)
+            assert job.returncode == 128 + signal.SIGTERM, errors
+            assert "stopped by signal 15 after step" in output
+            assert gone(others)
     parts = folder.run("parts", **changes)
     assert parts[1] == whole[1]
     assert all(torch.equal(parts[0][name], tensor) for name, tensor in whole[0].items())

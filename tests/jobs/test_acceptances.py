@@ -1,0 +1,78 @@
+"""Versions of a stage's code that were accepted as equal."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
+from scaletrace.jobs import acceptances
+from scaletrace.jobs.acceptances import Acceptances
+
+A, B, C, D = ("abcd"[n] * 64 for n in range(4))
+EVIDENCE = [RunAgain("provenance/jobs/s/fit/fit=power.json", "1" * 64, {"results/s/x": "2" * 64})]
+
+
+def note(then, now, stage="fit", study="s"):
+    versions = CodeVersion(then), CodeVersion(now, 2)
+    why = {"because": "a loop was renamed", "by": "me", "when": 1.0, "host": "h"}
+    why |= {"commit": None, "changed": [], "jobs": 3}
+    return Acceptance(study, stage, *versions, **why, sample=EVIDENCE)
+
+
+def write(acceptance):
+    path = acceptances.path_of(acceptance)
+    write_acceptance(path, acceptance)
+    return path
+
+
+@pytest.fixture
+def known(folder):
+    """Notes that lead from A over B to C, and another stage's from C to D."""
+    for one in (note(A, B), note(B, C), note(C, D, "tune")):
+        write(one)
+    return Acceptances("s")
+
+
+def test_a_note_lies_under_its_stage_and_versions(folder):
+    path = write(note(A, B))
+    assert path == Path(f"provenance/accepted/s/fit-{'a' * 16}-{'b' * 16}.json")
+    assert Acceptances("s").by_path == {path: note(A, B)}
+
+
+def test_what_was_accepted_leads_on_in_both_directions(known):
+    assert known.between("fit", A, A) == []
+    assert known.between("fit", A, C) == [note(A, B), note(B, C)]
+    assert known.between("fit", C, A) == [note(B, C), note(A, B)]
+    assert known.same("fit", A, C)
+
+
+def test_what_was_not_accepted_leads_nowhere(known):
+    assert known.between("fit", A, D) is None
+    assert known.between("anneal", A, B) is None
+    assert not known.same("fit", C, D)
+    assert not Acceptances("t").same("fit", A, B)
+
+
+def test_a_note_in_anothers_place_counts_for_nothing(folder):
+    path = write(note(A, B))
+    write_acceptance(path, note(A, C))
+    other = path.with_name("fit-x.json")
+    other.write_text("{", encoding="utf-8")
+    known = Acceptances("s")
+    assert known.by_path == {}
+    assert known.unreadable[path] == f"{path}: lies where another note belongs"
+    assert known.unreadable[other].startswith(f"{other}: not a note of `scaletrace accept`")
+    assert not known.same("fit", A, C)
+
+
+def test_a_note_of_another_study_counts_for_nothing(folder):
+    write_acceptance(acceptances.path_of(note(A, B)), note(A, B, study="t"))
+    assert not Acceptances("s").same("fit", A, B)
+
+
+def test_a_note_in_a_line():
+    assert acceptances.sentence(dataclasses.replace(note(A, B))) == (
+        f"fit: code {'a' * 12} was accepted as equal to {'b' * 12} by me, because 'a loop was "
+        "renamed': 1 of 3 jobs were computed again, byte for byte the same (fit=power)"
+    )

@@ -1,0 +1,95 @@
+"""What is drawn and compared before edited code is accepted."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from scaletrace.errors import BadInput
+from scaletrace.formats.acceptance import CodeVersion
+from scaletrace.jobs import fingerprint
+from scaletrace.jobs.acceptances import Acceptances, folder_of
+from scaletrace.lineage import accept
+from scaletrace.lineage.accept import Version
+from scaletrace.lineage.snakemake import memory
+from tests.lineage import small_study
+from tests.lineage.small_study import EVALUATION, FIT, TABLE
+
+NOW = "e" * 64
+THEN = small_study.CODE.fingerprint
+
+
+@pytest.fixture
+def edited(study, monkeypatch):
+    """The small study after an edit of its code; each job gives the recorded bytes again."""
+    monkeypatch.setattr(fingerprint, "kinds_of", lambda *_: ())
+    monkeypatch.setattr(fingerprint, "fingerprint", lambda *_: NOW)
+
+    @contextlib.contextmanager
+    def again(path, record):
+        yield {output.name: Path(output.path) for output in record.identity.outputs}
+
+    monkeypatch.setattr(accept, "repeated", again)
+    job = small_study.record("fit", {"fit": "power"})
+    memory.remember_record(job.record, "s", "run it", THEN)
+
+
+def test_the_jobs_of_earlier_code_are_versions(edited):
+    (version,) = accept._versions("s", "fit")
+    job = small_study.record("fit", {"fit": "power"})
+    assert (version.then, version.now) == (
+        CodeVersion(THEN, 1),
+        CodeVersion(NOW, fingerprint.SCHEME),
+    )
+    assert [path for path, _ in version.jobs] == [job.path]
+
+
+def test_equal_bytes_are_written_down(edited):
+    said = []
+    answer = accept.accept("s", "fit", "a loop was renamed", 1, said.append)
+    (one,) = answer.accepted
+    assert answer.others == []
+    assert (one.then.fingerprint, one.now.fingerprint, one.jobs) == (THEN, NOW, 1)
+    (output,) = small_study.record("fit", {"fit": "power"}).identity.outputs
+    assert one.sample[0].outputs == {FIT: output.sha256}
+    assert Acceptances("s").same("fit", THEN, NOW)
+    assert said
+    with pytest.raises(BadInput):
+        accept.accept("s", "fit", "again", 1, said.append)
+
+
+def test_other_bytes_are_not_accepted(edited):
+    (output,) = small_study.record("fit", {"fit": "power"}).identity.outputs
+    small_study.edit(FIT, "2.5", "2.6")
+    answer = accept.accept("s", "fit", "a loop was renamed", 1, lambda _: None)
+    assert answer.accepted == []
+    (other,) = answer.others
+    assert (other.job, other.path, other.recorded) == ("fit=power", FIT, output.sha256)
+    assert not folder_of("s").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "because", "sample", "said"),
+    [
+        ("fits", "x", 1, "found stage 'fits'; allowed are corpus"),
+        ("fit", " ", 1, "--because needs words"),
+        ("fit", "x", 0, "--sample at least 1"),
+    ],
+)
+def test_what_is_asked_for(edited, stage, because, sample, said):
+    with pytest.raises(BadInput, match=said):
+        accept.accept("s", stage, because, sample)
+
+
+def test_a_sample_is_of_jobs_whose_inputs_are_here(edited):
+    small_study.job("fit", {"fit": "other"}, {"evals": EVALUATION}, {})
+    (version,) = accept._versions("s", "fit")
+    assert len(accept._drawn(version, 1)) == 1
+    assert accept._drawn(version, 5) == accept._drawn(version, 2)
+    Path(EVALUATION).unlink()
+    ((path, _),) = accept._drawn(version, 1)
+    assert path.stem == "fit=power"
+    with pytest.raises(BadInput, match=rf"inputs of 1 of 2 jobs are here \({EVALUATION} of "):
+        accept._drawn(version, 2)
+    assert accept._drawn(Version(version.then, version.now, []), 3) == []
+    assert Path(TABLE).exists()
