@@ -8,7 +8,7 @@ from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift
 
-MODULES = fingerprint.modules("vocab")
+MODULES = fingerprint.modules("vocab", ("scaletrace.tokenizers.bytes",))
 
 
 KNOWN = Acceptances("s")
