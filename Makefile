@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: demo test test-long test-slurm lock schema
 
 demo: $(BIN)/ready
-	@python -m scaletrace.commands.demo
+	@scaletrace demo
 
 test: $(BIN)/ready
 	ruff check .

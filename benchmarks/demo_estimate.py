@@ -25,7 +25,7 @@ def run(folder: Path, cores: int) -> list[tuple[float, str]]:
     """Return the demo's lines with the seconds since its start; the last is that of its end."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    command = [sys.executable, "-m", "scaletrace.commands.demo", "--cores", str(cores)]
+    command = [sys.executable, "-m", "scaletrace.cli", "demo", "--cores", str(cores)]
     lines, began = [], time.perf_counter()
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True

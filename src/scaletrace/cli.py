@@ -1,6 +1,6 @@
 """`scaletrace`: the commands that people type. Exit codes: 0 success, 1 negative, 2 bad input.
 
-Each command is a module of `scaletrace.commands`: its docstring is the help, `add_arguments`
+Each module of `scaletrace.commands` is a command: its docstring is the help, `add_arguments`
 declares its arguments, and `run` returns the exit code.
 """
 
@@ -10,26 +10,13 @@ import os
 import sys
 from importlib import import_module, metadata
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 
-COMMANDS = (
-    "check",
-    "plan",
-    "status",
-    "cost",
-    "fit",
-    "predict",
-    "record",
-    "reproduce",
-    "accept",
-    "restore",
-    "trace",
-    "audit",
-    "sign",
-    "export",
-    "doctor",
-    "diff",
-)
+
+def _names() -> list[str]:
+    """Return the names of the commands; what several share begins with an underscore."""
+    return [name for name in kinds.names("commands") if not name.startswith("_")]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scaletrace", description=summary)
     parser.add_argument("--version", action="version", version=metadata.version("scaletrace"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    for name in _names():
         module = import_module(f"scaletrace.commands.{name}")
         about = (module.__doc__ or "").strip()
         added = commands.add_parser(

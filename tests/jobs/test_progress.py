@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.commands.demo import status_line
+from scaletrace.commands._demo import status_line
 from scaletrace.formats import files
 from scaletrace.formats.progress_line import ProgressLine
 from scaletrace.jobs import job_note

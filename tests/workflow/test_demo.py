@@ -18,7 +18,7 @@ def demo(copy):
     clone.edit("config/tiny.yaml", LARGEST, "d128-l6: {width: 128, layers: 6, heads: 4}")
 
     def run():
-        done = clone.run(sys.executable, "-m", "scaletrace.commands.demo", "config/tiny.yaml")
+        done = clone.run(sys.executable, "-m", "scaletrace.cli", "demo", "config/tiny.yaml")
         return done.stdout.splitlines()
 
     return run

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scaletrace.commands.columns import aligned, duration, memory
+from scaletrace.commands._columns import aligned, duration, memory
 from scaletrace.errors import BadInput
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scaletrace.commands.columns import aligned, duration, memory
+from scaletrace.commands._columns import aligned, duration, memory
 
 if TYPE_CHECKING:
     from scaletrace.jobs.done import Done

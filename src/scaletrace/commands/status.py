@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scaletrace.commands.columns import aligned, duration
+from scaletrace.commands._columns import aligned, duration
 
 if TYPE_CHECKING:
     from scaletrace.cluster.slurm import Queued

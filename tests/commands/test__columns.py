@@ -1,6 +1,6 @@
 import pytest
 
-from scaletrace.commands.columns import aligned, duration, memory
+from scaletrace.commands._columns import aligned, duration, memory
 
 
 @pytest.mark.parametrize(
