@@ -26,6 +26,8 @@ from scaletrace.formats.record import (
 )
 
 EXAMPLE = Path(__file__).parents[2] / "provenance/jobs/example"
+# Written before fingerprints had a scheme of their own.
+EARLIER = Path(__file__).parent / "earlier"
 A, B, C = "a" * 64, "b" * 64, "c" * 32
 # The record of an earlier release, which names no scheme.
 OLD = {
@@ -116,14 +118,15 @@ def test_the_hashes_of_a_record_are_known():
     )
 
 
-def test_a_record_of_the_example_verifies():
-    paths = sorted(EXAMPLE.glob("*/*.json"))
+def test_records_of_the_example_and_of_earlier_releases_verify():
+    paths = [*sorted(EXAMPLE.glob("*/*.json")), *sorted(EARLIER.glob("[!r]*.json"))]
+    paths += EARLIER.glob("run=*.json")
     assert len(paths) > 100
     for path in paths:
         record = read_record(path)
         require_circumstances(record, path)
         assert record.seal == record.hashed_seal
-        assert record.identity.code.scheme == 1
+        assert record.identity.code.scheme == (1 if path.parent == EARLIER else 2)
         # What is typed is all that the identity holds.
         assert record.identity.as_json() == record.raw["identity"]
         assert files.to_json(record.raw).encode() == path.read_bytes()

@@ -91,3 +91,13 @@ def test_other_bytes_of_the_same_meaning_are_refused(path):
 def test_a_study_without_root(folder):
     with pytest.raises(BadInput, match=r"provenance/roots/s\.json: no readable study root"):
         root.read("s")
+
+
+def test_a_root_of_an_earlier_release_is_read_as_it_is(study):
+    earlier = Path(__file__).parents[1] / "formats/earlier/root.json"
+    path = root.path_of("example")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(earlier.read_bytes())
+    content = root.read("example")
+    assert len(content["records"]) == 165
+    assert "accepted" not in content

@@ -103,7 +103,9 @@ def test_hostile_settings_are_a_sentence_each(copy, name, value):
     rewrite(path, hostile)
     with pytest.raises(BadInput) as caught:
         reproduce(RUN, "tiny", TOLERANCE)
-    assert all(line.startswith(("settings.", str(path))) for line in str(caught.value).split("\n"))
+    lines = str(caught.value).split("
+")
+    assert all(line.startswith(("settings.", "training.", str(path))) for line in lines)
 
 
 def test_what_cannot_be_repeated_is_one_sentence(copy):

@@ -1,5 +1,6 @@
 """Is the code that each record names the code that stands in the commit it names?"""
 
+import contextlib
 import functools
 import json
 import re
@@ -111,7 +112,10 @@ def _compare_reached(
 
 
 def _place(name: str, sources: Sources | None) -> str:
-    module = sources.module(name) if sources else None
+    module = None
+    # A text that no parser gets through is named where a module of its name would lie.
+    with contextlib.suppress(*code_at.NO_PYTHON):
+        module = sources.module(name) if sources else None
     return module_paths(name)[0 if module is not None and module.package == name else 1]
 
 
