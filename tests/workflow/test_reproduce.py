@@ -103,8 +103,7 @@ def test_hostile_settings_are_a_sentence_each(copy, name, value):
     rewrite(path, hostile)
     with pytest.raises(BadInput) as caught:
         reproduce(RUN, "tiny", TOLERANCE)
-    lines = str(caught.value).split("
-")
+    lines = str(caught.value).splitlines()
     assert all(line.startswith(("settings.", "training.", str(path))) for line in lines)
 
 
