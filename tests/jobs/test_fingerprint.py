@@ -1,6 +1,7 @@
 """Fingerprints of the package itself: what changes them and what does not."""
 
 import ast
+import dataclasses
 import random
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from scaletrace import contract, kinds
 from scaletrace.jobs import fingerprint, reachable
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
+from scaletrace.training.recipe import Compute, loaded_modules
 
 SOURCE = Path(fingerprint.__file__).parents[1]
 FAMILIES = {name: kinds.module("families", name) for name in kinds.names("families")}
@@ -221,3 +223,29 @@ def test_the_kinds_of_a_job_are_those_that_its_settings_name():
         ("tokenize", {}, "tokenizers.bpe"),
     ):
         assert fingerprint.kinds_of(stage, settings) == (f"scaletrace.{module}",)
+
+
+GPU_AND_PROCESSES = ("training/cuda.py", "training/parallel.py", "models/decoder_bf16.py")
+
+
+def test_code_of_gpus_and_of_several_processes_concerns_no_training_on_one_core(package):
+    plan = Plan(load(SOURCE.parents[1] / "config/tiny.yaml"))
+    alone = plan.anneal(plan.runs["d8-l1-s0-32k"])
+    on_gpu = dataclasses.replace(alone, compute=Compute(device="cuda", micro_batch_tokens=64))
+
+    def fingerprints():
+        fingerprint.forget()
+        return [
+            fingerprint.fingerprint("anneal", loaded_modules(settings), package)
+            for settings in (alone, on_gpu)
+        ]
+
+    before = fingerprints()
+    for name in GPU_AND_PROCESSES:
+        path = package / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(f"{text}\nassert True\n", encoding="utf-8")
+        after = fingerprints()
+        assert after[0] == before[0], name
+        assert after[1] != before[1], name
+        path.write_text(text, encoding="utf-8")
