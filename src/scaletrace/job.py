@@ -52,7 +52,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _require_code(stage: str, kinds: tuple[str, ...], expected: str) -> None:
-    fingerprint.forget()
+    fingerprint.forget_if_touched()
     if fingerprint.fingerprint(stage, kinds) != expected:
         raise BadInput(
             f"src/scaletrace: the code of stage {stage} is not the code that the workflow was read "

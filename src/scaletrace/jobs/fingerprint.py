@@ -23,6 +23,10 @@ def combined(modules: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(modules, sort_keys=True).encode()).hexdigest()
 
 
+# Names, times and sizes of the sources when they were last looked at.
+_last_touched: int | None = None
+
+
 def kinds_of(stage: str, settings: dict[str, Any]) -> tuple[str, ...]:
     """Return the modules that a stage loads by name where it has these settings.
 
@@ -74,3 +78,13 @@ def forget() -> None:
     """Read the sources anew at the next call: they may have been edited meanwhile."""
     sources.cache_clear()
     _modules.cache_clear()
+
+
+def forget_if_touched() -> None:
+    """Read the package's sources anew at the next call where a file was touched since the last."""
+    global _last_touched
+    facts = [(path, path.stat()) for path in sorted(ROOT.rglob("*.py"))]
+    touched = hash(tuple((str(path), fact.st_mtime_ns, fact.st_size) for path, fact in facts))
+    if touched != _last_touched:
+        forget()
+    _last_touched = touched
