@@ -6,7 +6,6 @@ import pytest
 
 from scaletrace.formats.acceptance import read_acceptance
 from scaletrace.jobs.acceptances import Acceptances
-from scaletrace.lineage.restore import restore
 from tests.workflow.conftest import TINY
 
 MODULE = "src/scaletrace/training/evaluation.py"
@@ -32,7 +31,7 @@ def notes(clone):
     return sorted((clone.folder / "provenance/accepted").rglob("*.json"))
 
 
-def test_the_rest_is_not_computed_again_and_lineage_tells_of_it(edited, tmp_path, monkeypatch):
+def test_the_rest_is_not_computed_again_and_lineage_tells_of_it(edited, tmp_path):
     # Trials of no study here: the runs' evaluations alone execute what was edited.
     assert edited.jobs_to_do()["evaluate"] == 10
     said = accept(edited, "--sample", "2").stdout
@@ -54,10 +53,7 @@ def test_the_rest_is_not_computed_again_and_lineage_tells_of_it(edited, tmp_path
 
     fresh = edited.copied(tmp_path / "fresh")
     fresh.git("clean", "--quiet", "-xdff", "--", "results", "work", ".snakemake")
-    monkeypatch.chdir(fresh.folder)
-    report = restore("tiny", edited.folder)
-    assert not report.findings
-    assert not report.waiting
+    fresh.run("scaletrace", "restore", "--study", "tiny", "--from", str(edited.folder))
     assert fresh.jobs_to_do() == {}
 
     path.write_text(path.read_text().replace("a name for", "no name for"), encoding="utf-8")
