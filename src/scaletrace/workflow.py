@@ -17,8 +17,9 @@ from scaletrace.study.config import load
 from scaletrace.study.corpora import package_versions, raw_files
 from scaletrace.study.cost import Pace, mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import EVALUATE, RULES, Graph, Job
+from scaletrace.study.graph import Graph, Job
 from scaletrace.study.plan import Plan
+from scaletrace.study.rules import EVALUATE, RULES
 
 DEFAULT = Path("config/demo.yaml")
 

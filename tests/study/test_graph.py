@@ -9,8 +9,9 @@ from scaletrace import contract, stages
 from scaletrace.study.config import load
 from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
-from scaletrace.study.graph import RULES, Graph
+from scaletrace.study.graph import Graph
 from scaletrace.study.plan import Plan
+from scaletrace.study.rules import RULES
 
 CONFIG = Path(__file__).parents[2] / "config"
 

@@ -1,4 +1,4 @@
-"""Only `study/graph.py` names rules; elsewhere one is one of the graph's constants."""
+"""Only `study/rules.py` names rules; elsewhere one is one of its constants."""
 
 import ast
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import scaletrace
-from scaletrace.study.graph import RULES, TIMINGS
+from scaletrace.study.rules import RULES, TIMINGS
 
 PACKAGE = Path(scaletrace.__file__).parent
 FOLDERS = ("cluster", "commands", "jobs", "lineage")
@@ -49,7 +49,7 @@ def test_a_rule_that_is_spelt_out_is_seen(text):
     assert rules_in(text)
 
 
-def test_rules_are_named_in_the_graph_alone():
+def test_rules_are_named_in_one_module_alone():
     named = {
         (path.relative_to(PACKAGE).as_posix(), name)
         for folder in FOLDERS

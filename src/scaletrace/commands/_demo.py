@@ -14,8 +14,9 @@ from scaletrace.formats.fit import Extrapolation, Interval, read_fit
 from scaletrace.jobs.calibration import calibrated_pace
 from scaletrace.jobs.progress import Progress, Running
 from scaletrace.study.cost import ASSUMED, Pace
-from scaletrace.study.graph import EVALUATE, FIGURES, FIT, OBSERVE, TOKENIZE, Graph, Job
+from scaletrace.study.graph import Graph, Job
 from scaletrace.study.plan import Plan
+from scaletrace.study.rules import EVALUATE, FIGURES, FIT, OBSERVE, TOKENIZE
 from scaletrace.workflow import open_graph
 
 LOOK_SECONDS = 1.0

@@ -99,7 +99,7 @@ def _chain(jobs: Iterable["Job"], done: "Done") -> float:
 
 
 def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dict[str, Any]:
-    from scaletrace.study.graph import PRETRAIN, TRIAL
+    from scaletrace.study.rules import PRETRAIN, TRIAL
 
     plan = estimates.plan
     trunks: dict[str, list[Job]] = {}

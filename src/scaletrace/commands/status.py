@@ -81,7 +81,7 @@ def _chain(name: str, standings: dict[str, "Standing"]) -> list["Standing"]:
 
 def _run(plan: "Plan", name: str, standings: dict[str, "Standing"]) -> dict[str, Any]:
     """Return a run's row: where the first of its jobs that is not done stands."""
-    from scaletrace.study.graph import EVALUATE
+    from scaletrace.study.rules import EVALUATE
 
     for state, runs in (("given up", plan.study.failed), ("excluded", plan.study.exclude)):
         if name in runs:
@@ -147,7 +147,7 @@ def _findings(
 ) -> dict[str, Any]:
     from scaletrace.cluster import slurm
     from scaletrace.cluster.site import read_site
-    from scaletrace.study.graph import TRIAL
+    from scaletrace.study.rules import TRIAL
 
     logs, ends = slurm.logs(read_site().logs), {}
     for name, one in standings.items():

@@ -6,8 +6,8 @@ from statistics import median
 from scaletrace.cluster.site import read_site
 from scaletrace.jobs.done import glance
 from scaletrace.study.cost import ASSUMED, Pace, Speed, fitted_pace, scaled_pace
-from scaletrace.study.graph import ANNEAL
 from scaletrace.study.plan import Plan
+from scaletrace.study.rules import ANNEAL
 
 
 def known_pace(plan: Plan) -> Pace:

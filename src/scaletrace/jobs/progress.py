@@ -9,8 +9,9 @@ from scaletrace.formats.progress_line import ProgressLine, last_progress
 from scaletrace.jobs import job_note
 from scaletrace.jobs.done import Done
 from scaletrace.study.cost import Pace
-from scaletrace.study.graph import TRIAL, Graph, Job
+from scaletrace.study.graph import Graph, Job
 from scaletrace.study.remaining import MeasuredWork, Underway, left_of, makespan, work
+from scaletrace.study.rules import TRIAL
 
 # From the end of one job on a core to the next one's first statement: snakemake and Python.
 BETWEEN_SECONDS = 0.6

@@ -20,8 +20,9 @@ from scaletrace.formats.record import Attempt, Circumstances
 from scaletrace.jobs import attempts, job_note, lease, ledger
 from scaletrace.jobs.attempts import Failed
 from scaletrace.jobs.done import Done
-from scaletrace.study.graph import RULES, Job
+from scaletrace.study.graph import Job
 from scaletrace.study.plan import Plan
+from scaletrace.study.rules import RULES
 
 State = Literal["done", "running", "queued", "waiting", "failed"]
 TAIL_BYTES = 8192

@@ -5,7 +5,7 @@ For the profile (slurm/config.yaml), which hands it to Snakemake by the names of
 
 from scaletrace.cluster.site import Site
 from scaletrace.cluster.slurm import TEXT
-from scaletrace.study.graph import RULES
+from scaletrace.study.rules import RULES
 
 
 def groups(site: Site) -> dict[str, str]:

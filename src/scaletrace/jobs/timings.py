@@ -11,7 +11,7 @@ import pandas as pd
 
 from scaletrace.formats.record import Record, read_record, require_circumstances
 from scaletrace.jobs import ledger
-from scaletrace.study.graph import FIGURES, FIT
+from scaletrace.study.rules import FIGURES, FIT
 
 # These may still run when the table is printed.
 AFTER = {FIT.name, FIGURES.name}

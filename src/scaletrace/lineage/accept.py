@@ -18,7 +18,7 @@ from scaletrace.jobs.lease import lease
 from scaletrace.lineage import links
 from scaletrace.lineage.repeat import repeated
 from scaletrace.lineage.snakemake import memory
-from scaletrace.study.graph import RULES
+from scaletrace.study.rules import RULES
 
 Tell = Callable[[str], None]
 

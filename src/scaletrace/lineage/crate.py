@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from scaletrace.formats.record import RecordedFile, inside
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
-from scaletrace.study.graph import RULES
+from scaletrace.study.rules import RULES
 
 NAME = "ro-crate-metadata.json"
 WORKFLOW = "Snakefile"

@@ -15,7 +15,7 @@ from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.crate import Packed
 from scaletrace.lineage.dvc import pipeline
-from scaletrace.study.graph import RESULTS
+from scaletrace.study.rules import RESULTS
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
 EPOCH = (1980, 1, 1, 0, 0, 0)

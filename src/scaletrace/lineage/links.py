@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scaletrace.errors import BadInput
 from scaletrace.jobs import git, ledger
-from scaletrace.study.graph import RESULTS
+from scaletrace.study.rules import RESULTS
 
 # What is read, written or run by names that a clone may have chosen.
 PLACES = (

@@ -16,7 +16,7 @@ from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
 from scaletrace.study.config import load
-from scaletrace.study.graph import RESULTS
+from scaletrace.study.rules import RESULTS
 
 
 def _git(*words: str) -> str:

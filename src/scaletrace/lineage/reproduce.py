@@ -13,7 +13,7 @@ from scaletrace.formats.record import Record, read_record
 from scaletrace.jobs import acceptances, fingerprint, ledger, surroundings
 from scaletrace.lineage import links
 from scaletrace.lineage.repeat import repeated, verified
-from scaletrace.study.graph import ANNEAL, PRETRAIN
+from scaletrace.study.rules import ANNEAL, PRETRAIN
 
 # What decides a float besides the processor; everything else installed does not train.
 LIBRARIES = ("torch", "numpy")

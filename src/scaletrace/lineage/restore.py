@@ -30,7 +30,7 @@ from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
-from scaletrace.study.graph import OBSERVE, TIMINGS, timings_path
+from scaletrace.study.rules import OBSERVE, TIMINGS, timings_path
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
 STEP = 1e-3

@@ -17,7 +17,7 @@ from scaletrace.formats.record import RecordedFile, RecordedInput, inside
 from scaletrace.jobs import acceptances, attempts, ledger
 from scaletrace.lineage import links
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
-from scaletrace.study.graph import CORPUS, FIT, OBSERVE
+from scaletrace.study.rules import CORPUS, FIT, OBSERVE
 
 # Numbers are read off an axis or a label: three digits of them are meant.
 NEAR = 0.005

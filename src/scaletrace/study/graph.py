@@ -1,19 +1,17 @@
 """The graph of a study's jobs, said once: what each reads, writes, is told, and takes.
 
-A rule is what jobs of one kind have in common; a job is a rule with its wildcards. Rule files,
-plan, status, cost, progress, audit and record read this module: no other one names a rule, a file
-of the results, or what rests on what.
+A rule (`study.rules`) is what jobs of one stage have in common; a job is a rule with its wildcards.
+Rule files, plan, status, cost, progress, audit and record read this module: no other one says what
+rests on what.
 """
 
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from scaletrace import contract, kinds
-from scaletrace.formats import record
 from scaletrace.stages import (
     anneal,
     corpus,
@@ -29,184 +27,27 @@ from scaletrace.stages import (
 )
 from scaletrace.study.cost import Pace
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
+from scaletrace.study.rules import (
+    ANNEAL,
+    CORPUS,
+    EVALUATE,
+    FIGURES,
+    FIT,
+    OBSERVE,
+    PRETRAIN,
+    RESULTS,
+    TOKENIZE,
+    TRIAL,
+    TUNE,
+    VOCAB,
+    Rule,
+    timings_path,
+)
 from scaletrace.study.runs import Run
 from scaletrace.study.trials import Trial
 
-Kind = Literal["text", "training", "measurement", "analysis"]
-RESULTS = Path(record.RESULTS)
 # Trials and their law come before all other training, which cannot begin without.
 MOST_URGENT = 10**9
-
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """What the jobs of one stage have in common.
-
-    title: what people call them. outputs: below the study's results, `{}` stands for a wildcard.
-    main: the output that stands for all of them. here: done where snakemake runs, in seconds.
-    pack: what shares a submission to SLURM, if a site wants it so: all text, what follows a run's
-    branch, or all of a size and seed.
-    """
-
-    stage: ModuleType
-    kind: Kind
-    title: str
-    outputs: Any
-    main: str
-    log: str
-    here: bool = False
-    pack: Literal["alone", "text", "run", "size"] = "alone"
-
-    @cached_property
-    def name(self) -> str:
-        """The rule's name, which is its stage's."""
-        return self.stage.__name__.rpartition(".")[2]
-
-    def patterns(self, study: str) -> dict[str, str]:
-        """Return the outputs of a study's jobs by name, with their wildcards."""
-        results = RESULTS / study
-        return {
-            name: str(results / path)
-            for name, (path,) in contract.files_by_name(self.outputs).items()
-        }
-
-
-CORPUS = Rule(
-    corpus,
-    "text",
-    "corpus",
-    corpus.Outputs(
-        train=Path("corpus/train.jsonl"),
-        valid=Path("corpus/valid.jsonl"),
-        test=Path("corpus/test.jsonl"),
-        manifest=Path("corpus/manifest.json"),
-    ),
-    main="manifest",
-    log="logs/corpus.log",
-    pack="text",
-)
-VOCAB = Rule(
-    vocab,
-    "text",
-    "vocabulary",
-    vocab.Outputs(vocabulary=Path("vocab/vocabulary.json")),
-    main="vocabulary",
-    log="logs/vocab.log",
-    pack="text",
-)
-TOKENIZE = Rule(
-    tokenize,
-    "text",
-    "tokens",
-    tokenize.Outputs(
-        train=Path("tokens/train.bin"),
-        valid=Path("tokens/valid.bin"),
-        test=Path("tokens/test.bin"),
-        train_header=Path("tokens/train.json"),
-        valid_header=Path("tokens/valid.json"),
-        test_header=Path("tokens/test.json"),
-    ),
-    main="train_header",
-    log="logs/tokenize.log",
-    pack="text",
-)
-TRIAL = Rule(
-    trial,
-    "training",
-    "tuning",
-    trial.Outputs(result=Path("tuning/{family}/trials/{trial}.json")),
-    main="result",
-    log="logs/trial/{family}-{trial}.log",
-)
-TUNE = Rule(
-    tune,
-    "analysis",
-    "tuning",
-    tune.Outputs(law=Path("tuning/{family}/law.json"), trials=Path("tuning/{family}/trials.csv")),
-    main="law",
-    log="logs/tune/{family}.log",
-    here=True,
-)
-PRETRAIN = Rule(
-    pretrain,
-    "training",
-    "trunks",
-    pretrain.Outputs(
-        state=Path("trunks/{size}-s{seed}/{tokens}/state.safetensors"),
-        curve=Path("trunks/{size}-s{seed}/{tokens}/curve.csv"),
-    ),
-    main="state",
-    log="logs/pretrain/{size}-s{seed}-{tokens}.log",
-    pack="size",
-)
-ANNEAL = Rule(
-    anneal,
-    "training",
-    "runs",
-    anneal.Outputs(
-        model=Path("runs/{run}/model.safetensors"),
-        curve=Path("runs/{run}/curve.csv"),
-        outcome=Path("runs/{run}/outcome.json"),
-    ),
-    main="outcome",
-    log="logs/anneal/{run}.log",
-    pack="run",
-)
-EVALUATE = Rule(
-    evaluate,
-    "measurement",
-    "losses",
-    evaluate.Outputs(result=Path("evals/{run}.json")),
-    main="result",
-    log="logs/evaluate/{run}.log",
-    pack="run",
-)
-OBSERVE = Rule(
-    observe,
-    "analysis",
-    "table",
-    observe.Outputs(observations=Path("observations.csv")),
-    main="observations",
-    log="logs/observe.log",
-    here=True,
-)
-FIT = Rule(
-    fit,
-    "analysis",
-    "fits",
-    fit.Outputs(fit=Path("fits/{fit}.json")),
-    main="fit",
-    log="logs/fit/{fit}.log",
-    here=True,
-)
-FIGURES = Rule(
-    figures,
-    "analysis",
-    "figures",
-    figures.Outputs(
-        pdf=Path("figures/{figure}.pdf"),
-        svg=Path("figures/{figure}.svg"),
-        png=Path("figures/{figure}.png"),
-        csv=Path("figures/{figure}.csv"),
-    ),
-    main="csv",
-    log="logs/figures/{figure}.log",
-    here=True,
-)
-RULES = {
-    rule.name: rule
-    for rule in (
-        *(CORPUS, VOCAB, TOKENIZE, TRIAL, TUNE, PRETRAIN, ANNEAL, EVALUATE),
-        *(OBSERVE, FIT, FIGURES),
-    )
-}
-# Made from the job records and not recorded itself: what varies between identical executions.
-TIMINGS = "timings"
-
-
-def timings_path(study: str) -> Path:
-    """Return where the timings of a study lie."""
-    return RESULTS / study / f"{TIMINGS}.csv"
 
 
 @dataclasses.dataclass(frozen=True)

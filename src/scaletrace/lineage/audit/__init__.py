@@ -15,7 +15,7 @@ from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
 from scaletrace.lineage.audit.finding import Finding, Scope, in_few_words
 from scaletrace.lineage.snakemake import graph
-from scaletrace.study.graph import RESULTS
+from scaletrace.study.rules import RESULTS
 
 ALIKE = 3  # findings about one field of one file, such as a setting of many jobs, to print
 

@@ -13,7 +13,7 @@ from scaletrace.formats.fit import read_residuals
 from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, read_cells
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.study.graph import FIGURES, OBSERVE
+from scaletrace.study.rules import FIGURES, OBSERVE
 
 OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": D_COLUMN}
 

@@ -13,7 +13,7 @@ from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import leaves
 from scaletrace.lineage.dvc import pipeline, store
-from scaletrace.study.graph import FIT
+from scaletrace.study.rules import FIT
 
 ABSENT = "nothing"
 

@@ -16,7 +16,7 @@ from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.causes import Causes, causes, different
 from scaletrace.lineage.diff.side import Side
-from scaletrace.study.graph import EVALUATE, FIGURES, FIT, OBSERVE
+from scaletrace.study.rules import EVALUATE, FIGURES, FIT, OBSERVE
 
 # An output then and now; None where it is new or gone.
 Pair = tuple[RecordedFile | None, RecordedFile | None]

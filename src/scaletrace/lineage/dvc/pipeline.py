@@ -13,7 +13,7 @@ from scaletrace.formats.record import Identity
 from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.dvc import store
-from scaletrace.study.graph import ANNEAL, EVALUATE, FIGURES, FIT, PRETRAIN, RESULTS, Rule
+from scaletrace.study.rules import ANNEAL, EVALUATE, FIGURES, FIT, PRETRAIN, RESULTS, Rule
 
 FOLDER = ledger.PROVENANCE / "dvc"
 HEADER = "# Compiled from the workflow by `scaletrace record`; snakemake runs it, dvc stores it.\n"

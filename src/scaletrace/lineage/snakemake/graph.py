@@ -18,7 +18,7 @@ from scaletrace.jobs.command import AskedJob, parse
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.study.config import load
 from scaletrace.study.corpora import levels_above
-from scaletrace.study.graph import TIMINGS
+from scaletrace.study.rules import TIMINGS
 
 # What Snakemake and the rules write beside the results.
 WRITTEN = {".snakemake", "work"}
