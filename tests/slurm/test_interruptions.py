@@ -75,7 +75,7 @@ def test_a_job_at_its_time_limit_resumes_with_a_larger_one(clone, reference):
 
 def test_a_job_whose_node_dies_goes_on_at_another(clone, reference):
     # Nothing is saved in the end: a state every few seconds has to do.
-    clone.edit("src/scaletrace/study/plan.py", '"save_seconds": 30', '"save_seconds": 3')
+    clone.edit("src/scaletrace/study/plan.py", "save_seconds=30,", "save_seconds=3,")
     driver = Driver(clone, model())
     job = driver.trains(beyond=1000)
     node = job_facts(job)["NodeList"]
