@@ -17,17 +17,8 @@ if TYPE_CHECKING:
     from scaletrace.jobs.bill import Item
 
 HEADER = (
-    "rule",
-    "jobs",
-    "attempts",
-    "core-hours",
-    "GPU-hours",
-    "longest",
-    "asked",
-    "memory",
-    "asked",
-    "busy",
-    "of peak",
+    *("rule", "jobs", "attempts", "core-hours", "GPU-hours"),
+    *("longest", "asked", "memory", "asked", "busy", "of peak"),
 )
 
 

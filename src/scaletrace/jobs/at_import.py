@@ -101,7 +101,7 @@ class _Reader:
     def _defines_class(self, node: ast.ClassDef) -> bool:
         if any(word.arg in {"metaclass", None} for word in node.keywords):
             return False
-        methods = {one.name for one in node.body if isinstance(one, DEFINITIONS)}
+        methods = _methods(node)
         body = _Reader(self.module, self.sources, self.inside | stored(node) - {node.name})
         return (
             all(map(self._decorates, node.decorator_list))
@@ -128,9 +128,8 @@ class _Reader:
         if not isinstance(statement.node, ast.ClassDef):
             return False
         reader = _Reader(module, self.sources)
-        own = {one.name for one in statement.node.body if isinstance(one, DEFINITIONS)}
         return (
-            own.isdisjoint(INHERITED | HOOKS)
+            _methods(statement.node).isdisjoint(INHERITED | HOOKS)
             and not any(word.arg in {"metaclass", None} for word in statement.node.keywords)
             and all(reader._is_plain_base(one, methods) for one in statement.node.bases)
         )
@@ -158,8 +157,7 @@ class _Reader:
         if isinstance(node, ast.Name | ast.Attribute):
             meant = self.resolved(node)
             if isinstance(meant, tuple) and isinstance(meant[1].node, ast.ClassDef):
-                methods = {o.name for o in meant[1].node.body if isinstance(o, DEFINITIONS)}
-                return methods.isdisjoint(HOOKS)
+                return HOOKS.isdisjoint(_methods(meant[1].node))
             return True
         if isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
             return False
@@ -264,6 +262,10 @@ def _is_in(name: str, patterns: list[str]) -> bool:
         name.count(".") == pattern.count(".") and fnmatch.fnmatchcase(name, pattern)
         for pattern in patterns
     )
+
+
+def _methods(node: ast.ClassDef) -> set[str]:
+    return {one.name for one in node.body if isinstance(one, DEFINITIONS)}
 
 
 def _parameters(arguments: ast.arguments) -> Iterator[ast.arg]:

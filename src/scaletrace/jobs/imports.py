@@ -4,7 +4,7 @@ import ast
 import dataclasses
 from collections.abc import Iterator
 
-PACKAGE = "scaletrace"
+from scaletrace.kinds import PACKAGE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,12 +5,10 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 
-LOG_METHODS = {
-    *("debug", "info", "warning", "warn", "error", "exception", "critical", "log"),
-}
+LOG_METHODS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 LOGGERS = {"log", "logger"}
-LOG_MODULES = {"logging", "warnings", "sys"}
 STREAMS = {"stdout", "stderr"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def is_docstring(node: ast.AST) -> bool:
@@ -201,9 +199,7 @@ def parts_of(statements: list[ast.stmt], words: Collection[int] = ()) -> dict[st
     trees: dict[str, list[object]] = {}
     for node in statements:
         if isinstance(node, ast.ClassDef):
-            methods = [
-                n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-            ]
+            methods = [n for n in node.body if isinstance(n, FUNCTIONS)]
             for method in methods:
                 trees.setdefault(f"{node.name}.{method.name}", []).append(_plain(method, words))
             fields = dict(ast.iter_fields(node))
@@ -211,14 +207,11 @@ def parts_of(statements: list[ast.stmt], words: Collection[int] = ()) -> dict[st
             trees.setdefault(f"class {node.name}", []).append(_plain(ast.ClassDef(**fields), words))
         elif not is_docstring(node):
             trees.setdefault(_name(node), []).append(_plain(node, words))
-    return {
-        name: hashlib.sha256(json.dumps(several).encode()).hexdigest()
-        for name, several in trees.items()
-    }
+    return {name: _hash(several) for name, several in trees.items()}
 
 
 def _name(node: ast.AST) -> str:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    if isinstance(node, FUNCTIONS):
         return node.name
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     names = [target.id for target in targets if isinstance(target, ast.Name)]

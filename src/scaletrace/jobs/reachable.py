@@ -23,8 +23,9 @@ import functools
 from collections.abc import Iterator
 
 from scaletrace.jobs import at_import, meaning
-from scaletrace.jobs.imports import PACKAGE, Import
+from scaletrace.jobs.imports import Import
 from scaletrace.jobs.sources import Module, Sources, Statement
+from scaletrace.kinds import PACKAGE
 
 # What the job wrapper names of a stage's module.
 ENTRIES = ("run", "Inputs", "Outputs", "Settings")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from scaletrace.jobs import meaning
-from scaletrace.jobs.imports import PACKAGE, Import, imported
+from scaletrace.jobs.imports import Import, imported
 from scaletrace.jobs.mentions import Mentions, loads
+from scaletrace.kinds import PACKAGE
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 

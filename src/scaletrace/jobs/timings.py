@@ -16,21 +16,9 @@ from scaletrace.study.rules import FIGURES, FIT
 # These may still run when the table is printed.
 AFTER = {FIT.name, FIGURES.name}
 COLUMNS = (
-    "rule",
-    "job",
-    "seconds",
-    "cpu_seconds",
-    "tokens_per_s",
-    "flops_per_s",
-    "utilisation",
-    "peak_memory_mb",
-    "peak_gpu_memory_mb",
-    "attempts",
-    "threads",
-    "host",
-    "cpu",
-    "gpu",
-    "slurm_job",
+    *("rule", "job", "seconds", "cpu_seconds", "tokens_per_s", "flops_per_s", "utilisation"),
+    *("peak_memory_mb", "peak_gpu_memory_mb", "attempts", "threads"),
+    *("host", "cpu", "gpu", "slurm_job"),
 )
 
 

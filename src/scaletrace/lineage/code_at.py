@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 from scaletrace.jobs import git, reachable
-from scaletrace.jobs.imports import PACKAGE
 from scaletrace.jobs.sources import Sources
+from scaletrace.kinds import PACKAGE
 from scaletrace.lineage.snapshot import SOURCES, Snapshot, objects
 
 FOLDER = f"{SOURCES}/{PACKAGE}"
