@@ -83,6 +83,19 @@ def changed(place, value):
     return raw
 
 
+@pytest.mark.parametrize(
+    ("settings", "device"),
+    [
+        ({"model": {}}, "cpu"),
+        ({"compute": {"device": "cpu", "processes": 2}}, "cpu"),
+        ({"compute": {"device": "cuda", "processes": 2}}, "cuda"),
+        ({"split": "valid", "device": "cuda"}, "cuda"),
+    ],
+)
+def test_settings_tell_what_a_job_computed_on(settings, device):
+    assert Identity("evaluate", {}, settings, Code(A, {}), (), ()).device == device
+
+
 def test_a_record_is_read_with_types(tmp_path):
     record = read_record(written(tmp_path / "r.json", sealed(copy.deepcopy(OLD))))
     identity, circumstances = record.identity, record.circumstances

@@ -5,11 +5,8 @@ import json
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from scaletrace.formats.record import Circumstances
 from scaletrace.jobs import ledger, surroundings
-from scaletrace.jobs.surroundings import uses_gpu
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9000\nflags\t\t: sse2 fma avx2 avx fpu\n\n"
 
@@ -69,17 +66,3 @@ def test_the_gpus_that_the_driver_sees(folder, monkeypatch):
         path.parent.mkdir(parents=True)
         path.write_text("Model: \t NVIDIA H100\nIRQ: 1\n", encoding="utf-8")
     assert surroundings.here()["gpu"] == "NVIDIA H100"
-
-
-@pytest.mark.parametrize(
-    ("settings", "answer"),
-    [
-        ({"model": {}}, False),
-        ({"compute": {"device": "cpu", "processes": 2}}, False),
-        ({"compute": {"device": "cuda", "processes": 2}}, True),
-        ({"split": "valid", "device": "cuda"}, True),
-        ({"compute": "cuda"}, False),
-    ],
-)
-def test_settings_tell_whether_a_job_used_a_gpu(settings, answer):
-    assert uses_gpu(settings) == answer

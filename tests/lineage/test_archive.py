@@ -101,7 +101,7 @@ def test_what_is_no_archive_is_refused(folder, content):
 
 def test_what_is_too_large_is_not_written(folder, monkeypatch):
     found = zipped((NAME, b"123"))
-    monkeypatch.setattr(archive, "LARGEST_TEXT", 2)
+    monkeypatch.setattr(archive.untrusted, "LARGEST_TEXT", 2)
     with pytest.raises(BadInput, match="3 bytes; at most 2 are read"):
         found.copy_text(NAME)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1))

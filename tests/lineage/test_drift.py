@@ -40,6 +40,14 @@ def recorded(modules=MODULES, scheme=fingerprint.SCHEME, **settings):
     return new_record(identity, {})
 
 
+def test_values_that_differ():
+    assert drift.different({"a": 1, "b": 2, "c": [1]}, {"a": 1, "c": [2], "d": None}) == {
+        "b": (2, "nothing"),
+        "c": ("[1]", "[2]"),
+        "d": ("nothing", None),
+    }
+
+
 def test_the_same_job_has_no_differences():
     assert drift.differences(asked(), recorded(), KNOWN) == []
 

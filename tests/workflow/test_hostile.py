@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from scaletrace import cli
-from scaletrace.formats import files
+from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import identifier, seal_of
 from scaletrace.lineage import archive, root
 from scaletrace.lineage.snakemake import graph
@@ -165,8 +165,8 @@ def test_a_link_is_refused(exported, capsys):
 
 @pytest.mark.parametrize("name", [LOCK, "provenance/roots/tiny.json"])
 def test_what_swells_to_more_than_it_may_is_refused(exported, capsys, name):
-    assert restored({**exported, name: bytes(archive.LARGEST_TEXT + 1)}) == 2
-    assert f"at most {archive.LARGEST_TEXT} are read" in capsys.readouterr().err
+    assert restored({**exported, name: bytes(untrusted.LARGEST_TEXT + 1)}) == 2
+    assert f"at most {untrusted.LARGEST_TEXT} are read" in capsys.readouterr().err
     assert nothing_in_place()
 
 

@@ -85,8 +85,8 @@ class Identity:
 
     @property
     def device(self) -> str:
-        """What trained: cpu or cuda."""
-        return self.settings.get("compute", {}).get("device", "cpu")
+        """What computed: cpu or cuda."""
+        return self.settings.get("compute", self.settings).get("device", "cpu")
 
     @property
     def processes(self) -> int:

@@ -8,7 +8,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -74,6 +74,13 @@ def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
         UnicodeDecodeError: it is not UTF-8.
     """
     return read_bytes(path, largest).decode("utf-8")
+
+
+def printable(lines: Iterable[str]) -> str:
+    """Return lines as a text in which no letter of anybody's making steers a terminal."""
+    return "\n".join(
+        "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
+    )
 
 
 def from_json(content: bytes) -> Any:

@@ -80,12 +80,6 @@ def _gpu() -> str | None:
     return ", ".join(sorted(models)) or None
 
 
-def uses_gpu(settings: dict[str, Any]) -> bool:
-    """Tell from a job's settings whether it computed on a GPU."""
-    compute = settings.get("compute", settings)
-    return isinstance(compute, dict) and compute.get("device", "cpu") != "cpu"
-
-
 def _environment() -> str:
     """Store what is installed, once per environment, and return the sha256 of that file."""
     packages = {d.name.lower(): d.version for d in metadata.distributions()}

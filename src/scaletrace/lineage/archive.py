@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 from scaletrace.errors import BadInput
+from scaletrace.formats import untrusted
 from scaletrace.formats.record import inside
 
 # What reading a file of a damaged zip may raise.
@@ -15,8 +16,6 @@ DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
     *(NotImplementedError, RuntimeError, ValueError, IndexError),
 )
-# Records, roots and locks are read whole (bytes).
-LARGEST_TEXT = 1 << 26
 
 
 class Archive:
@@ -99,8 +98,8 @@ class Archive:
         size, target = self.size(name), Path(name)
         if size is None or target.exists():
             return None
-        if size > LARGEST_TEXT:
-            raise BadInput(f"{self.path}: {name}: {size} bytes; at most {LARGEST_TEXT} are read")
+        if size > (most := untrusted.LARGEST_TEXT):
+            raise BadInput(f"{self.path}: {name}: {size} bytes; at most {most} are read")
         try:
             self.copy(name, target)
         except BaseException:

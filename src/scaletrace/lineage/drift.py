@@ -1,5 +1,6 @@
 """What the study would do now, against what its records say was done."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 
 MISSING = object()
+ABSENT = "nothing"
 
 
 def job_name(job: AskedJob) -> str:
@@ -25,6 +27,19 @@ def leaves(value: Any, name: str = "settings") -> dict[str, Any]:
     else:
         return {name: value}
     return {key: item for part in parts for key, item in part.items()}
+
+
+def different(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the names under which two sides hold other values, with the values."""
+    return {
+        name: (_scalar(then.get(name, ABSENT)), _scalar(now.get(name, ABSENT)))
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name, ABSENT) != now.get(name, ABSENT)
+    }
+
+
+def _scalar(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def _labelled(items: list[Any]) -> dict[str, Any]:
@@ -75,10 +90,9 @@ def differences(job: AskedJob, record: Record | None, known: Acceptances) -> lis
     if not same and scheme != now:
         lines.append(f"code: its fingerprint is of scheme {scheme}, and now {now} is in use")
     elif not same:
-        before = identity.code.modules
         after = fingerprint.modules(job.rule, fingerprint.kinds_of(job.rule, job.settings))
-        names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
-        lines.append(f"code: changed since in {', '.join(names) or 'an unknown module'}")
+        names = ", ".join(different(identity.code.modules, after)) or "an unknown module"
+        lines.append(f"code: changed since in {names}")
     for side, recorded, here in (
         ("inputs", identity.inputs, {path for paths in job.inputs.values() for path in paths}),
         ("outputs", identity.outputs, set(job.outputs.values())),

@@ -226,15 +226,9 @@ def moved(study_file: Path) -> list[str]:
     recorded = root.read(study)
     known = Acceptances(study)
     wrong = [*changed_files(jobs), *_laundered(jobs, known), *root.changed_since(recorded)]
-    wrong += [
-        f"{path}: not recorded yet"
-        for path in sorted(map(str, known.by_path.keys()))
-        if path not in recorded.get("accepted", {})
-    ]
-    wrong += [
-        f"{path}: not recorded yet"
-        for path in sorted({str(job.path) for job in jobs} - recorded["records"].keys())
-    ]
+    notes = sorted({*map(str, known.by_path)} - recorded.get("accepted", {}).keys())
+    records = sorted({str(job.path) for job in jobs} - recorded["records"].keys())
+    wrong += [f"{path}: not recorded yet" for path in (*notes, *records)]
     place = pipeline.place(study)
     if place.shared:
         wrong.append(f"{place.yaml}: as earlier releases recorded; scaletrace record moves it")

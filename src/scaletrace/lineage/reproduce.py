@@ -12,6 +12,7 @@ from scaletrace.formats.fields import NAME
 from scaletrace.formats.record import Record, read_record
 from scaletrace.jobs import acceptances, fingerprint, ledger, surroundings
 from scaletrace.lineage import links
+from scaletrace.lineage.drift import different
 from scaletrace.lineage.repeat import repeated, verified
 from scaletrace.study.rules import ANNEAL, PRETRAIN
 
@@ -63,8 +64,7 @@ def _require_code(path: Path, record: Record, study: str) -> None:
     today = fingerprint.fingerprint(identity.rule, kinds)
     if known.same(identity.rule, identity.code.fingerprint, today):
         return
-    then, now = identity.code.modules, fingerprint.modules(identity.rule, kinds)
-    names = sorted(n for n in then.keys() | now.keys() if then.get(n) != now.get(n))
+    names = different(identity.code.modules, fingerprint.modules(identity.rule, kinds))
     commit = record.circumstances.git.commit
     raise BadInput(
         f"{path}: code: {', '.join(names)} changed since; git checkout {commit} to repeat what was "
@@ -77,17 +77,14 @@ def _last_loss(curve: Path) -> float | None:
     return points[-1].loss if points else None
 
 
-def _libraries(environment: dict[str, Any]) -> dict[str, Any]:
-    return {name: environment["packages"].get(name) for name in LIBRARIES}
-
-
 def _same_machine(record: Record) -> tuple[bool, str]:
     """Compare processor, GPU if one was used, and libraries with the recorded ones."""
     ran = record.circumstances
-    names = (*PROCESSOR, "gpu") if surroundings.uses_gpu(record.identity.settings) else PROCESSOR
+    names = (*PROCESSOR, "gpu") if record.identity.device != "cpu" else PROCESSOR
 
     def environment(digest: Any) -> dict[str, Any]:
-        return _libraries(untrusted.read_json(ledger.environment_path(digest)))
+        packages = untrusted.read_json(ledger.environment_path(digest))["packages"]
+        return {name: packages.get(name) for name in LIBRARIES}
 
     here = surroundings.here()
     try:

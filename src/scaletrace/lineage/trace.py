@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files
+from scaletrace.formats import files, untrusted
 from scaletrace.formats.figure_csv import read_plotted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.formats.fit import read_residuals
@@ -138,7 +138,7 @@ def _part(
     for source in part.sources:
         maker = ancestry.makers.get(source)
         if maker is not None and maker.rule == FIT.name and not point:
-            part.runs |= _runs_of_fit(Path(source))
+            part.runs |= read_residuals(Path(source)).keys()
     return part
 
 
@@ -171,11 +171,6 @@ def _at(
         asked = ", ".join(f"{axis}={value:.10g}" for axis, value in point.items())
         raise BadInput(f"--point: no run at {asked}; there are {'; '.join(sorted(places))}")
     return [row for row in rows if row["run"] in runs]
-
-
-def _runs_of_fit(path: Path) -> set[str]:
-    """Return the runs that a fit was fitted to."""
-    return set(read_residuals(path))
 
 
 def _parents(
@@ -306,10 +301,7 @@ def to_text(trace: Trace) -> str:
             last = place == 0
             waiting.append((parent, rail, "└─ " if last else "├─ ", "   " if last else "│  "))
     lines += [f"note: {note}" for note in trace.notes]
-    # Names come from records that anybody may have written: none of them steers a terminal.
-    return "\n".join(
-        "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
-    )
+    return untrusted.printable(lines)
 
 
 def _line(job: RecordedJob) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from scaletrace.formats.record import Code
 from scaletrace.jobs import fingerprint, ledger
-from scaletrace.lineage.diff.causes import Cause, causes, different
+from scaletrace.lineage.diff.causes import Cause, causes
 from scaletrace.lineage.diff.side import Side
 from scaletrace.lineage.snapshot import Snapshot
 from tests.lineage import small_study
@@ -33,14 +33,6 @@ def sides(folder):
         return causes(Side(Snapshot("then"), "s"), Side(Snapshot("now"), "s"), start)
 
     return compare
-
-
-def test_values_that_differ():
-    assert different({"a": 1, "b": 2, "c": [1]}, {"a": 1, "c": [2], "d": None}) == {
-        "b": (2, "nothing"),
-        "c": ("[1]", "[2]"),
-        "d": ("nothing", None),
-    }
 
 
 def test_a_parameter_is_the_first_cause_of_all_that_rests_on_it(sides):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files
+from scaletrace.formats import files, untrusted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.jobs import ledger
 from scaletrace.jobs.command import AskedJob
@@ -211,8 +211,4 @@ def to_text(report: AuditReport) -> str:
         f"{len(report.findings)} mismatches in {read}" if report.findings else f"verified: {read}"
     )
     lines.append(report.proof)
-    return "\n".join(
-        "".join(letter if letter.isprintable() else "?" for letter in line)
-        for text in lines
-        for line in text.split("\n")
-    )
+    return untrusted.printable(line for text in lines for line in text.split("\n"))

@@ -81,13 +81,12 @@ def _compare(
             text = next((text for text in texts if text is not None), None)
             actual = "no such module" if text is None else _meaning(text)
             if actual != digest:
-                names = tuple(sorted({n for j in jobs for n in (j.name, *_resting(scope, j))}))
                 yield Finding(
                     f"{commit[:12]}:{module_paths(module)[-1]}",
                     f"code.modules.{module}",
                     f"{digest} as in {jobs[0].path}",
                     actual,
-                    names,
+                    _resting(scope, jobs),
                 )
 
 
@@ -107,7 +106,7 @@ def _compare_reached(
                 f"code.modules.{name}",
                 f"{expected or 'not named'} as in {jobs[0].path}",
                 here or why,
-                tuple(sorted({n for j in jobs for n in (j.name, *_resting(scope, j))})),
+                _resting(scope, jobs),
             )
 
 
@@ -119,8 +118,8 @@ def _place(name: str, sources: Sources | None) -> str:
     return module_paths(name)[0 if module is not None and module.package == name else 1]
 
 
-def _resting(scope: Scope, job: RecordedJob) -> tuple[str, ...]:
-    return scope.affected(str(job.path))
+def _resting(scope: Scope, jobs: list[RecordedJob]) -> tuple[str, ...]:
+    return tuple(sorted({n for j in jobs for n in (j.name, *scope.affected(str(j.path)))}))
 
 
 def _touches(line: str, path: str) -> bool:
@@ -139,6 +138,5 @@ def _touches_code(line: str, job: RecordedJob, sources: Sources) -> bool:
 def _meaning(source: bytes) -> str:
     try:
         return meaning.module_meaning(source.decode("utf-8"))
-    # What is nested deep enough ends in the second or third of these.
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+    except code_at.NO_PYTHON as error:
         return f"no Python ({error})"

@@ -7,15 +7,11 @@ from typing import Any
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.fit import read_parameters
-from scaletrace.jobs import ledger
 from scaletrace.lineage import root, signature
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.lineage.drift import leaves
+from scaletrace.lineage.drift import ABSENT, different, leaves
 from scaletrace.lineage.dvc import pipeline, store
-from scaletrace.study.rules import FIT
-
-ABSENT = "nothing"
 
 
 def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
@@ -175,16 +171,12 @@ def _compare(
 
 def _metrics(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Compare what `dvc metrics` shows of a fit with the fit."""
-    if job.rule != FIT.name or not job.identity.outputs:
-        return
-    fit = Path(job.identity.outputs[0].path)
-    path = ledger.PROVENANCE / "metrics" / scope.study / fit.name
-    try:
-        expected, shown = read_parameters(fit), untrusted.read_json(path)
-        then, now = leaves(expected, "params"), leaves(shown, "params")
-    except (BadInput, OSError, ValueError) as error:
-        yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")
-        return
-    for field in sorted(then.keys() | now.keys()):
-        if then.get(field) != now.get(field):
-            yield Finding(str(path), field, str(then.get(field)), str(now.get(field)))
+    for path, fit in pipeline.metrics_files([job], scope.study).items():
+        try:
+            expected, shown = read_parameters(fit), untrusted.read_json(path)
+            then, now = leaves(expected, "params"), leaves(shown, "params")
+        except (BadInput, OSError, ValueError) as error:
+            yield Finding(str(path), "", f"the parameters of {fit}", f"not readable ({error})")
+            continue
+        for field, (made, held) in different(then, now).items():
+            yield Finding(str(path), field, str(made), str(held))

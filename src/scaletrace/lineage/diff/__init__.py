@@ -4,9 +4,11 @@ import dataclasses
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.lineage.diff.causes import Cause, different
+from scaletrace.formats import untrusted
+from scaletrace.lineage.diff.causes import Cause
 from scaletrace.lineage.diff.side import Side, studies
 from scaletrace.lineage.diff.values import Moved, moves
+from scaletrace.lineage.drift import different
 from scaletrace.lineage.snapshot import Snapshot
 
 KINDS = {
@@ -85,9 +87,7 @@ def to_text(difference: Difference) -> str:
         lines.append(f"and {len(difference.notes) - SHOWN} more notes; --json lists them all")
     if not difference.moved:
         lines.append("nothing moved")
-    return "\n".join(
-        "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
-    )
+    return untrusted.printable(lines)
 
 
 def _line(item: Moved) -> str:

@@ -1,16 +1,15 @@
 """Why a file of one state of a study is not that of another: the first jobs that differ."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from scaletrace.lineage import drift
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.side import Side
+from scaletrace.lineage.drift import ABSENT, different
 
 PACKAGES = "settings.packages."
-ABSENT = "nothing"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,19 +33,6 @@ class Causes:
 
     first: tuple[Cause, ...]
     later: tuple[Cause, ...]
-
-
-def different(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the names under which two sides hold other values, with the values."""
-    return {
-        name: (_scalar(then.get(name, ABSENT)), _scalar(now.get(name, ABSENT)))
-        for name in sorted(then.keys() | now.keys())
-        if then.get(name, ABSENT) != now.get(name, ABSENT)
-    }
-
-
-def _scalar(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def causes(then: Side, now: Side, start: Path) -> Causes:

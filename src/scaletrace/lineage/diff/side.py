@@ -10,7 +10,6 @@ from scaletrace.formats import untrusted
 from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import ledger, meaning
 from scaletrace.jobs.sources import Sources
-from scaletrace.jobs.surroundings import uses_gpu
 from scaletrace.lineage import code_at, drift
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.dvc import store
@@ -98,7 +97,7 @@ class Side:
     def hardware(self, job: RecordedJob) -> dict[str, Any]:
         """Return what a job ran on, its GPU if it used one."""
         ran = job.record.circumstances
-        names = (*HARDWARE, "gpu") if uses_gpu(job.identity.settings) else HARDWARE
+        names = (*HARDWARE, "gpu") if job.identity.device != "cpu" else HARDWARE
         # Earlier releases did not tell of all.
         return {name: getattr(ran, name) for name in names if name in ran.raw}
 
@@ -143,7 +142,7 @@ class Side:
                 text = content.decode("utf-8")
                 if meaning.module_meaning(text) == digest:
                     return meaning.parts(text)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
+            except code_at.NO_PYTHON:
                 continue
         return None
 

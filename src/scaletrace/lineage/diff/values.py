@@ -14,8 +14,9 @@ from scaletrace.formats.observations import cells_in
 from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
-from scaletrace.lineage.diff.causes import Causes, causes, different
+from scaletrace.lineage.diff.causes import Causes, causes
 from scaletrace.lineage.diff.side import Side
+from scaletrace.lineage.drift import different
 from scaletrace.study.rules import EVALUATE, FIGURES, FIT, OBSERVE
 
 # An output then and now; None where it is new or gone.
