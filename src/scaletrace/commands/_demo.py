@@ -186,10 +186,10 @@ def demo(config: Path, cores: int) -> int:
     _tell_laws(graph)
     figures = results / FIGURES.outputs.pdf.parent
     print(f"\nfigures (pdf, svg, png and the csv of every point) in {figures}/:")
-    for figure in plan.figures():
-        print(f"  {figure}.pdf")
+    names = list(plan.figures())
+    print("\n".join(f"  {name}.pdf" for name in names))
     print("\ntry next, after `source .venv/bin/activate`:")
-    print(f"  scaletrace trace {figures}/loss_vs_params.pdf")
+    print(f"  scaletrace trace {figures}/{names[0]}.pdf")
     print(f"  scaletrace record --study {study}")
     print(f"  scaletrace fit {graph.job(OBSERVE.name).result} --law chinchilla")
     return 0

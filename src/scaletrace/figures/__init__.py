@@ -8,8 +8,10 @@ A figure's module has
         the N between which to draw them),
     NEEDS: those of them without which it has nothing to draw: there is none where a study has
         no such thing,
+    POINTS, where a point is a run: what it stands at, "n" or "d", and shows, "loss" or "residual":
+        `scaletrace audit` finds each again in the table or the fit that it is drawn from,
     read(inputs, settings) -> content, from `drawing.inputs`,
     rows(content) -> every point and every sample of a line, as they go to the figure's CSV,
     draw(content, rows, title) -> a Matplotlib figure of those rows.
-The plan reads the first four, so what is slow to import, functions import themselves.
+The plan reads the capitals, so what is slow to import, functions import themselves.
 """

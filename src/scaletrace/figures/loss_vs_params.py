@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TITLE = "Held-out loss against model size"
 DRAWS = ("observations", "fits")
 NEEDS = ()
+POINTS = ("n", "loss")
 CAPTION = (
     "Held-out loss against N, one series per budget. Bars: 95 % interval of the measurement "
     "on the held-out tokens (not the spread between seeds). Lines and bands: the fitted laws "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TITLE = "Held-out loss against training tokens"
 DRAWS = ("observations", "fits")
 NEEDS = ()
+POINTS = ("d", "loss")
 CAPTION = (
     "Held-out loss against training tokens D, one series per size. Bars: 95 % interval of the "
     "measurement on the held-out tokens. Lines join the mean over the seeds, or are fitted "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TITLE = "Residuals of the fitted laws"
 DRAWS = ("observations", "fits")
 NEEDS = ("fits",)
+POINTS = ("n", "residual")
 CAPTION = (
     "Log residual of every run under every fit, against N; a panel per fit, all on the same "
     "scales. Lines join the mean over the seeds of a budget: a bend in them is misfit, not "

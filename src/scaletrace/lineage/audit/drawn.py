@@ -2,20 +2,23 @@
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
+from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.formats.evaluation import EvaluatedRun, read_evaluation
 from scaletrace.formats.figure_csv import read_plotted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.formats.fit import read_residuals
-from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, read_cells
+from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, n_column, read_cells
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.stages.figures import FOLDER
 from scaletrace.study.rules import FIGURES, OBSERVE
 
-OF_LOSSES = {"loss_vs_params": "n_{n}", "loss_vs_tokens": D_COLUMN}
+T = TypeVar("T")
 
 
 def check(scope: Scope) -> Iterator[Finding]:
@@ -27,10 +30,20 @@ def check(scope: Scope) -> Iterator[Finding]:
     for job in scope.jobs:
         if job.rule == FIGURES.name:
             yield from _identities(scope, job)
-            yield from _points(scope, job)
-            yield from _residuals(scope, job)
+            at, shows = _drawn_as(job.identity.settings.get("figure"))
+            if shows == "loss":
+                yield from _losses(scope, job, at)
+            elif shows == "residual":
+                yield from _residuals(scope, job)
         elif job.rule == OBSERVE.name:
             yield from _evaluations(scope, job)
+
+
+def _drawn_as(figure: object) -> tuple[str, str]:
+    """Return what each run stands at in a figure and shows; nothing of a figure without runs."""
+    if figure not in kinds.names(FOLDER):
+        return "", ""
+    return getattr(kinds.load(FOLDER, str(figure)), "POINTS", ("", ""))
 
 
 def _output(job: RecordedJob, name: str) -> str | None:
@@ -65,31 +78,21 @@ def _identities(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
                 yield scope.finding(str(path), f"identity.sources.{source}", expected, sha256)
 
 
-def _shown(path: str | None) -> list[dict[str, str]] | None:
-    """Return the rows of a figure; None where they are not here or none, which hashes tell."""
+def _read(reader: Callable[[Path], T], path: str | None) -> T | None:
+    """Return what a file holds; None where it is not here or no such file, which hashes tell."""
     try:
-        return read_plotted(Path(path or ""))
+        return reader(Path(path or ""))
     except BadInput:
         return None
 
 
-def _observed(path: str | None) -> list[dict[str, str]] | None:
-    """Return the cells of a table of observations; None where it is not here or none."""
-    try:
-        return read_cells(Path(path or ""))
-    except BadInput:
-        return None
-
-
-def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
+def _losses(scope: Scope, job: RecordedJob, at: str) -> Iterator[Finding]:
     """Every plotted point is an observation, and every usable observation is plotted."""
-    path, settings = _output(job, "csv"), job.identity.settings
-    column = OF_LOSSES.get(str(settings.get("figure")))
-    rows, observed = _shown(path), _observed(_input(job, "observations"))
-    conventions = settings.get("conventions")
-    if column is None or rows is None or observed is None or not isinstance(conventions, dict):
+    path, conventions = _output(job, "csv"), job.identity.settings.get("conventions")
+    rows, observed = _read(read_plotted, path), _read(read_cells, _input(job, "observations"))
+    if rows is None or observed is None or not isinstance(conventions, dict):
         return
-    x = column.format(n=conventions.get("n"))
+    x = D_COLUMN if at == "d" else n_column(str(conventions.get("n")))
     by_run = {row.get("run"): row for row in observed}
     points = [row for row in rows if row.get("kind") == "point"]
     for row in points:
@@ -115,32 +118,23 @@ def _points(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
 
 def _residuals(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every run that a fit was made with is plotted with the residual that the fit tells."""
-    path, rows = _output(job, "csv"), _shown(_output(job, "csv"))
-    if job.identity.settings.get("figure") != "residuals" or rows is None:
+    path = _output(job, "csv")
+    rows = _read(read_plotted, path)
+    if rows is None:
         return
     residuals = {
         (file.path, run): residual
         for file in job.identity.inputs
         if file.name == "fits"
-        for run, residual in _residuals_of(file.path).items()
+        for run, residual in (_read(read_residuals, file.path) or {}).items()
     }
     points = [row for row in rows if row.get("kind") == "point"]
     drawn = {(row.get("source", ""), row.get("run", "")): row.get("y") for row in points}
     for source, run in sorted(residuals.keys() | drawn.keys()):
-        then, now = (
-            residuals.get((source, run), "no residual"),
-            drawn.get((source, run), "no point"),
-        )
+        then = residuals.get((source, run), "no residual")
+        now = drawn.get((source, run), "no point")
         if then != _number(now):
             yield scope.finding(str(path), f"point of {run} in {source}", then, now)
-
-
-def _residuals_of(fit: str) -> dict[str, float]:
-    """Return a fit's residuals by run; none where it is not here or no fit, which hashes tell."""
-    try:
-        return read_residuals(Path(fit))
-    except BadInput:
-        return {}
 
 
 def _number(text: str | None) -> float | None:
@@ -154,7 +148,7 @@ def _number(text: str | None) -> float | None:
 def _evaluations(scope: Scope, job: RecordedJob) -> Iterator[Finding]:
     """Every observation has the numbers of its evaluation, or a reason why it has none."""
     path = _output(job, "observations")
-    observed = {row["run"]: row for row in _observed(path) or ()}
+    observed = {row["run"]: row for row in _read(read_cells, path) or ()}
     if not observed:
         return
     evaluated: dict[str, EvaluatedRun] = {}
