@@ -14,7 +14,7 @@ from scaletrace.jobs import fingerprint, ledger
 from scaletrace.jobs.command import argument, describe
 from scaletrace.jobs.pace import known_pace
 from scaletrace.study.config import load
-from scaletrace.study.corpora import package_versions, raw_files
+from scaletrace.study.corpora import raw_files
 from scaletrace.study.cost import Pace, mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import Estimates
 from scaletrace.study.graph import Graph, Job
@@ -36,7 +36,7 @@ def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
     """
     study = load(path)
     try:
-        plan, packages, files = Plan(study), package_versions(study), raw_files(study)
+        plan, packages, files = Plan(study), study.corpus.package_versions(), raw_files(study)
     except BadInput as problem:
         lines = str(problem).splitlines()
         raise BadInput("\n".join(f"{path}: {line}" for line in lines)) from None

@@ -65,7 +65,7 @@ def test_a_batch_that_processes_cannot_share_is_refused_by_the_plan():
 @pytest.mark.parametrize("gpu_memory", [24, 40, 80, 141])
 def test_the_passes_are_the_largest_that_fit(gpu_memory: float):
     chosen = compute.passes(gpu(gpu_memory), "large", LARGE, BATCH)
-    tokens, room = chosen.micro_batch_tokens, memory.USABLE * gpu_memory * GIB
+    tokens, room = chosen.micro_batch_tokens or 0, memory.USABLE * gpu_memory * GIB
     assert BATCH % tokens == 0
     assert tokens < BATCH
     assert training_bytes(LARGE, tokens) <= room < training_bytes(LARGE, 2 * tokens)

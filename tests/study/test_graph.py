@@ -86,7 +86,7 @@ def test_wikitext_is_as_long_in_its_zip_as_without(tmp_path):
     archive.write_bytes(b"small")
     plan = Plan(load(path))
     zipped, downloaded = (Estimates(plan, ASSUMED["cpu"], raw) for raw in ([str(archive)], []))
-    assert zipped.text_seconds() == downloaded.text_seconds()
+    assert zipped.text_bytes == downloaded.text_bytes
 
 
 def test_processes_share_the_time_and_hold_a_core_and_a_gpu_each(tmp_path):

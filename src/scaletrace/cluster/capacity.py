@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scaletrace.cluster.site import read_partitions
+from scaletrace.cluster.slurm import seconds
 
 PATIENCE = 30
 
@@ -55,13 +56,9 @@ AMOUNTS = {
 
 
 def minutes(limit: str) -> float:
-    """Return a time limit in minutes as sinfo writes it: [days-][hours:]minutes:seconds."""
-    if limit in ("infinite", "n/a"):
-        return math.inf
-    days, _, clock = limit.rpartition("-")
-    parts = [int(part) for part in clock.split(":")]
-    hours, mins, seconds = [0] * (3 - len(parts)) + parts
-    return int(days or 0) * 1440 + hours * 60 + mins + seconds / 60
+    """Return a time limit of sinfo in minutes: no end where it is `infinite` or `n/a`."""
+    known = seconds(limit)
+    return math.inf if known is None else known / 60
 
 
 def parse(printed: str) -> list[Nodes]:

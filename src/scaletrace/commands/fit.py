@@ -5,15 +5,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scaletrace import contract
+from scaletrace import contract, kinds
 from scaletrace.errors import BadInput
+from scaletrace.fitting.settings import Settings
 from scaletrace.formats.fit import Fit, read_fit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments; a column left out is the table's default."""
     parser.add_argument("table", type=Path, help="CSV with a header line, one run a row")
-    parser.add_argument("--law", required=True, help="power_n, chinchilla, kaplan, …")
+    parser.add_argument("--law", required=True, help=", ".join(kinds.names("laws")))
     columns = parser.add_argument_group("columns")
     for name, what in (
         ("n", "model parameters"),
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         columns.add_argument(f"--{name}", metavar="COLUMN", help=what)
     parser.add_argument("--budget", help="use only the rows with this label in column budget")
     parser.add_argument("--family", help="use only the rows with this name in column family")
-    parser.add_argument("--unweighted", action="store_true", help="ignore standard errors of loss")
+    parser.add_argument(
+        "--unweighted", dest="weighted", action="store_false", help="ignore standard errors of loss"
+    )
     parser.add_argument(
         "--objective", default="huber", help="huber (default), squared_log, squared, asymmetric"
     )
@@ -42,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drop-highest", type=int, default=0, metavar="K", help="losses to drop")
     parser.add_argument(
         "--fix",
+        dest="fixed",
         nargs="+",
         action="extend",
         default=[],
@@ -51,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unit", default="cluster", help="what to resample: cluster (default), observation, seed"
     )
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="B", help="resamples")
+    parser.add_argument(
+        "--bootstrap", dest="resamples", type=int, default=1000, metavar="B", help="resamples"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the resamples")
     parser.add_argument("--level", type=float, default=0.95, help="of the intervals")
     parser.add_argument(
@@ -76,32 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     from scaletrace.formats.files import write_text
     from scaletrace.stages import fit
 
-    settings = {
-        "law": arguments.law,
-        "budget": arguments.budget,
-        "family": arguments.family,
-        "n": arguments.n,
-        "d": arguments.d,
-        "flops": arguments.flops,
-        "unique": arguments.unique,
-        "loss": arguments.loss,
-        "loss_se": arguments.loss_se,
-        "weighted": not arguments.unweighted,
-        "cluster": arguments.cluster,
-        "seed_column": arguments.seed_column,
-        "objective": arguments.objective,
-        "delta": arguments.delta,
-        "above": arguments.above,
-        "fixed": _fixed(arguments.fix),
-        "drop_highest": arguments.drop_highest,
-        "unit": arguments.unit,
-        "resamples": arguments.bootstrap,
-        "seed": arguments.seed,
-        "level": arguments.level,
-        "compare": arguments.compare,
-        "sensitivity": arguments.sensitivity,
-        "isoflop": arguments.isoflop,
-    }
+    names = Settings.__dataclass_fields__
+    settings = {name: getattr(arguments, name) for name in names}
+    settings["fixed"] = _fixed(arguments.fixed)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "fit.json"
         contract.run(

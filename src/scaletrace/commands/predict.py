@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,14 @@ from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.formats.fit import Answering, read_answering
 
+GIVEN = {
+    "flops": "training FLOPs, counted as 6 N D",
+    "n": "model parameters, counted as in the fit",
+    "d": "training tokens",
+    "unique": "unique tokens (default: all are)",
+    "loss": "target loss, in the fit's unit",
+    "perplexity": "target perplexity",
+}
 VARIABLES = {"flops": "c", "unique": "u"}  # of options that are not called like their variable
 FAR = 10.0  # beyond this factor outside the measured range a warning says so
 
@@ -17,14 +26,7 @@ FAR = 10.0  # beyond this factor outside the measured range a warning says so
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: a budget, a point, or a target."""
     parser.add_argument("fit", type=Path, help="FIT.json as `scaletrace fit --out` writes it")
-    for name, what in (
-        ("flops", "training FLOPs, counted as 6 N D"),
-        ("n", "model parameters, counted as in the fit"),
-        ("d", "training tokens"),
-        ("unique", "unique tokens (default: all are)"),
-        ("loss", "target loss, in the fit's unit"),
-        ("perplexity", "target perplexity"),
-    ):
+    for name, what in GIVEN.items():
         parser.add_argument(f"--{name}", type=float, metavar="X", help=what)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -37,9 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     fit = read_answering(arguments.fit)
     given = {
-        name: getattr(arguments, name)
-        for name in ("flops", "n", "d", "unique", "loss", "perplexity")
-        if getattr(arguments, name) is not None
+        name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None
     }
     try:
         answer = predict(fit, given)
@@ -90,12 +90,13 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
                 **{"high": _finite(ends[1]), "level": level},
             }
     reachable = _reachable(law, fit, given, predictions)
+    warnings = _warnings(fit, given, predictions, reachable)
     return {
         "law": law.name,
         "given": given,
         "predictions": {} if reachable == "unreachable" else predictions,
         "reachable": reachable,
-        "warnings": _warnings(fit, given, predictions, reachable),
+        "warnings": [{"code": code, "message": message} for code, message in warnings],
     }
 
 
@@ -166,25 +167,20 @@ def _reachable(
 
 def _warnings(
     fit: Answering, given: dict[str, float], predictions: dict[str, Any], reachable: str
-) -> list[dict[str, str]]:
-    warnings = []
+) -> Iterator[tuple[str, str]]:
+    """Yield the code and the message of each warning."""
     if reachable == "unreachable":
-        warnings.append(
-            {
-                "code": "unreachable",
-                "message": "unreachable: the target lies below the interval of the loss that "
-                "remains at any scale, or at the N or D that is held; choose a higher target",
-            }
+        yield (
+            "unreachable",
+            "unreachable: the target lies below the interval of the loss that remains at any "
+            "scale, or at the N or D that is held; choose a higher target",
         )
-        return warnings
+        return
     if reachable == "uncertain":
-        warnings.append(
-            {
-                "code": "perhaps_unreachable",
-                "message": "the target lies within the interval of the loss that remains at any "
-                "scale, or at the N or D that is held: it may be unreachable, and what it needs "
-                "has no upper end",
-            }
+        yield (
+            "perhaps_unreachable",
+            "the target lies within the interval of the loss that remains at any scale, or at the "
+            "N or D that is held: it may be unreachable, and what it needs has no upper end",
         )
     point = {k: v for k, v in given.items() if k in ("n", "d")}
     for key, prediction in predictions.items():
@@ -197,23 +193,18 @@ def _warnings(
             continue
         factor = max(value / measured.largest, measured.smallest / value)
         if factor > FAR:
-            warnings.append(
-                {
-                    "code": "extrapolation",
-                    "message": f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} "
-                    "outside the measured range: the interval holds only if the law does",
-                }
+            yield (
+                "extrapolation",
+                f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} outside the measured "
+                "range: the interval holds only if the law does",
             )
     weak = [name for name, interval in fit.intervals.items() if interval.weak]
     if weak:
-        warnings.append(
-            {
-                "code": "weakly_identified",
-                "message": f"{', '.join(sorted(weak))} weakly identified in this fit: intervals of "
-                "predictions outside the measured range are too narrow",
-            }
+        yield (
+            "weakly_identified",
+            f"{', '.join(sorted(weak))} weakly identified in this fit: intervals of predictions "
+            "outside the measured range are too narrow",
         )
-    return warnings
 
 
 def _finite(value: float) -> float | None:

@@ -131,22 +131,12 @@ def _failure(one: "Standing", slurm_logs: dict[str, Path]) -> dict[str, Any]:
     }
 
 
-def _pack(queued: "Queued") -> dict[str, Any]:
-    """Return the row of a submission of several runs; those that have begun have their own too."""
-    state = "running" if queued.state == "RUNNING" else "queued"
-    return _row("several runs", None) | {
-        "state": state,
-        "node": queued.node or None,
-        "slurm_job": queued.job,
-        "reason": queued.reason if queued.reason != "None" else None,
-    }
-
-
 def _findings(
     plan: "Plan", standings: dict[str, "Standing"], packs: list["Queued"]
 ) -> dict[str, Any]:
     from scaletrace.cluster import slurm
     from scaletrace.cluster.site import read_site
+    from scaletrace.jobs.status import in_queue
     from scaletrace.study.rules import TRIAL
 
     logs, ends = slurm.logs(read_site().logs), {}
@@ -171,7 +161,8 @@ def _findings(
         "seconds_left": max(left / max(1, running), max(ends.values(), default=0.0)),
         "runs": [_run(plan, name, standings) for name in plan.runs],
         "others": [_row(o.job.name, o) for o in others if o.state not in ("done", "waiting")]
-        + [_pack(queued) for queued in packs],
+        # Of a submission of several runs, those that have begun have rows of their own too.
+        + [_row("several runs", None) | in_queue(queued) for queued in packs],
         "failures": [_failure(one, logs) for one in failed if one.state in ("failed", "queued")],
         "overcome": [_failure(one, logs) for one in failed if one.state in ("running", "done")],
     }

@@ -148,17 +148,18 @@ def _queue_name(job: Job) -> str:
     return f"{job.rule.name} {'_'.join(job.wildcards.values())}"
 
 
+def in_queue(queued: slurm.Queued) -> dict[str, Any]:
+    """Return what SLURM's queue says of a submission, under the names that a standing has."""
+    return {
+        "state": "running" if queued.state == "RUNNING" else "queued",
+        "node": queued.node or None,
+        "slurm_job": queued.job,
+        "reason": queued.reason if queued.reason != "None" else None,
+    }
+
+
 def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
-    if queued is None:
-        return before
-    state: State = "running" if queued.state == "RUNNING" else "queued"
-    return dataclasses.replace(
-        before,
-        state=state,
-        node=queued.node or None,
-        slurm_job=queued.job,
-        reason=queued.reason if queued.reason != "None" else None,
-    )
+    return dataclasses.replace(before, **in_queue(queued)) if queued else before
 
 
 def _done(job: Job, circumstances: Circumstances) -> Standing:

@@ -4,8 +4,6 @@ The batch is the study's. A pass is as large a part of it as the GPU's memory ho
 to the batch. What is chosen decides the last bits of a result, so it stands in the job's settings.
 """
 
-import dataclasses
-
 from scaletrace.errors import BadInput
 from scaletrace.models.counts import Shape
 from scaletrace.models.memory import GIB, fits, training_bytes
@@ -13,15 +11,6 @@ from scaletrace.study.config import Study
 from scaletrace.study.runs import named
 from scaletrace.study.training import TrainingKeys
 from scaletrace.training.recipe import Compute
-
-
-@dataclasses.dataclass(frozen=True)
-class Passes:
-    """How a size's steps are computed: the tokens of one pass of one process, and the moments."""
-
-    processes: int
-    micro_batch_tokens: int
-    sharded: bool
 
 
 def processes(study: Study) -> dict[str, int]:
@@ -35,7 +24,7 @@ def processes(study: Study) -> dict[str, int]:
 
 def passes(
     training: TrainingKeys, size: str, shape: Shape, batch_tokens: int, count: int = 1
-) -> Passes:
+) -> Compute:
     """Return the largest passes of a size that fit into `training.gpu_memory`.
 
     On the CPU each of the `count` processes takes its share of the batch at once. Moments are kept
@@ -51,14 +40,15 @@ def passes(
             f"the batch must be a multiple of {count * shape.context}"
         )
     if training.gpu_memory is None:
-        return Passes(count, share * shape.context, sharded=False)
+        return Compute(training.device, count, share * shape.context)
     divisors = [n for n in range(share, 0, -1) if share % n == 0]
     for keepers in dict.fromkeys((1, count)):
         for sequences in divisors:
             tokens = sequences * shape.context
             needed = training_bytes(shape, tokens, keepers, training.cuda_graphs)
             if fits(needed, training.gpu_memory):
-                return Passes(count, tokens, sharded=keepers > 1)
+                graphs = training.cuda_graphs
+                return Compute(training.device, count, tokens, keepers > 1, graphs)
     smallest = training_bytes(shape, shape.context, count, training.cuda_graphs) / GIB
     raise BadInput(
         f"training.gpu_memory: {training.gpu_memory:g} GiB; {size} with {count} GPU(s) needs about "
@@ -73,11 +63,4 @@ def chosen(
     """Return what a training job is told of it; the default for one process on the CPU."""
     if training.device == "cpu" and count == 1:
         return Compute()
-    largest = passes(training, size, shape, batch_tokens, count)
-    return Compute(
-        device=training.device,
-        processes=largest.processes,
-        micro_batch_tokens=largest.micro_batch_tokens,
-        sharded=largest.sharded,
-        cuda_graphs=training.cuda_graphs,
-    )
+    return passes(training, size, shape, batch_tokens, count)

@@ -1,17 +1,8 @@
-"""Where a study's raw text lies on this machine: installed packages or the user's files."""
+"""Where a study's raw text lies on this machine, where it lies in files."""
 
 from pathlib import PurePath
 
 from scaletrace.study.config import Study
-
-
-def package_versions(study: Study) -> dict[str, str]:
-    """Return the installed versions of the packages that the study's text is read from.
-
-    Raises:
-        BadInput: a package is not installed.
-    """
-    return study.corpus.package_versions()
 
 
 def raw_files(study: Study) -> list[str]:

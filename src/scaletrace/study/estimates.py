@@ -55,8 +55,7 @@ class Estimates:
             return 0.0
         count = self.plan.processes[size]
         chosen = passes(training, size, shape, batch_tokens, count)
-        keepers = count if chosen.sharded else 1
-        tokens = chosen.micro_batch_tokens
+        keepers, tokens = count if chosen.sharded else 1, chosen.micro_batch_tokens or batch_tokens
         return training_bytes(shape, tokens, keepers, training.cuda_graphs) / 2**20
 
     def evaluation_seconds(self, run: Run) -> float:
@@ -64,11 +63,3 @@ class Estimates:
         tokens = self.plan.study.evaluation.tokens
         flops = FORWARD * self.plan.flops_per_token(run.size) * tokens
         return self.pace.seconds(flops, self.plan.sizes[run.size].layers, tokens)
-
-    def text_seconds(self) -> float:
-        """Return the seconds of one stage over the raw text."""
-        return cost.text_seconds(self.text_bytes)
-
-    def text_mb(self) -> float:
-        """Return the memory of one stage over the raw text, in MiB."""
-        return cost.text_mb(self.text_bytes)

@@ -25,7 +25,7 @@ from scaletrace.stages import (
     tune,
     vocab,
 )
-from scaletrace.study.cost import Pace
+from scaletrace.study.cost import Pace, text_mb, text_seconds
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
 from scaletrace.study.rules import (
     ANNEAL,
@@ -226,7 +226,8 @@ class Graph:
     # Text.
 
     def _text(self) -> Takes:
-        return Takes(self.estimates.text_seconds(), self.estimates.text_mb())
+        size = self.estimates.text_bytes
+        return Takes(text_seconds(size), text_mb(size))
 
     def _corpus(self) -> Job:
         inputs = corpus.Inputs(files=tuple(map(Path, self.estimates.raw_files)))
