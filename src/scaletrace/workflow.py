@@ -13,7 +13,7 @@ from scaletrace.errors import BadInput
 from scaletrace.jobs import fingerprint, ledger
 from scaletrace.jobs.command import argument, describe
 from scaletrace.jobs.pace import known_pace
-from scaletrace.study.config import load
+from scaletrace.study.config import file_of, load
 from scaletrace.study.corpora import raw_files
 from scaletrace.study.cost import Pace, mb_to_ask, minutes_to_ask
 from scaletrace.study.estimates import Estimates
@@ -21,7 +21,7 @@ from scaletrace.study.graph import Graph, Job
 from scaletrace.study.plan import Plan
 from scaletrace.study.rules import EVALUATE, RULES
 
-DEFAULT = Path("config/demo.yaml")
+DEFAULT = file_of("demo")
 
 
 def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:

@@ -1,7 +1,6 @@
 """Hand a finished study to DVC and git."""
 
 import argparse
-from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +18,9 @@ def run(arguments: argparse.Namespace) -> int:
     from scaletrace.lineage import signature
     from scaletrace.lineage.dvc import pipeline
     from scaletrace.lineage.record import moved, record
+    from scaletrace.study.config import file_of
 
-    study_file = Path("config") / f"{arguments.study}.yaml"
+    study_file = file_of(arguments.study)
     if arguments.check:
         wrong = moved(study_file)
         print("\n".join(wrong or [f"{arguments.study}: as recorded"]))

@@ -45,11 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the status, again and again if asked to."""
     from scaletrace.jobs.status import Status
     from scaletrace.lineage import links
+    from scaletrace.study.config import file_of
     from scaletrace.workflow import open_graph
 
     # Leases are judged by the clock of the folder that they lie in, which takes a file there.
     links.require_none()
-    graph = open_graph(Path("config") / f"{arguments.study}.yaml")
+    graph = open_graph(file_of(arguments.study))
     plan = graph.plan
     status = Status(plan, list(graph.jobs()))
     while True:

@@ -1,1 +1,1 @@
-"""The binary files that stages hand to one another."""
+"""Every file that crosses a border, one module each: read, checked and written there."""

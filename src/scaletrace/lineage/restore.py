@@ -30,6 +30,7 @@ from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import graph, memory
+from scaletrace.study.config import file_of
 from scaletrace.study.rules import OBSERVE, TIMINGS, timings_path
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
@@ -91,7 +92,7 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         for name in content["records"]:
             if Path(name).parent.parent != folder or Path(name).suffix != ".json":
                 raise BadInput(f"{archive.path}: {name} is no record of {study}; refused")
-        beside = f"config/{study}.yaml", str(signature.path_of(study))
+        beside = str(file_of(study)), str(signature.path_of(study))
         for name in content.get("accepted", {}):
             if Path(name).parent != acceptances.folder_of(study):
                 raise BadInput(f"{archive.path}: {name} is no note of {study}; refused")
@@ -356,7 +357,7 @@ def _restore(
             "check out one in which it was, or give an export with --from"
         )
     content, mismatches = root.read(study), _Mismatches()
-    study_file = Path("config") / f"{study}.yaml"
+    study_file = file_of(study)
     sound = _sound_records(study, content, mismatches)
     jobs, known = graph.jobs(study_file), Acceptances(study)
     for path, job in jobs.items():

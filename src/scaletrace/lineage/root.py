@@ -12,6 +12,7 @@ from scaletrace.formats.record import inside
 from scaletrace.jobs import ledger
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.lineage.ancestry import RecordedJob
+from scaletrace.study.config import file_of
 
 
 def path_of(study: str) -> Path:
@@ -86,7 +87,7 @@ def _require_form(root: dict[str, Any]) -> None:
         raise ValueError("a hash is not one")
     if not all(inside(name) for name in names):
         raise ValueError("a path leads out of the repository")
-    if root["study_file"]["path"] != f"config/{root['study']}.yaml":
+    if root["study_file"]["path"] != str(file_of(root["study"])):
         raise ValueError(f"study_file: found {str(root['study_file']['path'])[:80]!r}")
     if not all(isinstance(code, str) for code in root["rules"].values()):
         raise ValueError("a rule is not a command")

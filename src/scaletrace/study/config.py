@@ -236,6 +236,11 @@ class Study(Section):
         return self.sizes if self.ladder is None else self.ladder.sizes()
 
 
+def file_of(study: str) -> Path:
+    """Return where the file of a study of this name lies."""
+    return Path("config") / f"{study}.yaml"
+
+
 def load(path: Path) -> Study:
     """Read and validate a study file.
 

@@ -19,6 +19,7 @@ FOLDERS = {
     "vocabulary.kind": "tokenizers",
     "model.family": "families",
     "fits.law": "laws",
+    "figures": "figures",
 }
 BEGIN, END = "<!-- make schema writes from here -->\n", "<!-- to here -->\n"
 

@@ -15,6 +15,7 @@ from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
 from scaletrace.lineage.audit.finding import Finding, Scope, in_few_words
 from scaletrace.lineage.snakemake import graph
+from scaletrace.study.config import file_of
 from scaletrace.study.rules import RESULTS
 
 ALIKE = 3  # findings about one field of one file, such as a setting of many jobs, to print
@@ -103,7 +104,7 @@ def audit(
         chosen += _chosen(path, ancestry, findings)
     within = ancestry.upstream(chosen) if paths else ancestry.jobs
     scope = Scope(study, ancestry, within, whole=not paths, large=large)
-    study_file = Path("config") / f"{study}.yaml"
+    study_file = file_of(study)
     if jobs is None:
         jobs = _asked(study_file, findings)
     text = {path for job in jobs.values() for paths in job.inputs.values() for path in paths}

@@ -10,6 +10,7 @@ from scaletrace.lineage.diff.side import Side, studies
 from scaletrace.lineage.diff.values import Moved, moves
 from scaletrace.lineage.drift import different
 from scaletrace.lineage.snapshot import Snapshot
+from scaletrace.study.config import file_of
 
 KINDS = {
     "observation": "observations",
@@ -72,7 +73,7 @@ def to_text(difference: Difference) -> str:
     """Return a difference for people: what moved by kind, then the first causes."""
     lines = [f"study {difference.study}: {difference.then} -> {difference.now}"]
     if difference.config:
-        lines.append(f"config/{difference.study}.yaml")
+        lines.append(str(file_of(difference.study)))
         lines += [f"  {name}: {_pair(pair)}" for name, pair in difference.config.items()]
     for kind, title in KINDS.items():
         moved = [item for item in difference.moved if item.kind == kind]

@@ -14,6 +14,7 @@ from scaletrace.lineage import code_at, drift
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.dvc import store
 from scaletrace.lineage.snapshot import Snapshot
+from scaletrace.study.config import file_of
 
 SMALL = (".csv", ".json")
 HARDWARE = ("cpu", "cpu_features", "threads")
@@ -46,7 +47,7 @@ class Side:
             for output in job.identity.outputs
             if output.path.endswith(SMALL)
         }
-        self._config = f"config/{study}.yaml"
+        self._config = str(file_of(study))
         self._contents = snapshot.read([*made, *places.values(), self._config])
         # What git holds no revision of, DVC may.
         absent = {path: md5 for path, md5 in made.items() if self._contents[path] is None}
