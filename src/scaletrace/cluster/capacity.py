@@ -3,15 +3,15 @@
 import dataclasses
 import math
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from scaletrace.cluster.site import read_partitions
-from scaletrace.cluster.slurm import seconds
+from scaletrace.cluster.slurm import ask, seconds
 
 PATIENCE = 30
+SINFO = ("sinfo", "--exact", "--noheader", "--format", "%P|%m|%c|%G|%l")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ def minutes(limit: str) -> float:
 
 
 def parse(printed: str) -> list[Nodes]:
-    """Return what `sinfo --exact --noheader --format "%P|%m|%c|%G|%l"` said."""
+    """Return the nodes of which sinfo said this, asked as in `SINFO`."""
     groups = []
     for line in printed.split():
         partition, memory, cpus, gres, limit = line.split("|")
@@ -71,18 +71,6 @@ def parse(printed: str) -> list[Nodes]:
         default = partition != name
         groups.append(Nodes(name, int(memory), int(cpus), gpus, minutes(limit), default))
     return groups
-
-
-def nodes() -> list[Nodes]:
-    """Return the cluster's nodes.
-
-    Raises:
-        OSError, subprocess.SubprocessError: there is no SLURM, or it does not answer.
-    """
-    command = ["sinfo", "--exact", "--noheader", "--format", "%P|%m|%c|%G|%l"]
-    return parse(
-        subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
-    )
 
 
 def need(job: Any) -> Need:
@@ -203,14 +191,12 @@ def require_possible_or_exit(workflow: Any) -> dict[frozenset[tuple[str, str]], 
     if workflow.executor_plugin.name != "slurm":
         return {}
     partitions = read_partitions(getattr(workflow.executor_settings, "partition_config", None))
-    try:
-        there = nodes()
-    except (OSError, subprocess.SubprocessError) as problem:
-        message = problem.stderr if isinstance(problem, subprocess.CalledProcessError) else ""
-        last = (message.strip() or str(problem)).splitlines()[-1]
+    said = ask(*SINFO, patience=PATIENCE)
+    if said.returncode:
+        last = (said.stderr.strip() or f"sinfo ends with {said.returncode}").splitlines()[-1]
         print(f"nothing was submitted, for SLURM does not answer: {last}; see scaletrace doctor")
         sys.exit(1)
-    dag = workflow.dag
+    there, dag = parse(said.stdout), workflow.dag
     waiting = [job for job in dag.needrun_jobs() if not job.is_local]
     lines, rooms = [], {}
     for submission in dict.fromkeys(dag.get_job_group(job) or job for job in waiting):

@@ -1,8 +1,7 @@
 """How Snakemake's plugin learns what became of its jobs: from squeue, or from sacct."""
 
-import subprocess
-
 from scaletrace.cluster.site import Site
+from scaletrace.cluster.slurm import ask
 
 # What a command of SLURM may take before it counts as not answering, in seconds.
 PATIENCE = 10
@@ -46,8 +45,5 @@ def _min_job_age() -> int | None:
 
 def sacct_answers() -> bool:
     """Tell whether the cluster keeps accounts of its jobs."""
-    command = ["sacct", "--allocations", "--noheader", "--starttime", "now"]
-    try:
-        return not subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    words = ("sacct", "--allocations", "--noheader", "--starttime", "now")
+    return not ask(*words, patience=PATIENCE).returncode

@@ -27,15 +27,18 @@ class Queued:
     name: str
 
 
-def _ask(*words: str) -> str:
-    """Return what a SLURM command prints; nothing where it is missing, fails or does not answer."""
+def ask(*words: str, patience: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
+    """Run a command of SLURM; one that is missing or does not answer in time has failed, too."""
     try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout
+        return subprocess.run(words, capture_output=True, text=True, timeout=patience)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(words, 1, "", str(error))
+
+
+def _ask(*words: str) -> str:
+    """Return what a command of SLURM prints; nothing where it fails."""
+    done = ask(*words)
+    return "" if done.returncode else done.stdout
 
 
 def megabytes(text: str) -> float | None:

@@ -10,15 +10,15 @@ import dataclasses
 import json
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import uuid
 from typing import Any
 
-from scaletrace.cluster.checks import PATIENCE, SHARED, SKEW_SECONDS, Check, checks
+from scaletrace.cluster.checks import SHARED, SKEW_SECONDS, Check, checks
 from scaletrace.cluster.polling import LONGEST_POLL, known_seconds, sacct_answers, status_command
 from scaletrace.cluster.site import Site, read_partitions, read_site
+from scaletrace.cluster.slurm import ask
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
 MARKS = {True: "✓", False: "✗", None: "-"}
@@ -67,13 +67,6 @@ def _print(place: str, results: list[Check]) -> None:
             print(f"      {check.remedy}")
 
 
-def _ask(*command: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=patience)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", str(error))
-
-
 def _cluster(site: Site) -> list[Check]:
     missing = [name for name in COMMANDS if shutil.which(name) is None]
     commands = Check(
@@ -82,7 +75,7 @@ def _cluster(site: Site) -> list[Check]:
         f"not found: {', '.join(missing)}" if missing else "found",
         "install slurm-client, or load the site's module",
     )
-    answer = _ask("scontrol", "show", "config")
+    answer = ask("scontrol", "show", "config")
     if answer.returncode:
         reason = (answer.stderr.strip() or "scontrol fails").splitlines()[0][:200]
         remedy = "export SLURM_CONF=the cluster's slurm.conf, or ask whether slurmctld is down"
@@ -128,7 +121,7 @@ def _wanted(site: Site) -> set[str]:
 
 def _preemption(site: Site) -> Check:
     """Look at the partitions that jobs may go to; at all where the site names none."""
-    lines = _ask("scontrol", "--oneliner", "show", "partition").stdout.splitlines()
+    lines = ask("scontrol", "--oneliner", "show", "partition").stdout.splitlines()
     shown = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
     modes = {one["PartitionName"]: one.get("PreemptMode", "OFF") for one in shown}
     wanted = _wanted(site) & modes.keys() or modes.keys()
@@ -143,7 +136,7 @@ def _preemption(site: Site) -> Check:
 
 
 def _partitions(site: Site) -> Check:
-    there = set(_ask("sinfo", "--noheader", "--format", "%R").stdout.split())
+    there = set(ask("sinfo", "--noheader", "--format", "%R").stdout.split())
     wanted = _wanted(site)
     unknown, sound = sorted(wanted - there), sorted(wanted or there)
     return Check(
@@ -171,7 +164,7 @@ def _compute_node(site: Site, gpu: bool, wait: int) -> tuple[str, list[Check]]:
     (SHARED / token).touch()
     before = time.time()
     try:
-        asked = _ask(*command, patience=wait + 180)
+        asked = ask(*command, patience=wait + 180)
         answer: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
         remedy = f"try it: {' '.join(command[:-4])} hostname"

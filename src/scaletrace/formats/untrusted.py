@@ -107,14 +107,14 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def read_json(path: Path, largest: int = LARGEST_TEXT) -> Any:
+def read_json(path: Path) -> Any:
     """Return the data of a JSON file.
 
     Raises:
         OSError: as for `read_bytes`.
         ValueError: as for `from_json`.
     """
-    return from_json(read_bytes(path, largest))
+    return from_json(read_bytes(path))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -5,11 +5,14 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.fields import NAME
 from scaletrace.formats.record import Identity, Record, parse_record, record_from_bytes
 from scaletrace.jobs import ledger
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,21 +97,20 @@ class Ancestry:
 
     def upstream(self, jobs: Iterable[RecordedJob]) -> list[RecordedJob]:
         """Return the jobs and all that they rest on."""
-        return _reached(jobs, self.parents)
+        return reached(jobs, self.parents)
 
     def downstream(self, paths: Iterable[str]) -> list[RecordedJob]:
         """Return the jobs that rest on any of the files."""
-        return _reached((r for path in paths for r in self.readers.get(path, [])), self.children)
+        return reached((r for path in paths for r in self.readers.get(path, [])), self.children)
 
 
-def _reached(
-    start: Iterable[RecordedJob], step: Callable[[RecordedJob], list[RecordedJob]]
-) -> list[RecordedJob]:
+def reached(start: Iterable[T], step: Callable[[T], Iterable[T]]) -> list[T]:
+    """Return all that steps lead to, however many, from where they start on."""
     waiting = list(start)
-    reached: dict[RecordedJob, None] = {}
+    passed: dict[T, None] = {}
     while waiting:
-        job = waiting.pop()
-        if job not in reached:
-            reached[job] = None
-            waiting.extend(step(job))
-    return list(reached)
+        place = waiting.pop()
+        if place not in passed:
+            passed[place] = None
+            waiting.extend(step(place))
+    return list(passed)

@@ -8,6 +8,7 @@ from scaletrace.formats.record import Record
 from scaletrace.jobs import fingerprint
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
+from scaletrace.lineage.ancestry import reached
 
 MISSING = object()
 ABSENT = "nothing"
@@ -112,10 +113,8 @@ def dependents(jobs: dict[Path, AskedJob], start: set[Path]) -> set[Path]:
         for paths in job.inputs.values():
             for path in paths:
                 readers.setdefault(path, []).append(name)
-    waiting, resting = list(start), set()
-    while waiting:
-        for path in jobs[waiting.pop()].outputs.values():
-            new = [reader for reader in readers.get(path, []) if reader not in resting | start]
-            resting.update(new)
-            waiting.extend(new)
-    return resting
+
+    def next_of(name: Path) -> list[Path]:
+        return [job for path in jobs[name].outputs.values() for job in readers.get(path, [])]
+
+    return set(reached(start, next_of)) - start
