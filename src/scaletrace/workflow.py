@@ -1,9 +1,8 @@
 """What the Snakefile and the rules ask of the package, and how they end where it cannot answer."""
 
-import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +78,13 @@ def study_file(configfiles: list[Path], config: dict[str, Any]) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-@contextlib.contextmanager
-def _bad_input_ends() -> Iterator[None]:
+def open_graph_or_exit(configfiles: list[Path], config: dict[str, Any]) -> Graph:
+    """Return what `open_graph` does; end with the message alone and exit code 2 if it cannot."""
     try:
-        yield
+        return open_graph(study_file(configfiles, config))
     except BadInput as problem:
         print(problem, file=sys.stderr)
         sys.exit(2)
-
-
-def open_graph_or_exit(configfiles: list[Path], config: dict[str, Any]) -> Graph:
-    """Return what `open_graph` does; end with the message alone and exit code 2 if it cannot."""
-    with _bad_input_ends():
-        return open_graph(study_file(configfiles, config))
 
 
 def tell_failures(graph: Graph) -> None:

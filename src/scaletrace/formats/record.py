@@ -300,28 +300,26 @@ def inside(path: str) -> bool:
     )
 
 
-def _require_hashes(entry: dict[str, Any]) -> None:
-    sound = isinstance(entry["path"], str) and isinstance(entry["name"], str)
-    sound = sound and isinstance(entry["size"], int)
-    sound = sound and isinstance(entry["sha256"], str) and isinstance(entry["md5"], str)
-    if not (sound and _is_sha256(entry["sha256"]) and _is_md5(entry["md5"])):
+def _file(entry: dict[str, Any]) -> RecordedFile:
+    texts = name, path, sha256, md5 = [entry[key] for key in ("name", "path", "sha256", "md5")]
+    sound = all(isinstance(text, str) for text in texts) and isinstance(entry["size"], int)
+    if not (sound and _is_sha256(sha256) and _is_md5(md5)):
         raise ValueError(f"found {str(entry)[:80]!r} where a file with its hashes belongs")
+    return RecordedFile(name, path, sha256, md5, entry["size"])
 
 
 def _input(entry: dict[str, Any]) -> RecordedInput:
-    _require_hashes(entry)
-    path, made_by = entry["path"], entry["record"]
+    file, made_by = _file(entry), entry["record"]
     if made_by is not None and not (isinstance(made_by, str) and _is_sha256(made_by)):
-        raise ValueError(f"{path!r}: record: found {str(made_by)[:80]!r}")
-    return RecordedInput(entry["name"], path, entry["sha256"], entry["md5"], entry["size"], made_by)
+        raise ValueError(f"{file.path!r}: record: found {str(made_by)[:80]!r}")
+    return file.made_by(made_by)
 
 
 def _output(entry: dict[str, Any]) -> RecordedFile:
-    _require_hashes(entry)
-    path = entry["path"]
-    if not inside(path) or path.partition("/")[0] != RESULTS:
-        raise ValueError(f"outputs: found {path[:80]!r}, which is not in {RESULTS}/")
-    return RecordedFile(entry["name"], path, entry["sha256"], entry["md5"], entry["size"])
+    file = _file(entry)
+    if not inside(file.path) or file.path.partition("/")[0] != RESULTS:
+        raise ValueError(f"outputs: found {file.path[:80]!r}, which is not in {RESULTS}/")
+    return file
 
 
 def _code(code: dict[str, Any]) -> Code:

@@ -1,5 +1,6 @@
 """The fits of a study: the settings of each, and what its runs cannot give them."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,6 @@ def drawn_columns(study: Study) -> dict[str, str]:
     return {"n": f"n_{study.conventions.n}", "d": "n_tokens", "loss": "loss"}
 
 
-def _law(name: str) -> "Law":
-    return kinds.load("laws", name).LAW
-
-
 def _per_budget(entry: StudyFit) -> bool:
     if entry.per is not None:
         return entry.per == "budget"
@@ -91,14 +88,15 @@ def _faults(
     study: Study, entry: StudyFit, runs: Sequence[Run], trained: Sequence[Run]
 ) -> Iterator[str]:
     """Yield what the study's runs cannot give a fit, each with the key that asks for it."""
-    law = _law(entry.law)
+    law = kinds.load("laws", entry.law).LAW
     yield from (f"fixed: {fault}" for fault in law.faults_of_fixed(entry.fixed))
     if entry.loss not in (None, "loss") and entry.weighted:
         yield (
             f"weighted: loss_se is the standard error of the loss in nats, not of {entry.loss}; "
             "with this `loss` give weighted: false"
         )
-    if entry.unit == "seed" and not _several_seeds(trained):
+    models = {(run.size, run.seed) for run in trained}
+    if entry.unit == "seed" and len(models) == len({size for size, _ in models}):
         yield "unit: resampling seeds needs a size with two or more seeds; give some, or cluster"
     if entry.isoflop:
         yield from (f"isoflop: {fault}" for fault in _isoflop_faults(study, entry, law, trained))
@@ -106,13 +104,6 @@ def _faults(
         if fault := _unvaried(settings, law, trained):
             yield fault
             return
-
-
-def _several_seeds(runs: Sequence[Run]) -> bool:
-    seeds: dict[str, set[int]] = {}
-    for run in runs:
-        seeds.setdefault(run.size, set()).add(run.seed)
-    return any(len(of_size) > 1 for of_size in seeds.values())
 
 
 def _isoflop_faults(
@@ -132,10 +123,7 @@ def _isoflop_faults(
             f"(conventions.flops), not in {entry.flops}"
         )
     for family in study.model.family:
-        counts: dict[str, int] = {}
-        for run in runs:
-            if run.family == family:
-                counts[run.budget] = counts.get(run.budget, 0) + 1
+        counts = Counter(run.budget for run in runs if run.family == family)
         enough = sum(count >= LEAST_AT_A_BUDGET for count in counts.values())
         if enough < LEAST_BUDGETS:
             yield (

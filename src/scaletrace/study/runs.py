@@ -40,11 +40,8 @@ def budget_label(tokens: int) -> str:
 
 def flops_label(flops: float) -> str:
     """Return a compute budget as C1e15, in the shortest form that gives the same number back."""
-    mantissa, exponent = f"{flops:.17e}".split("e")
-    for digits in range(17):
-        mantissa, exponent = f"{flops:.{digits}e}".split("e")
-        if float(f"{mantissa}e{exponent}") == flops:
-            break
+    forms = (f"{flops:.{digits}e}" for digits in range(17))
+    mantissa, exponent = next(form for form in forms if float(form) == flops).split("e")
     return f"C{mantissa}e{int(exponent)}"
 
 

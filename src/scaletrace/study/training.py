@@ -153,11 +153,7 @@ class TrainingKeys(Section):
     def law_of(self, family: str) -> RateLaw | None:
         """Return the law of a family's learning rate; None where the study gives none."""
         laws = self.learning_rate
-        return (
-            {str(key): law for key, law in laws.items()}.get(family)
-            if isinstance(laws, dict)
-            else laws
-        )
+        return laws.get(family) if isinstance(laws, dict) else laws
 
     def batch(self, shape: Shape, tokens: float) -> int:
         """Return the tokens per step for an architecture and a number of training tokens."""

@@ -40,7 +40,6 @@ def trials(study: Study) -> Iterator[Trial]:
     if tuning is None:
         return
     every = shapes(study)
-    rates = {str(family): rates for family, rates in tuning.rates.items()}
     for family, name in itertools.product(study.model.family, tuning.sizes):
         size = named(name, family)
         shape = every[size]
@@ -49,7 +48,7 @@ def trials(study: Study) -> Iterator[Trial]:
             require_room(study, f"tuning.tokens: {tuning.tokens}", tuning.tokens // batch, batch)
         beta2s = tuning.beta2s or [study.training.beta2]
         for seed, batch, beta2, rate in itertools.product(
-            tuning.seeds, batches, beta2s, rates[family]
+            tuning.seeds, batches, beta2s, tuning.rates[family]
         ):
             tokens = tuning.tokens // batch * batch
             words = [f"{size}-s{seed}-lr{rate!r}"]
