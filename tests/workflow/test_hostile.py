@@ -14,7 +14,7 @@ import yaml
 from scaletrace import cli
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import identifier, seal_of
-from scaletrace.lineage import archive, root
+from scaletrace.lineage import archive
 from scaletrace.lineage.snakemake import graph
 from tests.workflow.conftest import LOCK, PIPELINE, TINY, Clone
 
@@ -145,7 +145,7 @@ def rooted(members):
     for name, entry in held["records"].items():
         content = io.BytesIO(members[name]).getvalue()
         entry["sha256"] = hashlib.sha256(content).hexdigest()
-    held["root"] = root._hash(held)
+    held["root"] = files.json_sha256(held)
     return {**members, "provenance/roots/tiny.json": files.to_json(held).encode()}
 
 

@@ -47,7 +47,7 @@ class TestSignature:
         held = root.read("tiny")
         held.pop("root")
         held["rules"]["fit"] += " "
-        held["root"] = root._hash(held)
+        held["root"] = files.json_sha256(held)
         files.write_json(root.path_of("tiny"), held)
         (finding,) = audit.audit("tiny", jobs=recorded_jobs).findings
         assert finding.field == "signature"
@@ -114,7 +114,7 @@ class TestSignature:
         held = root.read("tiny")
         held.pop("root")
         held["rules"]["fit"] += " "
-        files.write_json(root.path_of("tiny"), {**held, "root": root._hash(held)})
+        files.write_json(root.path_of("tiny"), {**held, "root": files.json_sha256(held)})
         assert "scaletrace sign signs this one" in str(signature.stale("tiny"))
 
     def test_a_missing_signature_is_found_where_one_is_asked_for(

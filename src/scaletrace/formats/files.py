@@ -81,6 +81,12 @@ def to_json(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def json_sha256(value: Any) -> str:
+    """Return the sha256 of `value` as compact JSON: records, roots and code are known by it."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON with sorted keys, in one step."""
     write_text(path, to_json(value))

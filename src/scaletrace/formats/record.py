@@ -5,7 +5,6 @@ what differs between identical executions. Hashes are those of the JSON as it st
 that records of other releases keep theirs, whatever more they say.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass, fields
@@ -267,8 +266,7 @@ class Record:
 
 def identifier(identity: dict[str, Any]) -> str:
     """Return a record's id: the sha256 of its identity alone, so that a rerun keeps it."""
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return files.json_sha256(identity)
 
 
 def seal_of(raw: dict[str, Any]) -> str:

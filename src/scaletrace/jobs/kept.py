@@ -13,10 +13,10 @@ from typing import Any
 
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import RecordedFile
-from scaletrace.jobs import attempts
+from scaletrace.jobs import attempts, lease
 
 FOLDER = "finished"
-STAYING = (FOLDER, "lease.json", attempts.FILE)
+STAYING = (FOLDER, lease.FILE, attempts.FILE)
 
 
 def keep(
@@ -77,5 +77,5 @@ def put_back(work: Path, names: dict[str, Path]) -> dict[str, Any] | None:
 def forget(study: str) -> None:
     """Delete what the finished jobs of a study kept."""
     for folder in Path("work", study).glob(f"*/{FOLDER}"):
-        if not (folder.parent / "lease.json").exists():
+        if not (folder.parent / lease.FILE).exists():
             shutil.rmtree(folder.parent, ignore_errors=True)

@@ -15,6 +15,7 @@ import psutil
 
 from scaletrace.formats import untrusted
 
+FILE = "lease.json"
 HEARTBEAT = 10.0
 # A holder on another host whose heart has not beaten for this long is taken for dead: longer than
 # network file systems go on showing an old time.
@@ -116,7 +117,7 @@ def _read(content: bytes) -> dict[str, Any]:
 
 def holder(folder: Path) -> dict[str, Any] | None:
     """Return who works in `folder`: host, pid, started and slurm_job; None where nobody lives."""
-    path = folder / "lease.json"
+    path = folder / FILE
     try:
         living = _read(untrusted.read_bytes(path))
         return None if not living or _is_dead(path, living) else living
@@ -132,7 +133,7 @@ def lease(folder: Path) -> Iterator[None]:
     One that was suspended for so long that another has taken over ends at its next heartbeat.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path, me, announced = folder / "lease.json", json.dumps(_me()), False
+    path, me, announced = folder / FILE, json.dumps(_me()), False
     while not _take(path, me):
         living = _remove_if_dead(path)
         if living is not None:

@@ -1,9 +1,9 @@
 """What code means, as a hash: positions, comments, docstrings and formatting do not count."""
 
 import ast
-import hashlib
-import json
 from collections.abc import Collection, Iterator
+
+from scaletrace.formats.files import json_sha256
 
 LOG_METHODS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 LOGGERS = {"log", "logger"}
@@ -69,24 +69,14 @@ def computed(text: ast.AST) -> Iterator[ast.expr]:
                     yield from computed(part.format_spec)
 
 
-def _hash(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def module_meaning(source: str) -> str:
     """Return the hash of one module's whole syntax tree, as scheme 1 recorded it."""
-    return _hash(_plain(ast.parse(source)))
+    return json_sha256(_plain(ast.parse(source)))
 
 
 def statement_meaning(statement: ast.stmt, words: Collection[int]) -> str:
     """Return the hash of a statement without the strings that are mere wording."""
-    return _hash(_plain(statement, words))
-
-
-def joined(meanings: list[object]) -> str:
-    """Return the hash of several meanings in their order."""
-    return _hash(meanings)
+    return json_sha256(_plain(statement, words))
 
 
 def wording(nodes: list[ast.AST]) -> set[int]:
@@ -207,7 +197,7 @@ def parts_of(statements: list[ast.stmt], words: Collection[int] = ()) -> dict[st
             trees.setdefault(f"class {node.name}", []).append(_plain(ast.ClassDef(**fields), words))
         elif not is_docstring(node):
             trees.setdefault(_name(node), []).append(_plain(node, words))
-    return {name: _hash(several) for name, several in trees.items()}
+    return {name: json_sha256(several) for name, several in trees.items()}
 
 
 def _name(node: ast.AST) -> str:

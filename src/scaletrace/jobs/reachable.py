@@ -22,6 +22,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 
+from scaletrace.formats.files import json_sha256
 from scaletrace.jobs import at_import, meaning
 from scaletrace.jobs.imports import Import
 from scaletrace.jobs.sources import Module, Sources, Statement
@@ -51,13 +52,13 @@ class Counted:
         statements = [
             one.hash_with_wording if self.captured else one.hash for one in self.statements
         ]
-        return meaning.joined([imports, statements])
+        return json_sha256([imports, statements])
 
     @property
     def parts(self) -> dict[str, str]:
         """The hash of each part by its name, see `meaning.parts`."""
         imports = {
-            f"import of {one.bound}": meaning.joined([one.source, one.thing])
+            f"import of {one.bound}": json_sha256([one.source, one.thing])
             for one in sorted(self.imports, key=lambda one: (one.bound, one.source, one.thing))
         }
         return imports | meaning.parts_of([one.node for one in self.statements], self.words)

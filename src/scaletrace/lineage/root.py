@@ -1,6 +1,5 @@
 """The root of a study: one file that fixes every record, for an author to sign."""
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -45,12 +44,7 @@ def build(
     accepted = {str(path): files.hashes(path)["sha256"] for path in Acceptances(study).by_path}
     # Roots of studies that have none stay as earlier releases wrote them.
     content |= {"accepted": accepted} if accepted else {}
-    return {**content, "root": _hash(content)}
-
-
-def _hash(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return {**content, "root": files.json_sha256(content)}
 
 
 def read(study: str) -> dict[str, Any]:
@@ -65,8 +59,8 @@ def read(study: str) -> dict[str, Any]:
         root = json.loads(text)
         stated = root.pop("root")
         _require_form(root)
-        if root["study"] != study or stated != _hash(root):
-            raise ValueError(f"root: found {stated}; the rest hashes to {_hash(root)}")
+        if root["study"] != study or stated != files.json_sha256(root):
+            raise ValueError(f"root: found {stated}; the rest hashes to {files.json_sha256(root)}")
         root["root"] = stated
         if files.to_json(root) != text:
             raise ValueError("not in the form that `scaletrace record` writes")
