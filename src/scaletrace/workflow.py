@@ -91,14 +91,14 @@ def tell_failures(graph: Graph) -> None:
     """Print the failed jobs of a study, each with its reason and its log, and what helps then."""
     from scaletrace.jobs.status import Status
 
-    standings = Status(graph.plan, list(graph.jobs())).look().values()
-    failed = [standing for standing in standings if standing.state == "failed"]
+    statuses = Status(graph.plan, list(graph.jobs())).look().values()
+    failed = [one for one in statuses if one.state == "failed"]
     if failed:
         print("\nfailed:", file=sys.stderr)
-    for standing in failed:
-        print(f"  {standing.job.name}: {standing.failed[-1].problem}", file=sys.stderr)
-        print(f"      {standing.job.log}", file=sys.stderr)
-    if any(standing.job.run for standing in failed):
+    for one in failed:
+        print(f"  {one.job.name}: {one.failed[-1].problem}", file=sys.stderr)
+        print(f"      {one.job.log}", file=sys.stderr)
+    if any(one.job.run for one in failed):
         print(
             "The same command tries again and goes on from what is saved. A run that cannot be "
             "helped goes under `exclude: {RUN: reason}` in the study file; the rest is then "
@@ -135,7 +135,7 @@ class Asked:
         self._rule = RULES[rule]
         self.outputs = self._rule.patterns(graph.study)
         self.log = str(graph.results / self._rule.log)
-        self._told = functools.cache(self._tell)
+        self._words = functools.cache(self._tell)
 
     def _job(self, wildcards: Any) -> Job:
         return self._graph.job(self._rule.name, *wildcards)
@@ -158,11 +158,11 @@ class Asked:
 
     def stage(self, wildcards: Any) -> str:
         """Return STAGE@FINGERPRINT."""
-        return self._told(*wildcards)[0]
+        return self._words(*wildcards)[0]
 
     def settings(self, wildcards: Any) -> str:
         """Return the settings as a word of the command."""
-        return self._told(*wildcards)[1]
+        return self._words(*wildcards)[1]
 
     # Snakemake remembers no parameter that depends on inputs or outputs, and this one repeats them.
     def job(self, wildcards: Any, input: Any, output: Any) -> str:

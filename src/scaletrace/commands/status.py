@@ -19,7 +19,7 @@ from scaletrace.commands._columns import aligned, duration
 if TYPE_CHECKING:
     from scaletrace.cluster.slurm import Queued
     from scaletrace.jobs.attempts import Failed
-    from scaletrace.jobs.status import Standing
+    from scaletrace.jobs.status import JobStatus
     from scaletrace.study.plan import Plan
 
 HEADER = ("run", "state", "stage", "node", "slurm", "step", "loss", "tokens/s", "left", "attempts")
@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     plan = graph.plan
     status = Status(plan, list(graph.jobs()))
     while True:
-        standings = status.look()
-        findings = _findings(plan, standings, status.packs)
+        statuses = status.look()
+        findings = _findings(plan, statuses, status.packs)
         if arguments.json:
             print(json.dumps(findings), flush=True)
         elif arguments.watch and sys.stdout.isatty():
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print("\n".join(_text(findings)), flush=True)
         code = 1 if findings["failures"] else 0
-        if not arguments.watch or all(one.state == "done" for one in standings.values()):
+        if not arguments.watch or all(one.state == "done" for one in statuses.values()):
             return code
         try:
             time.sleep(arguments.watch)
@@ -72,29 +72,29 @@ def run(arguments: argparse.Namespace) -> int:
             return code
 
 
-def _chain(name: str, standings: dict[str, "Standing"]) -> list["Standing"]:
+def _chain(name: str, statuses: dict[str, "JobStatus"]) -> list["JobStatus"]:
     """Return the training jobs that lead to a job, and it, first to last."""
-    chain = [standings[name]]
-    while before := [n for n in chain[-1].job.needs if standings[n].job.size is not None]:
-        chain.append(standings[before[0]])
+    chain = [statuses[name]]
+    while before := [n for n in chain[-1].job.needs if statuses[n].job.size is not None]:
+        chain.append(statuses[before[0]])
     return chain[::-1]
 
 
-def _run(plan: "Plan", name: str, standings: dict[str, "Standing"]) -> dict[str, Any]:
+def _run(plan: "Plan", name: str, statuses: dict[str, "JobStatus"]) -> dict[str, Any]:
     """Return a run's row: where the first of its jobs that is not done stands."""
     from scaletrace.study.rules import EVALUATE
 
     for state, runs in (("given up", plan.study.failed), ("excluded", plan.study.exclude)):
         if name in runs:
             return _row(name, None) | {"state": state, "reason": runs[name]}
-    chain = _chain(f"{EVALUATE.name} {name}", standings)
+    chain = _chain(f"{EVALUATE.name} {name}", statuses)
     left = [one for one in chain if one.state != "done"]
     # Of a run that is done the training says more than the evaluation.
     row = _row(name, left[0] if left else chain[-2])
     return row | {"seconds_left": sum(one.seconds_left for one in left)}
 
 
-def _row(name: str, one: "Standing | None") -> dict[str, Any]:
+def _row(name: str, one: "JobStatus | None") -> dict[str, Any]:
     progress = one.progress if one else None
     stage = one.job.rule.name if one else None
     if one and "tokens" in one.job.wildcards:
@@ -115,7 +115,7 @@ def _row(name: str, one: "Standing | None") -> dict[str, Any]:
     }
 
 
-def _failure(one: "Standing", slurm_logs: dict[str, Path]) -> dict[str, Any]:
+def _failure(one: "JobStatus", slurm_logs: dict[str, Path]) -> dict[str, Any]:
     """Return why the attempts of a job failed, the last of them in front."""
 
     def with_slurm_log(failed: "Failed") -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _failure(one: "Standing", slurm_logs: dict[str, Path]) -> dict[str, Any]:
 
 
 def _findings(
-    plan: "Plan", standings: dict[str, "Standing"], packs: list["Queued"]
+    plan: "Plan", statuses: dict[str, "JobStatus"], packs: list["Queued"]
 ) -> dict[str, Any]:
     from scaletrace.cluster import slurm
     from scaletrace.cluster.site import read_site
@@ -141,26 +141,26 @@ def _findings(
     from scaletrace.study.rules import TRIAL
 
     logs, ends = slurm.logs(read_site().logs), {}
-    for name, one in standings.items():
+    for name, one in statuses.items():
         ends[name] = one.seconds_left + max((ends[need] for need in one.job.needs), default=0.0)
-    others = [one for one in standings.values() if one.job.size is None or one.job.rule is TRIAL]
-    failed = [one for one in standings.values() if one.failed]
-    groups: dict[str, list[Standing]] = {}
-    for one in standings.values():
+    others = [one for one in statuses.values() if one.job.size is None or one.job.rule is TRIAL]
+    failed = [one for one in statuses.values() if one.failed]
+    groups: dict[str, list[JobStatus]] = {}
+    for one in statuses.values():
         rule = one.job.rule
         groups.setdefault("text" if rule.kind == "text" else rule.title, []).append(one)
-    running = sum(one.state == "running" for one in standings.values())
-    left = sum(one.seconds_left for one in standings.values())
+    running = sum(one.state == "running" for one in statuses.values())
+    left = sum(one.seconds_left for one in statuses.values())
     return {
         "study": plan.study.study,
         "counts": {
             group: {"done": sum(one.state == "done" for one in members), "jobs": len(members)}
             for group, members in groups.items()
         },
-        "states": dict(Counter(one.state for one in standings.values())),
+        "states": dict(Counter(one.state for one in statuses.values())),
         "core_hours_left": left / 3600,
         "seconds_left": max(left / max(1, running), max(ends.values(), default=0.0)),
-        "runs": [_run(plan, name, standings) for name in plan.runs],
+        "runs": [_run(plan, name, statuses) for name in plan.runs],
         "others": [_row(o.job.name, o) for o in others if o.state not in ("done", "waiting")]
         # Of a submission of several runs, those that have begun have rows of their own too.
         + [_row("several runs", None) | in_queue(queued) for queued in packs],

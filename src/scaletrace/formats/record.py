@@ -222,7 +222,7 @@ SECTIONS: dict[str, type] = {
 }
 KINDS = {section: get_type_hints(section) for section in (*SECTIONS.values(), Attempt)}
 # What every job tells.
-TOLD = ("start", "seconds")
+ALWAYS = ("start", "seconds")
 
 
 def _of_kind(value: Any, kind: Any) -> Any:
@@ -416,7 +416,7 @@ def require_circumstances(record: Record, path: Path) -> None:
     attempts = raw.get("attempts", [])
     if not isinstance(attempts, list) or not all(isinstance(one, dict) for one in attempts):
         raise BadInput(f"{path}: circumstances.attempts: found {str(attempts)[:80]!r}")
-    own = {**PLAIN, **dict.fromkeys(TOLD, Number), **dict.fromkeys(SECTIONS, dict | None)}
+    own = {**PLAIN, **dict.fromkeys(ALWAYS, Number), **dict.fromkeys(SECTIONS, dict | None)}
     _require_kinds([raw], own, path, "circumstances")
     for name, section in SECTIONS.items():
         # What is said of the commit is shown as it stands.

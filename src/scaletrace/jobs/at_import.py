@@ -57,7 +57,7 @@ HOOKS = {
 # `__all__` matters to `import *` alone, which takes everything.
 NOT_SPECIAL = {"__all__", "__version__", "__author__"}
 
-Found = tuple[Module, Statement]
+Definition = tuple[Module, Statement]
 
 
 def only_defines(statement: Statement, module: Module, sources: Sources) -> bool:
@@ -204,7 +204,7 @@ class _Reader:
                 return False
         return True
 
-    def resolved(self, node: ast.AST) -> str | Found | None:
+    def resolved(self, node: ast.AST) -> str | Definition | None:
         """Return what a name stands for: a dotted name outside the package or a definition in it.
 
         None where that is not certain.
@@ -232,7 +232,7 @@ class _Reader:
             return None
         return self.sources.module(ones[0].dotted)
 
-    def _named(self, name: str, passed: tuple[str, ...]) -> str | Found | None:
+    def _named(self, name: str, passed: tuple[str, ...]) -> str | Definition | None:
         module = self.module
         if name in module.otherwise_bound | self.inside or module.name in passed:
             return None

@@ -33,7 +33,7 @@ BEGINNING = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
+class JobStatus:
     """Where a job stands.
 
     seconds_left: of its own work; an estimate before it runs, from its log while it does.
@@ -67,7 +67,7 @@ class Status:
         self._last_logs: dict[str, Path] = {}
         self._done = Done(plan)
 
-    def look(self) -> dict[str, Standing]:
+    def look(self) -> dict[str, JobStatus]:
         """Return where every job stands now, by name."""
         self._done.look(self.jobs)
         queue = slurm.queue(prefix_of(self.study))
@@ -80,7 +80,7 @@ class Status:
 
     def _look(
         self, job: Job, by_name: dict[str, slurm.Queued], by_id: dict[str, slurm.Queued]
-    ) -> Standing:
+    ) -> JobStatus:
         circumstances = self._done.circumstances.get(job.name)
         if circumstances is not None:
             return _done(job, circumstances)
@@ -100,7 +100,7 @@ class Status:
             progress, age = _progress(job.log)
             left = max(0.0, progress.seconds_left - age) if progress else job.takes.seconds
             place = next((n for n, one in enumerate(tried) if _same(one, worker)), -1)
-            return Standing(
+            return JobStatus(
                 job,
                 "running",
                 note.get("node") or worker["host"],
@@ -111,7 +111,7 @@ class Status:
                 len(tried),
                 attempts.failed(map(Attempt.of, tried[:place])),
             )
-        before = Standing(
+        before = JobStatus(
             job,
             "failed",
             note.get("node") or note["host"],
@@ -124,9 +124,9 @@ class Status:
         )
         return _queued_again(before, queued)
 
-    def _without_note(self, job: Job, queued: slurm.Queued | None) -> Standing:
+    def _without_note(self, job: Job, queued: slurm.Queued | None) -> JobStatus:
         """Tell a job that nobody has begun from one that failed before it could leave a note."""
-        waiting = Standing(job, "waiting", seconds_left=job.takes.seconds)
+        waiting = JobStatus(job, "waiting", seconds_left=job.takes.seconds)
         record = ledger.path_of(self.study, job.rule.name, job.wildcards)
         if queued or record.exists():
             return _queued_again(waiting, queued)
@@ -149,7 +149,7 @@ def _queue_name(job: Job) -> str:
 
 
 def in_queue(queued: slurm.Queued) -> dict[str, Any]:
-    """Return what SLURM's queue says of a submission, under the names that a standing has."""
+    """Return what SLURM's queue says of a submission, under the names that a status has."""
     return {
         "state": "running" if queued.state == "RUNNING" else "queued",
         "node": queued.node or None,
@@ -158,12 +158,12 @@ def in_queue(queued: slurm.Queued) -> dict[str, Any]:
     }
 
 
-def _queued_again(before: Standing, queued: slurm.Queued | None) -> Standing:
+def _queued_again(before: JobStatus, queued: slurm.Queued | None) -> JobStatus:
     return dataclasses.replace(before, **in_queue(queued)) if queued else before
 
 
-def _done(job: Job, circumstances: Circumstances) -> Standing:
-    return Standing(
+def _done(job: Job, circumstances: Circumstances) -> JobStatus:
+    return JobStatus(
         job,
         "done",
         circumstances.node or circumstances.host,
