@@ -34,7 +34,9 @@ def test_files_that_are_not_the_recorded_ones(study):
         "delete it and snakemake makes it again",
     ]
     # Of those that are there.
-    assert [line.partition(":")[0] for line in record._edited("s")] == [TABLE]
+    assert [
+        line.partition(":")[0] for line in record.changed_files(Ancestry("s").jobs, absent=False)
+    ] == [TABLE]
 
 
 def locked(job):

@@ -41,6 +41,13 @@ class RecordedJob:
         return " ".join([self.rule, *(f"{key}={wildcards[key]}" for key in sorted(wildcards))])
 
     @property
+    def packages(self) -> dict[str, str]:
+        """Versions of the packages whose text the job read, by name."""
+        packages = self.identity.settings.get("packages")
+        versions = sorted(packages.items()) if isinstance(packages, dict) else ()
+        return {name: str(version) for name, version in versions}
+
+    @property
     def run(self) -> str | None:
         """Name of the run that the job belongs to, if it belongs to one."""
         return self.identity.wildcards.get("run")

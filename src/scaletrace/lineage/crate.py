@@ -199,9 +199,7 @@ def _run(jobs: list[RecordedJob], held: dict[str, Packed], config: str) -> list[
 
 def _packages(job: RecordedJob) -> dict[str, str]:
     """Return the packages whose text a job read, by the name of their entity."""
-    packages = job.identity.settings.get("packages")
-    versions = packages.items() if isinstance(packages, dict) else ()
-    return {f"#package/{quote(f'{n}-{v}')}": f"{n} {v}" for n, v in sorted(versions)}
+    return {f"#package/{quote(f'{n}-{v}')}": f"{n} {v}" for n, v in job.packages.items()}
 
 
 def _action(job: RecordedJob, held: dict[str, Packed]) -> dict[str, Any]:

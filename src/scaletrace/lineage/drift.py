@@ -12,6 +12,8 @@ from scaletrace.lineage.ancestry import reached
 
 MISSING = object()
 ABSENT = "nothing"
+# What the names of settings begin with that say which text was read.
+PACKAGES = "settings.packages."
 
 
 def job_name(job: AskedJob) -> str:

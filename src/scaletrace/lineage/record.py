@@ -6,7 +6,6 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
-from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import git, ledger
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.lease import lease
@@ -33,18 +32,14 @@ def _in_git(study: str) -> set[str]:
     return set(_git("ls-files", "-z", "--", str(RESULTS / study)).split("\0"))
 
 
-def changed_files(jobs: list[RecordedJob]) -> list[str]:
-    """Return the outputs that are not what their records say."""
-    return _changed([(job, output) for job in jobs for output in job.identity.outputs])
-
-
-def _edited(study: str) -> list[str]:
-    """Return the files that are there, and not what their records say."""
-    outputs = ((job, output) for job in Ancestry(study).jobs for output in job.identity.outputs)
-    return _changed([(job, output) for job, output in outputs if Path(output.path).exists()])
-
-
-def _changed(outputs: list[tuple[RecordedJob, RecordedFile]]) -> list[str]:
+def changed_files(jobs: list[RecordedJob], absent: bool = True) -> list[str]:
+    """Return the outputs that are not what their records say, those that are absent among them."""
+    outputs = [
+        (job, output)
+        for job in jobs
+        for output in job.identity.outputs
+        if absent or Path(output.path).exists()
+    ]
     wrong = []
     hashed = hashes_of({output.path: output.size for _, output in outputs})
     for job, output in outputs:
@@ -175,7 +170,7 @@ def record(study_file: Path) -> int:
     with lease(Path("work") / "record"):
         outputs = graph.outputs(study_file)
         if waiting := _unfinished(outputs):
-            if wrong := _edited(study):
+            if wrong := changed_files(Ancestry(study).jobs, absent=False):
                 raise BadInput("\n".join(wrong))
             raise BadInput(
                 f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
@@ -221,7 +216,10 @@ def moved(study_file: Path) -> list[str]:
         return [f"{study}: never recorded"]
     outputs = graph.outputs(study_file)
     if waiting := _unfinished(outputs):
-        return [*_edited(study), *(f"{line}; snakemake would make it again" for line in waiting)]
+        return [
+            *changed_files(Ancestry(study).jobs, absent=False),
+            *(f"{line}; snakemake would make it again" for line in waiting),
+        ]
     jobs = graph.recorded_jobs(study, outputs)
     recorded = root.read(study)
     known = Acceptances(study)

@@ -196,9 +196,8 @@ def _parents(
 
 def _raw(job: RecordedJob, made: set[str]) -> Iterator[dict[str, Any]]:
     """Yield the text that a job read and no job made: packages or files."""
-    packages = job.identity.settings.get("packages")
-    for name, version in sorted(packages.items()) if isinstance(packages, dict) else ():
-        yield {"package": str(name), "version": str(version)}
+    for name, version in job.packages.items():
+        yield {"package": name, "version": version}
     for file in job.identity.inputs:
         if file.path not in made:
             yield {"file": file.path, "sha256": file.sha256, "size": file.size}

@@ -9,8 +9,6 @@ from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift
 from scaletrace.lineage.audit.finding import Finding, Scope
 
-PACKAGE = "settings.packages."
-
 
 def check(scope: Scope, study_file: Path, asked: dict[Path, AskedJob]) -> Iterator[Finding]:
     """Compare each job of the workflow's graph with its record.
@@ -39,9 +37,9 @@ def check(scope: Scope, study_file: Path, asked: dict[Path, AskedJob]) -> Iterat
             continue
         for field, then, now in _differences(job.identity, wanted):
             affects = (job.name, *scope.affected(str(path)))
-            if field.startswith(PACKAGE) and then and now:
+            if field.startswith(drift.PACKAGES) and then and now:
                 scope.notes.append(
-                    f"{field.removeprefix(PACKAGE)} {then} was read, {now} is installed here"
+                    f"{field.removeprefix(drift.PACKAGES)} {then} was read, {now} is installed here"
                 )
             else:
                 yield Finding(str(study_file), field, str(then), str(now), affects)

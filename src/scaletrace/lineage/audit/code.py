@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import re
 from collections.abc import Iterator
 
@@ -18,8 +17,8 @@ MODULE = r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*"
 
 def check(scope: Scope) -> Iterator[Finding]:
     """Read the modules of every fingerprint at the recorded commit, and hash their meaning."""
-    by_commit: dict[str, dict[str, list[RecordedJob]]] = {}
-    reaching: dict[tuple[str, str, str], list[RecordedJob]] = {}
+    by_commit: dict[str, dict[tuple[str, str], list[RecordedJob]]] = {}
+    reaching: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[RecordedJob]] = {}
     unknown, dirty = set(), set()
     for job in scope.jobs:
         git = job.record.circumstances.git
@@ -38,18 +37,18 @@ def check(scope: Scope) -> Iterator[Finding]:
             elif any(_touches_code(line, job, sources) for line in changed):
                 dirty.add(job.name)
             else:
-                modules = json.dumps(job.identity.code.modules, sort_keys=True)
+                modules = tuple(sorted(job.identity.code.modules.items()))
                 reaching.setdefault((commit, job.rule, modules), []).append(job)
         else:
             for module, digest in job.identity.code.modules.items():
                 if any(_touches(line, path) for line in changed for path in module_paths(module)):
                     dirty.add(job.name)
                 else:
-                    key = f"{module} {digest}"
-                    by_commit.setdefault(commit, {}).setdefault(key, []).append(job)
+                    held = by_commit.setdefault(commit, {})
+                    held.setdefault((module, digest), []).append(job)
     yield from _compare(scope, by_commit, unknown)
     for (commit, rule, modules), jobs in reaching.items():
-        yield from _compare_reached(scope, commit, rule, json.loads(modules), jobs)
+        yield from _compare_reached(scope, commit, rule, dict(modules), jobs)
     for names, why in (
         (dirty, "ran with uncommitted changes, which no commit shows"),
         (unknown, "name no commit of this repository"),
@@ -62,12 +61,12 @@ def check(scope: Scope) -> Iterator[Finding]:
 
 
 def _compare(
-    scope: Scope, by_commit: dict[str, dict[str, list[RecordedJob]]], unknown: set[str]
+    scope: Scope, by_commit: dict[str, dict[tuple[str, str], list[RecordedJob]]], unknown: set[str]
 ) -> Iterator[Finding]:
     wanted = [
         f"{commit}:{path}"
         for commit, modules in by_commit.items()
-        for module in dict.fromkeys(key.partition(" ")[0] for key in modules)
+        for module in dict.fromkeys(module for module, _ in modules)
         for path in module_paths(module)
     ]
     sources = objects([*by_commit, *wanted])
@@ -75,8 +74,7 @@ def _compare(
         if sources.get(commit) is None:
             unknown |= {job.name for jobs in modules.values() for job in jobs}
             continue
-        for key, jobs in modules.items():
-            module, _, digest = key.partition(" ")
+        for (module, digest), jobs in modules.items():
             texts = (sources.get(f"{commit}:{path}") for path in module_paths(module))
             text = next((text for text in texts if text is not None), None)
             actual = "no such module" if text is None else _meaning(text)

@@ -7,9 +7,7 @@ from typing import Any
 from scaletrace.lineage import drift
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.diff.side import Side
-from scaletrace.lineage.drift import ABSENT, different
-
-PACKAGES = "settings.packages."
+from scaletrace.lineage.drift import ABSENT, PACKAGES, different
 
 
 @dataclasses.dataclass(frozen=True)
