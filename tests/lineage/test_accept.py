@@ -93,3 +93,28 @@ def test_a_sample_is_of_jobs_whose_inputs_are_here(edited):
         accept._drawn(version, 2)
     assert accept._drawn(Version(version.then, version.now, []), 3) == []
     assert Path(TABLE).exists()
+
+
+def test_snakemake_is_told_of_what_was_accepted_before(edited, monkeypatch):
+    job = small_study.record("fit", {"fit": "power"})
+    accept.accept("s", "fit", "a loop was renamed", 1, lambda _: None)
+    for code in ("f" * 64, THEN, NOW):
+        # Edited again, then back to the recorded code, then to what was accepted first.
+        monkeypatch.setattr(fingerprint, "fingerprint", lambda *_, code=code: code)
+        answer = accept.accept("s", "fit", "and again", 1, lambda _: None)
+        assert [one.now.fingerprint for one in answer.accepted] == ["f" * 64][: code == "f" * 64]
+        assert answer.taken == 1
+        assert memory.remembered(job.record, FIT, job.path).fingerprint == code
+    with pytest.raises(BadInput, match="nothing to accept"):
+        accept.accept("s", "fit", "and again", 1)
+
+
+def test_a_kill_before_snakemake_was_told_is_made_up_for(edited, monkeypatch):
+    job = small_study.record("fit", {"fit": "power"})
+    with monkeypatch.context() as killed:
+        killed.setattr(accept, "_taken", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            accept.accept("s", "fit", "a loop was renamed", 1, lambda _: None)
+    assert memory.remembered(job.record, FIT, job.path).fingerprint == THEN
+    assert accept.accept("s", "fit", "a loop was renamed", 1).taken == 1
+    assert memory.remembered(job.record, FIT, job.path).fingerprint == NOW

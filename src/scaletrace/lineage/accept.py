@@ -6,7 +6,7 @@ import hashlib
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scaletrace.errors import BadInput
@@ -44,22 +44,31 @@ class Other:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What was accepted, and what stands against it: with any of that, nothing was written."""
+    """What was accepted, and what stands against it: with any of that, nothing was written.
+
+    taken: how many jobs snakemake takes for done, which it would have run again.
+    """
 
     accepted: list[Acceptance]
     others: list[Other]
+    taken: int = 0
+
+
+def _recorded(study: str, stage: str) -> Iterator[tuple[Path, Record, str]]:
+    """Yield the recorded jobs of a stage, each with the fingerprint of its code today."""
+    for path in ledger.paths(study):
+        if path.parent.name == stage:
+            record = read_record(path)
+            kinds = fingerprint.kinds_of(stage, record.identity.settings)
+            yield path, record, fingerprint.fingerprint(stage, kinds)
 
 
 def _versions(study: str, stage: str) -> list[Version]:
-    """Return the versions of a stage's code whose jobs snakemake would run again."""
+    """Return the versions of a stage's code that nobody has accepted as equal to today's."""
     known = acceptances.Acceptances(study)
     versions: dict[tuple[str, str], Version] = {}
-    for path in ledger.paths(study):
-        if path.parent.name != stage:
-            continue
-        record = read_record(path)
+    for path, record, now in _recorded(study, stage):
         code = record.identity.code
-        now = fingerprint.fingerprint(stage, fingerprint.kinds_of(stage, record.identity.settings))
         if known.same(stage, code.fingerprint, now):
             continue
         version = versions.setdefault(
@@ -119,7 +128,7 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
 
     Each version of the code that made recorded jobs is sampled by itself, so that a model family
     or a law whose code was not touched vouches for no other. Afterwards snakemake takes the jobs of
-    the earlier code for done.
+    accepted code for done, also those that were accepted before.
 
     Args:
         study: its name.
@@ -138,6 +147,9 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
         raise BadInput("--because needs words, and --sample at least 1")
     versions = _versions(study, stage)
     if not versions:
+        # Also after a kill in the middle, an edit taken back, or a colleague's note.
+        if taken := _taken(study, stage):
+            return Answer([], [], taken)
         recorded = any(path.parent.name == stage for path in ledger.paths(study))
         why = "its recorded jobs are today's code's" if recorded else "it has no recorded jobs here"
         raise BadInput(f"{study}: {stage}: nothing to accept: {why}")
@@ -171,11 +183,20 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
     if others:
         return Answer([], others)
     with lease(Path("work") / "record"):
-        for acceptance, version in zip(accepted, versions, strict=True):
+        for acceptance in accepted:
             write_acceptance(acceptances.path_of(acceptance), acceptance)
-            for _, record in version.jobs:
-                memory.rename_code(record, version.now.fingerprint)
-    return Answer(accepted, [])
+        return Answer(accepted, [], _taken(study, stage))
+
+
+def _taken(study: str, stage: str) -> int:
+    """Make snakemake take the jobs of accepted code for done; return how many it did not before."""
+    known, taken = acceptances.Acceptances(study), 0
+    for _, record, now in _recorded(study, stage):
+        if known.same(stage, record.identity.code.fingerprint, now):
+            taken += memory.rename_code(
+                record, now, lambda then, now=now: known.same(stage, then, now)
+            )
+    return taken
 
 
 def _commit() -> tuple[str | None, list[str]]:
