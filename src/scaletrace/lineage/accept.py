@@ -3,6 +3,8 @@
 import dataclasses
 import getpass
 import hashlib
+import os
+import re
 import socket
 import subprocess
 import time
@@ -12,11 +14,13 @@ from pathlib import Path
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
 from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
+from scaletrace.formats.fields import NAME
 from scaletrace.formats.record import Record, read_record
 from scaletrace.jobs import acceptances, fingerprint, git, ledger, surroundings
 from scaletrace.jobs.lease import lease
 from scaletrace.lineage import links
 from scaletrace.lineage.repeat import repeated
+from scaletrace.lineage.reproduce import on_same_machine
 from scaletrace.lineage.snakemake import memory
 from scaletrace.study.rules import RULES
 
@@ -59,6 +63,9 @@ def _recorded(study: str, stage: str) -> Iterator[tuple[Path, Record, str]]:
     for path in ledger.paths(study):
         if path.parent.name == stage:
             record = read_record(path)
+            rule, wildcards = record.identity.rule, record.identity.wildcards
+            if rule != stage or ledger.path_of(study, rule, wildcards) != path:
+                raise BadInput(f"{path}: holds the record of another job")
             kinds = fingerprint.kinds_of(stage, record.identity.settings)
             yield path, record, fingerprint.fingerprint(stage, kinds)
 
@@ -115,12 +122,29 @@ def _again(path: Path, record: Record) -> tuple[RunAgain, list[Other]]:
     return RunAgain(str(path), record.id, outputs), others
 
 
+def _compared(record: Record, others: list[Other]) -> str:
+    if not others:
+        return "equal, byte for byte"
+    same, machine = on_same_machine(record)
+    # There the recorded code may give other bytes as well.
+    return "differs" if same else f"differs; it was made on another machine ({machine})"
+
+
 def _who() -> str:
     try:
         name, address = (git.text("config", f"user.{key}").strip() for key in ("name", "email"))
-        return f"{name} <{address}>"
+        who = f"{name} <{address}>"
     except (OSError, subprocess.CalledProcessError):
-        return f"{getpass.getuser()}@{socket.gethostname()}"
+        who = f"{_login()}@{socket.gethostname()}"
+    return "".join(letter if letter.isprintable() else "?" for letter in who)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container a user may have a number alone.
+        return f"user {os.getuid()}"
 
 
 def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print) -> Answer:
@@ -138,13 +162,17 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
         tell: gets a line for each job.
 
     Raises:
-        BadInput: there is nothing to accept, no reason is given, or inputs are missing.
+        BadInput: there is nothing to accept, no reason is given, inputs are missing, or the code
+            was edited meanwhile.
     """
     links.require_none()
     if stage not in RULES:
         raise BadInput(f"found stage {stage[:80]!r}; allowed are {', '.join(RULES)}")
-    if not because.strip() or sample < 1:
-        raise BadInput("--because needs words, and --sample at least 1")
+    if not re.fullmatch(NAME, study):
+        raise BadInput(f"--study: found {study[:80]!r}; a study's name is like {NAME}")
+    because = " ".join(because.split())
+    if not because or not because.isprintable() or sample < 1:
+        raise BadInput("--because needs words, in letters that can be printed; --sample at least 1")
     versions = _versions(study, stage)
     if not versions:
         # Also after a kill in the middle, an edit taken back, or a colleague's note.
@@ -154,6 +182,7 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
         why = "its recorded jobs are today's code's" if recorded else "it has no recorded jobs here"
         raise BadInput(f"{study}: {stage}: nothing to accept: {why}")
     commit, changed = _commit()
+    by = _who()
     chosen = [(version, _drawn(version, sample)) for version in versions]
     accepted, others = [], []
     for version, jobs in chosen:
@@ -161,7 +190,7 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
         for path, record in jobs:
             tell(f"{stage} {path.stem}: computed again …")
             once, different = _again(path, record)
-            tell(f"{stage} {path.stem}: {'differs' if different else 'equal, byte for byte'}")
+            tell(f"{stage} {path.stem}: {_compared(record, different)}")
             evidence.append(once)
             others += different
         accepted.append(
@@ -170,8 +199,8 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
                 stage=stage,
                 then=version.then,
                 now=version.now,
-                because=because.strip(),
-                by=_who(),
+                because=because,
+                by=by,
                 when=time.time(),
                 host=socket.gethostname(),
                 commit=commit,
@@ -183,6 +212,12 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
     if others:
         return Answer([], others)
     with lease(Path("work") / "record"):
+        fingerprint.forget()
+        if _versions(study, stage) != versions:
+            raise BadInput(
+                f"{study}: {stage}: its code, its records or what is accepted of them changed "
+                "while jobs were computed; nothing was written: accept it again"
+            )
         for acceptance in accepted:
             write_acceptance(acceptances.path_of(acceptance), acceptance)
         return Answer(accepted, [], _taken(study, stage))
