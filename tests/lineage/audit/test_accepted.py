@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
+from scaletrace.formats.acceptance import CodeVersion, read_acceptance
 from scaletrace.jobs import acceptances
 from scaletrace.lineage.audit import accepted
 from tests.lineage import small_study
@@ -17,18 +17,9 @@ RECORD = "provenance/jobs/s/fit/fit=power.json"
 @pytest.fixture
 def note(study):
     """An honest note, as `scaletrace accept` writes it, that the root names."""
-    sample = [
-        RunAgain(
-            RECORD, small_study.record("fit", {"fit": "power"}).record.id, {FIT: files_sha256(FIT)}
-        )
-    ]
-    versions = CodeVersion(small_study.CODE.fingerprint), CodeVersion("e" * 64, 2)
-    why = {"because": "a loop was renamed", "by": "me", "when": 1.0, "host": "h"}
-    why |= {"commit": None, "changed": [], "jobs": 1}
-    note = Acceptance("s", "fit", *versions, **why, sample=sample)
-    write_acceptance(acceptances.path_of(note), note)
+    path = small_study.accepted()
     small_study.write_root()
-    return note
+    return read_acceptance(path)
 
 
 def check():
@@ -37,12 +28,11 @@ def check():
     return found, scope.notes
 
 
-def forged(note, **changes):
+def forged(**changes):
     """Put a note in another's place, or beside it, and record it."""
-    forged = dataclasses.replace(note, **changes)
-    write_acceptance(acceptances.path_of(forged), forged)
+    path = small_study.accepted(**changes)
     small_study.write_root()
-    return str(acceptances.path_of(forged))
+    return str(path)
 
 
 def test_an_honest_note_has_no_findings(note):
@@ -51,21 +41,21 @@ def test_an_honest_note_has_no_findings(note):
 
 def test_other_bytes_than_the_records_are_found(note):
     sample = [dataclasses.replace(note.sample[0], outputs={FIT: "1" * 64, "x": "2" * 64})]
-    path = forged(note, sample=sample)
+    path = forged(sample=sample)
     found = [(path, f"sample: {FIT}", "1" * 64), (path, "sample: x", "2" * 64)]
     assert check() == (found, [])
-    path = forged(note, sample=[dataclasses.replace(note.sample[0], outputs={})])
+    path = forged(sample=[dataclasses.replace(note.sample[0], outputs={})])
     assert check() == ([(path, f"sample: {FIT}", "no output")], [])
 
 
 def test_a_sample_of_other_code_is_found(note):
-    path = forged(note, then=CodeVersion("d" * 64))
+    path = forged(then=CodeVersion("d" * 64))
     assert check()[0] == [(path, "then.fingerprint", "d" * 64)]
 
 
 @pytest.mark.parametrize("changes", [{"id": "1" * 64}, {"record": RECORD.replace("power", "x")}])
 def test_a_sample_without_records_is_told_of(note, changes):
-    path = forged(note, sample=[dataclasses.replace(note.sample[0], **changes)])
+    path = forged(sample=[dataclasses.replace(note.sample[0], **changes)])
     found, (said,) = check()
     assert found == []
     assert said.startswith(f"{path}: of the 1 jobs in its sample 1 have no such record here")
@@ -80,9 +70,7 @@ def test_the_root_fixes_the_notes(note):
 
 
 def test_a_note_that_came_later_is_told_of_and_under_a_signature_refused(note):
-    later = dataclasses.replace(note, now=CodeVersion("f" * 64, 2))
-    path = acceptances.path_of(later)
-    write_acceptance(path, later)
+    path = small_study.accepted(now="f" * 64)
     assert check() == (
         [],
         [f"{path}: the study's root does not name it; scaletrace record takes it up"],
