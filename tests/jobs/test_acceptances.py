@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
-from scaletrace.jobs import acceptances
+from scaletrace.formats.record import Code, Identity, RecordedFile
+from scaletrace.jobs import acceptances, ledger
 from scaletrace.jobs.acceptances import Acceptances, folder_of
 
 A, B, C, D = ("abcd"[n] * 64 for n in range(4))
@@ -124,3 +125,20 @@ def test_a_ring_has_an_end(folder):
         write(one)
     assert Acceptances("s").between("fit", A, C) == [note(C, A)]
     assert Acceptances("s").between("fit", A, D) is None
+
+
+def test_a_record_stands_where_accepted_code_read_and_made_the_same(folder):
+    made = (RecordedFile("fit", "results/s/x", "1" * 64, "2" * 32, 3),)
+    identity = Identity("fit", {"fit": "power"}, {"law": "power"}, Code(A, {}), (), made)
+    now = dataclasses.replace(identity, code=Code(B, {"m": C}, 2))
+    assert not acceptances.stands("s", now)
+    ledger.write("s", identity, {})
+    assert not acceptances.stands("s", now)
+    write(note(A, B))
+    assert acceptances.stands("s", now)
+    # The same code again has new circumstances to tell; and what differs has a record of its own.
+    assert not acceptances.stands("s", identity)
+    assert not acceptances.stands("s", dataclasses.replace(now, settings={"law": "chinchilla"}))
+    other = (dataclasses.replace(made[0], sha256="3" * 64),)
+    assert not acceptances.stands("s", dataclasses.replace(now, outputs=other))
+    assert not acceptances.stands("s", dataclasses.replace(now, code=Code(C, {})))

@@ -3,10 +3,13 @@
 `scaletrace accept` writes the notes; they lie in provenance/accepted/STUDY, for git.
 """
 
+import dataclasses
 from pathlib import Path
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.acceptance import Acceptance, read_acceptance
+from scaletrace.formats.record import Identity, read_record
+from scaletrace.jobs import ledger
 from scaletrace.jobs.ledger import PROVENANCE
 
 # Of a note's words and of its sample, in a sentence.
@@ -96,6 +99,28 @@ class Acceptances:
     def same(self, stage: str, then: str, now: str) -> bool:
         """Tell whether two versions of a stage's code are one, or accepted as equal."""
         return self.between(stage, then, now) is not None
+
+
+def stands(study: str, identity: Identity) -> bool:
+    """Tell whether the record of a job that was run again stands, so that others may name it still.
+
+    It does where code that was accepted as equal read and made the same, byte for byte.
+
+    Args:
+        study: its name.
+        identity: what the job read and made now.
+    """
+    try:
+        path = ledger.path_of(study, identity.rule, identity.wildcards)
+        recorded = read_record(path).identity
+    except BadInput:
+        return False
+    then, now = recorded.code.fingerprint, identity.code.fingerprint
+    return (
+        then != now
+        and dataclasses.replace(recorded, code=identity.code) == identity
+        and Acceptances(study).same(identity.rule, then, now)
+    )
 
 
 def sentence(acceptance: Acceptance) -> str:
