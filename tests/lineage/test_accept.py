@@ -183,3 +183,16 @@ def test_a_record_of_another_job_is_refused(edited, rule):
     write_json(path, job.raw)
     with pytest.raises(BadInput, match=r"fit=power\.json: holds the record of another job"):
         accept.accept("s", "fit", "x", 1)
+
+
+def test_jobs_that_todays_code_cannot_run_are_left_out(edited, monkeypatch):
+    gone = small_study.job("fit", {"fit": "x"}, {"observations": TABLE}, {"fit": FIT}, {"law": "x"})
+
+    def kinds(stage, settings):
+        if settings == gone.identity.settings:
+            raise BadInput("settings.law: no such law")
+        return ()
+
+    monkeypatch.setattr(fingerprint, "kinds_of", kinds)
+    (one,) = accept.accept("s", "fit", "a loop was renamed", 9, lambda _: None).accepted
+    assert (one.jobs, len(one.sample)) == (1, 1)

@@ -59,15 +59,23 @@ class Answer:
 
 
 def _recorded(study: str, stage: str) -> Iterator[tuple[Path, Record, str]]:
-    """Yield the recorded jobs of a stage, each with the fingerprint of its code today."""
+    """Yield the recorded jobs of a stage, each with the fingerprint of its code today.
+
+    Jobs whose settings today's code does not take, such as those of a law that is gone, are left
+    out: it cannot run them.
+    """
     for path in ledger.paths(study):
-        if path.parent.name == stage:
-            record = read_record(path)
-            rule, wildcards = record.identity.rule, record.identity.wildcards
-            if rule != stage or ledger.path_of(study, rule, wildcards) != path:
-                raise BadInput(f"{path}: holds the record of another job")
+        if path.parent.name != stage:
+            continue
+        record = read_record(path)
+        rule, wildcards = record.identity.rule, record.identity.wildcards
+        if rule != stage or ledger.path_of(study, rule, wildcards) != path:
+            raise BadInput(f"{path}: holds the record of another job")
+        try:
             kinds = fingerprint.kinds_of(stage, record.identity.settings)
-            yield path, record, fingerprint.fingerprint(stage, kinds)
+        except BadInput:
+            continue
+        yield path, record, fingerprint.fingerprint(stage, kinds)
 
 
 def _versions(study: str, stage: str) -> list[Version]:
@@ -179,7 +187,11 @@ def accept(study: str, stage: str, because: str, sample: int, tell: Tell = print
         if taken := _taken(study, stage):
             return Answer([], [], taken)
         recorded = any(path.parent.name == stage for path in ledger.paths(study))
-        why = "its recorded jobs are today's code's" if recorded else "it has no recorded jobs here"
+        why = (
+            "its recorded jobs are today's code's, or have settings that it does not take"
+            if recorded
+            else "it has no recorded jobs here"
+        )
         raise BadInput(f"{study}: {stage}: nothing to accept: {why}")
     commit, changed = _commit()
     by = _who()
