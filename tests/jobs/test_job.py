@@ -1,5 +1,6 @@
 """The job wrapper around a real stage: records, refusals, and outputs that are whole or absent."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,9 +11,10 @@ from numpy._core._multiarray_umath import __cpu_features__
 
 from scaletrace.fitting import table_fit
 from scaletrace.fitting.solver import NotConvergedError
-from scaletrace.formats.record import read_record
+from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
+from scaletrace.formats.record import Code, read_record
 from scaletrace.job import main as job_main
-from scaletrace.jobs import attempts, command, job_note, kept, ledger, surroundings
+from scaletrace.jobs import acceptances, attempts, command, job_note, kept, ledger, surroundings
 from scaletrace.jobs.fingerprint import fingerprint, kinds_of
 from scaletrace.jobs.lease import lease
 
@@ -94,6 +96,23 @@ def test_the_same_job_again_has_the_same_id_and_another_time(folder):
     second = record_of("corpus")
     assert second.id == first.id
     assert second.circumstances.start != first.circumstances.start
+
+
+def test_code_that_was_accepted_leaves_the_record_of_the_same_bytes(folder):
+    corpus()
+    path = ledger.path_of("s", "corpus", {})
+    identity = record_of("corpus").identity
+    earlier = dataclasses.replace(identity, code=Code("a" * 64, {}))
+    first = ledger.write("s", earlier, record_of("corpus").circumstances.raw)
+    sample = [RunAgain(str(path), first.id, {})]
+    versions = CodeVersion("a" * 64), CodeVersion(identity.code.fingerprint, 2)
+    words = ("so", "me", 1.0, "h", None, [])
+    note = Acceptance("s", "corpus", *versions, *words, 1, sample)
+    write_acceptance(acceptances.path_of(note), note)
+    assert "their record stands" in corpus().stdout
+    assert record_of("corpus") == first
+    assert corpus(valid=0.3).returncode == 0
+    assert record_of("corpus").identity.code == identity.code
 
 
 def test_outputs_that_the_workflow_lost_are_put_back_and_not_computed_again(folder):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from scaletrace.drawing.rows import Row, to_csv
 from scaletrace.formats import files
+from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
 from scaletrace.formats.evaluation import EvaluatedRun, write_evaluation
 from scaletrace.formats.observations import write_observations
 from scaletrace.formats.record import Code, Identity, RecordedFile
 from scaletrace.formats.source import SourceFile
-from scaletrace.jobs import fingerprint, ledger
+from scaletrace.jobs import acceptances, fingerprint, ledger
 from scaletrace.lineage import root
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.audit.finding import Scope
@@ -113,6 +114,18 @@ def write_root():
     rules = {job.rule: f"python -m scaletrace.job {job.rule}" for job in jobs}
     files.write_json(root.path_of(STUDY), root.build(STUDY, Path(CONFIG), jobs, rules))
     return root.path_of(STUDY)
+
+
+def accepted(now="e" * 64, **changes):
+    """Write an honest note that the fit's code was accepted as equal to other; return its path."""
+    job = record("fit", {"fit": "power"})
+    sample = [RunAgain(str(job.path), job.record.id, {FIT: files_sha256(FIT)})]
+    why = {"because": "a loop was renamed", "by": "me", "when": 1.0, "host": "h"}
+    why |= {"commit": None, "changed": [], "jobs": 1, "sample": sample}
+    versions = {"then": CodeVersion(CODE.fingerprint), "now": CodeVersion(now, 2)}
+    note = Acceptance(**{"study": STUDY, "stage": "fit", **versions, **why, **changes})
+    write_acceptance(acceptances.path_of(note), note)
+    return acceptances.path_of(note)
 
 
 def scope(whole=True, large=True, jobs=None):

@@ -76,7 +76,7 @@ def refused(said):
 
 def test_a_file_that_is_not_the_recorded_one_is_not_packed(recorded):
     edit(TABLE, "2.5", "2.4")
-    refused(f"{TABLE}: sha256: found [0-9a-f]{{64}}, its record has [0-9a-f]{{64}}")
+    refused(f"{TABLE}: sha256: found [0-9a-f]{{64}}, recorded was [0-9a-f]{{64}}")
 
 
 def test_what_is_missing_is_named(recorded):
@@ -99,3 +99,16 @@ def test_records_are_those_of_the_root(recorded):
     refused(f"{path}: id: not what the study's root has")
     path.unlink()
     refused(f"{path}: no readable job record, but the study's root names it")
+
+
+def test_notes_of_accepted_code_are_those_of_the_root(recorded):
+    path = small_study.accepted()
+    # It came after the study was recorded.
+    assert str(path) not in export("s", OUT, large=False)
+    small_study.write_root()
+    assert str(path) in export("s", OUT, large=False)
+    OUT.unlink()
+    edit(path, "a loop", "no loop")
+    refused(f"{path}: sha256: found [0-9a-f]{{64}}, recorded was [0-9a-f]{{64}}")
+    path.unlink()
+    refused(f"{path}: missing; scaletrace restore brings it back")

@@ -107,8 +107,8 @@ def test_machines_are_compared_by_processor_and_libraries(folder, monkeypatch):
     here = {"cpu": "9000", "cpu_features": "avx", "gpu": None, "environment": digest}
     monkeypatch.setattr(surroundings, "here", lambda: here)
     record = training(monkeypatch, {}, {}, environment=digest)
-    assert reproduce._same_machine(record) == (True, "9000, torch 2.13")
+    assert reproduce.on_same_machine(record) == (True, "9000, torch 2.13")
     other = training(monkeypatch, {}, {}, environment=digest, cpu="8000")
-    assert reproduce._same_machine(other) == (False, "cpu then 8000, here 9000")
+    assert reproduce.on_same_machine(other) == (False, "cpu then 8000, here 9000")
     unknown = training(monkeypatch, {}, {}, environment="0" * 64)
-    assert reproduce._same_machine(unknown)[0] is False
+    assert reproduce.on_same_machine(unknown)[0] is False

@@ -74,6 +74,17 @@ def test_records_are_those_of_the_root(study, mismatches):
     }
 
 
+def test_notes_of_accepted_code_are_those_of_the_root(study, mismatches):
+    path = small_study.accepted()
+    small_study.write_root()
+    content = root.read("s")
+    restore._sound_records("s", content, mismatches)
+    assert mismatches.jobs == {}
+    edit(path, "a loop", "no loop")
+    assert restore._sound_records("s", content, mismatches).keys() == sound().keys()
+    assert mismatches.jobs == {(str(path), "changed since the study was recorded"): {path}}
+
+
 def test_raw_text_is_that_which_was_read(study, mismatches):
     corpus = Path("provenance/jobs/s/corpus/corpus.json")
     assert restore._compare_raw(sound(), mismatches) == set()

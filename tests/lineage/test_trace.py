@@ -7,9 +7,11 @@ import pytest
 
 from scaletrace.drawing.rows import Row, to_csv
 from scaletrace.errors import BadInput
+from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
 from scaletrace.formats.evaluation import EvaluatedRun, write_evaluation
 from scaletrace.formats.observations import write_observations
 from scaletrace.formats.source import SourceFile
+from scaletrace.jobs import acceptances
 from scaletrace.lineage import trace as lineage
 from scaletrace.lineage.trace import to_json, to_text, trace
 from tests.lineage import small_study
@@ -134,3 +136,14 @@ def test_no_name_steers_a_terminal(study):
     small_study.job("corpus", {"x": "\x1b[31m"}, {}, {"train": small_study.TEXT})
     Path("provenance/jobs/s/corpus/corpus.json").unlink()
     assert "\x1b" not in to_text(trace(Path(FIGURE)))
+
+
+def test_all_that_was_accepted_of_the_jobs_code_is_told(study):
+    codes = [CodeVersion(code) for code in (small_study.CODE.fingerprint, "b" * 64, "c" * 64)]
+    why = {"because": "so", "by": "me", "when": 1.0, "host": "h", "commit": None, "changed": []}
+    for stage, then, now in (("fit", 0, 1), ("fit", 1, 2), ("tune", 0, 1)):
+        sample = [RunAgain(f"provenance/jobs/s/{stage}/x.json", "1" * 64, {})]
+        note = Acceptance("s", stage, codes[then], codes[now], **why, jobs=1, sample=sample)
+        write_acceptance(acceptances.path_of(note), note)
+    begins = {note.partition(" was")[0] for note in trace(Path(FIGURE)).notes}
+    assert begins == {f"fit: code {code.fingerprint[:12]}" for code in codes[:2]}

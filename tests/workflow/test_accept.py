@@ -10,6 +10,7 @@ from tests.workflow.conftest import TINY
 
 MODULE = "src/scaletrace/training/evaluation.py"
 SAME = ("return float(losses.mean()), error", "mean = float(losses.mean())\n    return mean, error")
+AGAIN = "middle = float(losses.mean())\n    return middle, error"
 OTHER = ("return float(losses.mean()), error", "return float(losses.mean()) + 1e-9, error")
 FIGURE = "results/tiny/figures/loss_vs_params.png"
 
@@ -62,6 +63,19 @@ def test_the_rest_is_not_computed_again_and_lineage_tells_of_it(edited, tmp_path
     assert path.name in done.stdout
 
 
+def test_an_edit_after_an_accepted_one_and_both_taken_back(edited):
+    accept(edited, "--sample", "1")
+    edited.edit(MODULE, SAME[1], AGAIN)
+    assert edited.jobs_to_do()["evaluate"] == 10
+    accept(edited, "--sample", "1")
+    assert edited.jobs_to_do() == {}
+    edited.git("checkout", "--quiet", "HEAD~1", "--", "src")
+    assert edited.jobs_to_do()["evaluate"] == 10
+    assert "snakemake takes 10 jobs for done" in accept(edited).stdout
+    assert edited.jobs_to_do() == {}
+    assert len(notes(edited)) == 2
+
+
 def test_other_bytes_are_not_accepted_and_nothing_is_written(damaged):
     damaged.edit(MODULE, *OTHER)
     done = accept(damaged, "--sample", "1", check=False)
@@ -82,6 +96,15 @@ def test_what_cannot_be_accepted_is_one_sentence(damaged):
         assert done.returncode == 2
         assert message in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_job_that_accepted_code_runs_again_is_still_the_recorded_one(edited):
+    accept(edited, "--sample", "1")
+    evaluation = "results/tiny/evals/d16-l1-s0-48k.json"
+    (edited.folder / evaluation).unlink()
+    edited.snakemake("--cores", "1", "--", evaluation)
+    edited.run("scaletrace", "record", "--study", "tiny")
+    assert "verified: 35 jobs" in edited.run("scaletrace", "audit", "--study", "tiny").stdout
 
 
 def test_a_note_of_anybodys_making_is_no_traceback(edited):

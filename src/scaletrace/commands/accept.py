@@ -5,6 +5,9 @@ a sample of them again with today's code, in scratch folders. Where every output
 byte, it writes down that the two versions are, who says so, why, and on what evidence:
 provenance/accepted/STUDY holds it, `scaletrace record` takes it up, trace and audit tell of it.
 Where one differs nothing is written, and the jobs have to run again.
+
+Where today's code was accepted before (by a colleague, or before an edit that was taken back)
+nothing is computed, and snakemake alone is told of it.
 """
 
 import argparse
@@ -49,4 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"{sentence(acceptance)}\n{path_of(acceptance)}: written; scaletrace record takes it up"
         )
+    if answer.taken and not answer.accepted:
+        print(f"{arguments.stage}: accepted before; snakemake takes {answer.taken} jobs for done")
     return int(bool(answer.others))

@@ -1,12 +1,15 @@
 """A note that two versions of a stage's code give the same bytes, as jobs that were run showed."""
 
 import dataclasses
+import re
 from pathlib import Path
 
+from scaletrace.errors import BadInput
 from scaletrace.formats import files, typed_json
 from scaletrace.formats.typed_json import Listed, Named, Number, Text, Whole
 
 WHAT = "a note of `scaletrace accept`"
+is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +57,17 @@ def read_acceptance(path: Path) -> Acceptance:
     Raises:
         BadInput: it cannot be read, or is none.
     """
-    return typed_json.read(path, Acceptance, WHAT)
+    note = typed_json.read(path, Acceptance, WHAT)
+    hashes = [note.then.fingerprint, note.now.fingerprint]
+    for once in note.sample:
+        hashes += [once.id, *once.outputs.values()]
+    if not all(map(is_sha256, hashes)):
+        raise BadInput(f"{path}: not {WHAT} (a hash is not one)")
+    records = {once.record for once in note.sample}
+    if not 0 < len(note.sample) == len(records) <= note.jobs:
+        found = f"{len(records)} jobs in a sample of {len(note.sample)}, of {note.jobs}"
+        raise BadInput(f"{path}: not {WHAT} (found {found})")
+    return note
 
 
 def write_acceptance(path: Path, acceptance: Acceptance) -> None:

@@ -85,12 +85,13 @@ class Identity:
     @property
     def device(self) -> str:
         """What computed: cpu or cuda."""
-        return self.settings.get("compute", self.settings).get("device", "cpu")
+        return str(_mapping(self.settings.get("compute", self.settings)).get("device", "cpu"))
 
     @property
     def processes(self) -> int:
         """How many processes trained together."""
-        return self.settings.get("compute", {}).get("processes", 1)
+        count = _mapping(self.settings.get("compute")).get("processes", 1)
+        return count if isinstance(count, int) and count > 0 else 1
 
     def output(self, name: str) -> RecordedFile | None:
         """Return the output of a name in the stage; None without one."""

@@ -10,7 +10,6 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import inside
 from scaletrace.jobs import ledger
-from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.crate import Packed
@@ -39,7 +38,7 @@ def export(study: str, out: Path, *, large: bool) -> dict[str, Packed]:
     jobs = [job for job in ancestry.jobs if str(job.path) in held["records"]]
     _require_sound(jobs, held)
     config = held["study_file"]["path"]
-    expected = _expected(study, jobs, config, large)
+    expected = _expected(study, jobs, held, large)
     contents: dict[str, Packed] = {}
     with (
         files.replacing(out) as temporary,
@@ -49,7 +48,7 @@ def export(study: str, out: Path, *, large: bool) -> dict[str, Packed]:
             contents[path] = _add(archive, path, max(size, untrusted.LARGEST_TEXT))
             if sha256 not in (None, contents[path].sha256):
                 raise BadInput(
-                    f"{path}: sha256: found {contents[path].sha256}, its record has "
+                    f"{path}: sha256: found {contents[path].sha256}, recorded was "
                     f"{sha256}; scaletrace audit --study {study} tells what else differs"
                 )
         text = files.to_json(crate.metadata(ancestry, jobs, contents, config))
@@ -67,18 +66,21 @@ def _require_sound(jobs: list[RecordedJob], held: dict[str, Any]) -> None:
 
 
 def _expected(
-    study: str, jobs: list[RecordedJob], config: str, large: bool
+    study: str, jobs: list[RecordedJob], held: dict[str, Any], large: bool
 ) -> dict[str, tuple[str | None, int]]:
-    """Return what goes into the zip, with the sha256 and size that a record gives it, if any."""
-    names = [*CODE, config, *map(str, sorted(Path("rules").glob("*.smk")))]
+    """Return what goes into the zip, with the sha256 that a record or the root gives it, if any.
+
+    With the size that a record gives it, or 0.
+    """
+    names = [*CODE, held["study_file"]["path"], *map(str, sorted(Path("rules").glob("*.smk")))]
     place = pipeline.place(study)
     names += [str(path) for path in (place.yaml, place.lock, root.path_of(study))]
     names += [str(job.path) for job in jobs]
     metrics = ledger.PROVENANCE / "metrics" / study
-    accepted = Acceptances(study).by_path
-    optional = [signature.path_of(study), *sorted(metrics.glob("*.json")), *accepted]
+    optional = [signature.path_of(study), *sorted(metrics.glob("*.json"))]
     names += [str(path) for path in optional if path.is_file()]
     expected: dict[str, tuple[str | None, int]] = dict.fromkeys(names, (None, 0))
+    expected |= {name: (sha256, 0) for name, sha256 in held.get("accepted", {}).items()}
     for job in jobs:
         digest = str(job.record.circumstances.environment)
         expected[str(ledger.environment_path(digest))] = (digest, 0)

@@ -77,7 +77,7 @@ def _last_loss(curve: Path) -> float | None:
     return points[-1].loss if points else None
 
 
-def _same_machine(record: Record) -> tuple[bool, str]:
+def on_same_machine(record: Record) -> tuple[bool, str]:
     """Compare processor, GPU if one was used, and libraries with the recorded ones."""
     ran = record.circumstances
     names = (*PROCESSOR, "gpu") if record.identity.device != "cpu" else PROCESSOR
@@ -115,7 +115,7 @@ def reproduce(name: str, study: str, tolerance: float) -> Outcome:
         raise BadInput(f"{path}: holds the record of another job")
     _require_code(path, record, study)
     recorded = {output.name: output for output in identity.outputs}
-    same_machine, machine = _same_machine(record)
+    same_machine, machine = on_same_machine(record)
     with repeated(path, record) as made:
         outputs = {
             recorded[n].path: {

@@ -124,6 +124,8 @@ def _sound_records(
     """Return the records that are as the root says."""
     wrong = dict(line.split(": ", 1) for line in root.changed_since(content))
     sound = {}
+    for name in content.get("accepted", {}).keys() & wrong.keys():
+        mismatches.add(Path(name), name, wrong[name])
     for name, entry in content["records"].items():
         path = Path(name)
         try:

@@ -77,12 +77,9 @@ def trace(figure: Path, series: str | None = None, point: dict[str, float] | Non
 def _accepted(study: str, jobs: Iterable[RecordedJob]) -> list[str]:
     """Return in words which later code was accepted as equal to that of the jobs."""
     known = acceptances.Acceptances(study)
-    ran = {(job.rule, job.identity.code.fingerprint) for job in jobs}
-    notes = [*known.unreadable.values()]
-    for each in known.by_path.values():
-        if ran & {(each.stage, code.fingerprint) for code in (each.then, each.now)}:
-            notes.append(acceptances.sentence(each))
-    return notes
+    ran = sorted({(job.rule, job.identity.code.fingerprint) for job in jobs})
+    told = [acceptances.sentence(note) for each in ran for note in known.around(*each)]
+    return [*known.unreadable.values(), *dict.fromkeys(told)]
 
 
 def _maker(

@@ -99,3 +99,24 @@ def test_what_rules_do_not_write_is_refused(study, params):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"params": params}))
     with pytest.raises(BadInput, match=f"^{TABLE}: what snakemake remembers is not readable"):
         memory.remembered(job.record, TABLE, job.path)
+
+
+def test_code_that_was_accepted_takes_the_name_of_todays(study):
+    job = small_study.record()
+    memory.remember_record(job.record, "s", "run it", "b" * 64)
+    assert not memory.rename_code(job.record, "d" * 64, {"c" * 64}.__contains__)
+    assert memory.remembered(job.record, TABLE, job.path).fingerprint == "b" * 64
+    assert memory.rename_code(job.record, "d" * 64, {"b" * 64}.__contains__)
+    assert memory.remembered(job.record, TABLE, job.path).fingerprint == "d" * 64
+    assert not memory.rename_code(job.record, "d" * 64, {"d" * 64}.__contains__)
+    assert {path.name for path in FOLDER.parent.iterdir()} == {"metadata"}
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"params": 3}', '{"params": [3]}', "{}"])
+def test_code_is_not_renamed_in_what_is_no_memory(study, content):
+    job = small_study.record()
+    memory.remember_record(job.record, "s", "run it", "b" * 64)
+    (path,) = FOLDER.iterdir()
+    path.unlink() if content is None else path.write_text(content)
+    assert not memory.rename_code(job.record, "d" * 64, lambda _: True)
+    assert not path.exists() or path.read_text() == content

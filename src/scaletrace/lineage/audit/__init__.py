@@ -12,7 +12,7 @@ from scaletrace.jobs import ledger
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
-from scaletrace.lineage.audit import asked, chain, code, content, drawn, locks
+from scaletrace.lineage.audit import accepted, asked, chain, code, content, drawn, locks
 from scaletrace.lineage.audit.finding import Finding, Scope, in_few_words
 from scaletrace.lineage.snakemake import graph
 from scaletrace.study.config import file_of
@@ -113,6 +113,7 @@ def audit(
     findings += locks.check(scope, study_file)
     findings += drawn.check(scope)
     findings += code.check(scope)
+    findings += accepted.check(scope)
     if jobs:
         findings += asked.check(scope, study_file, jobs)
     read = sum(len(job.identity.outputs) for job in within)

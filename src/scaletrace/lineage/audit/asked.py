@@ -25,8 +25,6 @@ def check(scope: Scope, study_file: Path, asked: dict[Path, AskedJob]) -> Iterat
     within = {job.path for job in scope.jobs}
     moved, stale = set(), sorted(recorded.keys() - asked.keys())
     known, accepted = Acceptances(scope.study), dict[str, None]()
-    for path, message in known.unreadable.items():
-        yield Finding(str(path), "", "a note of scaletrace accept", message)
     for path, wanted in asked.items():
         job = recorded.get(path)
         if job is None:

@@ -88,10 +88,6 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
         known = {str(job.path) for job in scope.ancestry.jobs}
         for name in sorted(entries.keys() - known):
             yield Finding(name, "file", "a job record, which the root names", "missing")
-    for name, sha256 in (held or {}).get("accepted", {}).items():
-        actual = files.hashes(Path(name))["sha256"] if Path(name).is_file() else "missing"
-        if actual != sha256:
-            yield Finding(name, "sha256 (in the root)", sha256, str(actual))
     if held:
         config = Path(held["study_file"]["path"])
         same = config.is_file() and files.hashes(config)["sha256"] == held["study_file"]["sha256"]

@@ -4,16 +4,17 @@ It decides what runs again. Kept by Snakemake 9 in .snakemake/metadata, one JSON
 """
 
 import ast
+import contextlib
 import json
 import os
 import zlib
 from base64 import urlsafe_b64encode
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import untrusted
+from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import Record, RecordedFile
 from scaletrace.jobs.command import AskedJob, value, word
 
@@ -140,22 +141,33 @@ def remember_record(record: Record, study: str, code: str, fingerprint: str) -> 
     )
 
 
-def rename_code(record: Record, now: str) -> None:
-    """Make Snakemake take a job for one that today's code ran, where it remembers the recorded one.
+def rename_code(record: Record, now: str, same: Callable[[str], bool]) -> bool:
+    """Make Snakemake take a job for one that today's code ran, where it remembers code like it.
 
     Args:
         record: the job's.
         now: fingerprint of today's code.
+        same: tells of another fingerprint whether its code was accepted as equal.
+
+    Returns:
+        Whether anything was changed.
     """
-    identity = record.identity
-    then = repr(f"{identity.rule}@{identity.code.fingerprint}")
-    for output in identity.outputs:
-        path = _file(output.path)
-        if not path.exists():
-            continue
-        content = _recall(output.path)
-        params = [
-            repr(f"{identity.rule}@{now}") if param == then else param
-            for param in content.get("params", [])
-        ]
-        path.write_text(json.dumps({**content, "params": sorted(params)}), encoding="utf-8")
+    begin, changed = f"'{record.identity.rule}@", False
+    for output in record.identity.outputs:
+        # What it remembers nothing sound of, it makes again.
+        with contextlib.suppress(BadInput, LookupError, TypeError, AttributeError):
+            content = _recall(output.path)
+            params = [
+                f"{begin}{now}'"
+                if param.startswith(begin) and same(param[len(begin) : -1])
+                else param
+                for param in content["params"]
+            ]
+            if params != content["params"]:
+                # Not beside the file: its name may be as long as any can be.
+                with files.drafted(FOLDER.with_name("renamed")) as draft:
+                    draft.write_text(json.dumps({**content, "params": sorted(params)}))
+                    files.finish(draft)
+                    draft.replace(_file(output.path))
+                changed = True
+    return changed
