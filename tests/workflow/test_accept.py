@@ -63,6 +63,7 @@ def test_the_rest_is_not_computed_again_and_lineage_tells_of_it(edited, tmp_path
     assert path.name in done.stdout
 
 
+@pytest.mark.long
 def test_an_edit_after_an_accepted_one_and_both_taken_back(edited):
     accept(edited, "--sample", "1")
     edited.edit(MODULE, SAME[1], AGAIN)
@@ -107,6 +108,7 @@ def test_a_job_that_accepted_code_runs_again_is_still_the_recorded_one(edited):
     assert "verified: 35 jobs" in edited.run("scaletrace", "audit", "--study", "tiny").stdout
 
 
+@pytest.mark.long
 def test_a_note_of_anybodys_making_is_no_traceback(edited):
     accept(edited, "--sample", "1")
     (path,) = notes(edited)

@@ -120,6 +120,7 @@ def owner(clone, name):
     return (clone.folder / name).stat().st_uid
 
 
+@pytest.mark.long
 def test_each_makes_again_records_and_restores_what_the_other_made(people):
     first, second = people
     clone = first.clone

@@ -54,7 +54,7 @@ def test_killed_between_two_replacements(prepared, tmp_path, after, number):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="a small disk needs root")
-@pytest.mark.parametrize("number", rare(range(1, FILLINGS + 1), every=FILLINGS // 2))
+@pytest.mark.parametrize("number", rare(range(1, FILLINGS + 1), every=FILLINGS))
 def test_a_full_disk(prepared, tmp_path, before, after, number):
     with faults.disk(prepared, tmp_path / "disk") as clone:
         assert faults.full_disk(clone, number * faults.STEP, before) == []
