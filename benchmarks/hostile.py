@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -215,7 +216,9 @@ def _crafted(member: str) -> Callable[[Path], None]:
 
     def plant(outside: Path) -> None:
         _link("results/tiny/figures")(outside)
-        with zipfile.ZipFile("../export.zip", "a") as export:
+        # The second name is one that the export has already, which is the attack.
+        with warnings.catch_warnings(), zipfile.ZipFile("../export.zip", "a") as export:
+            warnings.simplefilter("ignore")
             export.writestr(member, "ssh-ed25519 AAAA stranger\n")
 
     return plant
