@@ -1,10 +1,12 @@
 from snakemake.utils import min_version
 
 from scaletrace.cluster.capacity import require_possible_or_exit
-from scaletrace.jobs import kept
+from scaletrace.jobs import attempts, run_cache
+from scaletrace.lineage.snakemake.contents import compare_contents
 from scaletrace.workflow import open_graph_or_exit, tell_failures
 
 min_version("9.0")
+compare_contents()
 
 GRAPH = open_graph_or_exit(
     workflow.config_settings.configfiles, workflow.config_settings.config
@@ -31,7 +33,8 @@ onstart:
 
 
 onsuccess:
-    kept.forget(GRAPH.study)
+    attempts.forget(GRAPH.study)
+    run_cache.trim()
 
 
 onerror:

@@ -26,8 +26,8 @@ from typing import Any
 
 from scaletrace.formats import files
 from scaletrace.formats.record import identifier, seal_of
-from scaletrace.jobs import ledger
 from scaletrace.lineage import root
+from scaletrace.study.rules import LARGE
 
 ROOT = Path(__file__).parents[1]
 CONFIG, FIGURE = "config/tiny.yaml", "results/tiny/figures/loss_vs_params"
@@ -416,7 +416,7 @@ def lighten(clone: Path, export: Path) -> None:
     subprocess.run(command, cwd=clone, check=True, capture_output=True)
     shutil.rmtree(clone / ".dvc/cache")
     for path in (clone / "results/tiny").rglob("*"):
-        if path.suffix in ledger.LARGE:
+        if path.suffix in LARGE:
             path.unlink()
 
 

@@ -23,8 +23,8 @@ from scaletrace.formats.figure_identity import PNG_SIGNATURE, identity_text
 from scaletrace.formats.record import Code, Identity, RecordedFile, read_record
 from scaletrace.jobs import fingerprint, ledger, surroundings
 from scaletrace.jobs.command import AskedJob
+from scaletrace.jobs.planned import asked_jobs
 from scaletrace.lineage import restore
-from scaletrace.lineage.snakemake import graph
 
 STUDY = "synthetic"
 CONFIG = Path("config") / f"{STUDY}.yaml"
@@ -102,7 +102,7 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
     here, rules = surroundings.here(), {}
     ids: dict[str, str] = {}
     sound = {}
-    for job in _ordered(list(graph.jobs(config).values())):
+    for job in _ordered(list(asked_jobs(config).values())):
         for name, path in job.outputs.items():
             target, encoding = Path(path), "latin-1" if name == "png" else "utf-8"
             target.parent.mkdir(parents=True, exist_ok=True)

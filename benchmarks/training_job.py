@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scaletrace.jobs import ledger
-from scaletrace.jobs.fingerprint import fingerprint
+from scaletrace.jobs.fingerprint import fingerprint, kinds_of
 
 CONTEXT, VOCABULARY, HEAD_WIDTH = 128, 4096, 32
 # As in rules/common.smk.
@@ -71,7 +71,7 @@ class TrainingJob:
                 [
                     *(sys.executable, "-m", "scaletrace.job"),
                     *(
-                        f"pretrain@{fingerprint('pretrain', ('scaletrace.families.decoder',))}",
+                        f"pretrain@{fingerprint('pretrain', kinds_of('pretrain', self.settings))}",
                         "--study",
                         "benchmark",
                     ),

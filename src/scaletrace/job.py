@@ -21,15 +21,16 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.cluster import slurm
 from scaletrace.errors import BadInput
-from scaletrace.formats.record import Code, Identity, RecordedFile
+from scaletrace.formats.record import Code, Identity, RecordedFile, device_of
 from scaletrace.jobs import (
     acceptances,
     attempts,
     command,
     fingerprint,
     job_note,
-    kept,
+    known_hashes,
     ledger,
+    run_cache,
     surroundings,
     usage,
 )
@@ -83,9 +84,15 @@ def _work_folder(arguments: argparse.Namespace, inputs: list[RecordedFile]) -> P
     return WORK / arguments.study / name
 
 
-def _described(files_by_name: dict[str, list[str]]) -> list[RecordedFile]:
-    """Return each file with its name in the stage, its path and its hashes."""
-    return [RecordedFile.at(name, path) for name, paths in files_by_name.items() for path in paths]
+def _described(files_by_name: dict[str, list[str]]) -> tuple[list[RecordedFile], list[str]]:
+    """Return each file with its name in the stage, and the paths whose hashes were remembered."""
+    described, remembered = [], []
+    for name, paths in files_by_name.items():
+        for path in paths:
+            hashes, known = known_hashes.hashes(Path(path))
+            described.append(RecordedFile(name, path, **hashes))
+            remembered += [path] * known
+    return described, remembered
 
 
 def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
@@ -93,14 +100,19 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
     kinds = fingerprint.kinds_of(arguments.stage, arguments.settings)
     _require_code(arguments.stage, kinds, arguments.code)
     here = surroundings.here()
-    inputs = _described(arguments.job["inputs"])
+    inputs, remembered = _described(arguments.job["inputs"])
     recorded = [file.made_by(ledger.producer(arguments.study, file)) for file in inputs]
     outputs = {name: Path(path) for name, path in arguments.job["outputs"].items()}
     work = _work_folder(arguments, inputs)
     note.works_in(work)
     with lease(work), attempts.begin(work, start, here) as tried:
         _require_newest(note)
-        circumstances = kept.put_back(work, outputs)
+        device = device_of(arguments.settings)
+        numerical = surroundings.numerical(here, device, arguments.threads)
+        key = run_cache.key(
+            arguments.study, arguments.stage, arguments.settings, arguments.code, inputs, numerical
+        )
+        circumstances = run_cache.take(key, arguments.study, outputs)
         if circumstances is None:
             measured = _compute(arguments, kinds, inputs, outputs, work, note)
             circumstances = {
@@ -115,8 +127,8 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
                 "requested": slurm.requested(),
             }
         else:
-            print("an earlier process has finished this job; nothing is computed again")
-        made = _described({name: [str(path)] for name, path in outputs.items()})
+            print(f"{_computed_by(circumstances)}; nothing is computed again")
+        made, _ = _described({name: [str(path)] for name, path in outputs.items()})
         identity = Identity(
             rule=arguments.stage,
             wildcards=arguments.job["wildcards"],
@@ -130,9 +142,18 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
         if acceptances.stands(arguments.study, identity):
             print("the bytes that code accepted as equal had made: their record stands")
         else:
-            last = {"attempts": tried, "work": work.name}
+            last = {"attempts": tried, "work": work.name, "remembered": remembered}
             ledger.write(arguments.study, identity, {**circumstances, **last})
-        kept.keep(work, made, outputs, circumstances)
+        if "reused" not in circumstances:
+            run_cache.keep(key, arguments.study, made, circumstances)
+        attempts.finish(work)
+
+
+def _computed_by(circumstances: dict[str, Any]) -> str:
+    reused = circumstances.get("reused")
+    if reused is None:
+        return "an earlier process has finished this job"
+    return f"{reused['by']} has computed the same in study {reused['study']}"
 
 
 def _compute(
@@ -164,7 +185,7 @@ def _compute(
             work=work,
         )
         _require_code(arguments.stage, kinds, arguments.code)
-        if _described(arguments.job["inputs"]) != inputs:
+        if _described(arguments.job["inputs"])[0] != inputs:
             raise BadInput("an input changed while the job was reading it; run it again")
         _require_newest(note)
         for name, path in temporary.items():

@@ -1,59 +1,24 @@
 """What the Snakefile and the rules ask of the package, and how they end where it cannot answer."""
 
 import functools
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from scaletrace import contract
 from scaletrace.cluster.capacity import Room
 from scaletrace.errors import BadInput
-from scaletrace.jobs import fingerprint, ledger
+from scaletrace.jobs import fingerprint, planted
 from scaletrace.jobs.command import argument, describe
-from scaletrace.jobs.pace import known_pace
-from scaletrace.study.config import file_of, load
-from scaletrace.study.corpora import raw_files
-from scaletrace.study.cost import Pace, mb_to_ask, minutes_to_ask
-from scaletrace.study.estimates import Estimates
+from scaletrace.jobs.planned import open_graph
+from scaletrace.study.config import file_of
+from scaletrace.study.cost import mb_to_ask, minutes_to_ask
 from scaletrace.study.graph import Graph, Job
-from scaletrace.study.plan import Plan
-from scaletrace.study.rules import EVALUATE, RULES
+from scaletrace.study.rules import RULES
 
 DEFAULT = file_of("demo")
-
-
-def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
-    """Return the jobs of a study file.
-
-    Args:
-        path: the file.
-        pace: how fast jobs are taken to be.
-
-    Raises:
-        BadInput: every line of the message names the file, the key and what is allowed.
-    """
-    study = load(path)
-    try:
-        plan, packages, files = Plan(study), study.corpus.package_versions(), raw_files(study)
-    except BadInput as problem:
-        lines = str(problem).splitlines()
-        raise BadInput("\n".join(f"{path}: {line}" for line in lines)) from None
-    return Graph(Estimates(plan, pace(plan), files), packages, _tabled(plan))
-
-
-def _tabled(plan: Plan) -> tuple[str, ...]:
-    """Return the excluded runs that have numbers from before, which tables keep.
-
-    Nothing is trained for them. Their record tells, which git carries, so that a fresh clone is
-    asked for the same as the place where they were trained.
-    """
-    study = plan.study.study
-    return tuple(
-        run
-        for run in plan.study.exclude
-        if ledger.path_of(study, EVALUATE.name, {"run": run}).exists()
-    )
 
 
 def study_file(configfiles: list[Path], config: dict[str, Any]) -> Path:
@@ -70,7 +35,7 @@ def study_file(configfiles: list[Path], config: dict[str, Any]) -> Path:
     if len(configfiles) > 1:
         raise BadInput(
             f"--configfile: found {' and '.join(map(str, configfiles))}; snakemake would merge "
-            "them: give one"
+            "them: give one, and name a file that is to be made before --configfile"
         )
     if not configfiles:
         return DEFAULT
@@ -79,8 +44,14 @@ def study_file(configfiles: list[Path], config: dict[str, Any]) -> Path:
 
 
 def open_graph_or_exit(configfiles: list[Path], config: dict[str, Any]) -> Graph:
-    """Return what `open_graph` does; end with the message alone and exit code 2 if it cannot."""
+    """Return what `open_graph` does; end with the message alone and exit code 2 if it cannot.
+
+    So it ends in a clone that brings what stands for results or code. No process that is started
+    from here on, on a cluster's nodes either, takes a module of the working folder for a library.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
+        planted.require_none()
         return open_graph(study_file(configfiles, config))
     except BadInput as problem:
         print(problem, file=sys.stderr)

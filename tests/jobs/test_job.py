@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,15 @@ from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
 from scaletrace.formats.record import Code, read_record
 from scaletrace.job import main as job_main
-from scaletrace.jobs import acceptances, attempts, command, job_note, kept, ledger, surroundings
+from scaletrace.jobs import (
+    acceptances,
+    attempts,
+    command,
+    job_note,
+    ledger,
+    run_cache,
+    surroundings,
+)
 from scaletrace.jobs.fingerprint import fingerprint, kinds_of
 from scaletrace.jobs.lease import lease
 
@@ -70,6 +79,12 @@ def record_of(rule):
     return read_record(ledger.path_of("s", rule, {}))
 
 
+def forget():
+    """Leave nothing of finished jobs but their results."""
+    attempts.forget("s")
+    shutil.rmtree(run_cache.DEFAULT)
+
+
 def test_a_job_leaves_outputs_record_and_nothing_else(folder):
     done = corpus()
     assert done.returncode == 0, done.stderr
@@ -82,7 +97,7 @@ def test_a_job_leaves_outputs_record_and_nothing_else(folder):
     assert len(record.identity.inputs) == 40
     assert record.identity.settings == SETTINGS
     assert ledger.environment_path(record.circumstances.environment).is_file()
-    kept.forget("s")
+    forget()
     assert {path.parent.name for path in Path("work/s").rglob("*") if path.is_file()} == {
         "producers"
     }
@@ -91,7 +106,7 @@ def test_a_job_leaves_outputs_record_and_nothing_else(folder):
 def test_the_same_job_again_has_the_same_id_and_another_time(folder):
     corpus()
     first = record_of("corpus")
-    kept.forget("s")
+    forget()
     corpus()
     second = record_of("corpus")
     assert second.id == first.id
@@ -126,6 +141,32 @@ def test_outputs_that_the_workflow_lost_are_put_back_and_not_computed_again(fold
     assert second.identity == first.identity
     assert second.circumstances.start == first.circumstances.start
     assert len(second.circumstances.attempts) == 2
+
+
+def test_another_study_takes_what_was_computed_and_says_whose_it_is(folder):
+    corpus()
+    command = corpus_command()
+    command[command.index("--study") + 1] = "t"
+    place = command.index("--job") + 1
+    command[place] = command[place].replace("results/s/", "results/t/")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "has computed the same in study s; nothing is computed again" in done.stdout
+    first, second = record_of("corpus"), read_record(ledger.path_of("t", "corpus", {}))
+    reused = second.circumstances.raw["reused"]
+    assert (reused["study"], second.circumstances.start) == ("s", first.circumstances.start)
+    assert "reused" not in first.circumstances.raw
+    assert [file.sha256 for file in first.identity.outputs] == [
+        file.sha256 for file in second.identity.outputs
+    ]
+
+
+def test_a_record_tells_which_hashes_were_remembered(folder):
+    with Path("text/0.txt").open("a", encoding="utf-8") as stream:
+        stream.write("A long one. " * 100_000)
+    corpus()
+    assert record_of("corpus").circumstances.raw["remembered"] == []
+    corpus(valid=0.3)
+    assert record_of("corpus").circumstances.raw["remembered"] == ["text/0.txt"]
 
 
 def test_a_kept_result_that_was_changed_is_not_put_back(folder):
@@ -196,7 +237,7 @@ def works(folder):
     for valid in (0.3, 0.4):
         assert corpus(valid=valid).returncode == 0
         found.append(Path("work/s", str(record_of("corpus").circumstances.work)))
-    kept.forget("s")
+    forget()
     return found
 
 

@@ -12,7 +12,7 @@ from scaletrace.lineage import record
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.dvc import pipeline
 from scaletrace.lineage.snakemake import memory
-from scaletrace.lineage.snakemake.graph import Output
+from scaletrace.lineage.snakemake.verdict import Output
 from tests.lineage import small_study
 from tests.lineage.small_study import CONFIG, EVALUATION, FIT, TABLE, edit, text
 

@@ -41,6 +41,9 @@ def test_inputs_are_the_recorded_ones(study):
     (file,) = job.identity.inputs
     assert verified(job.path, file) == Path(EVALUATION)
     small_study.text(EVALUATION, "{}")
+    with pytest.raises(BadInput, match=rf"^{EVALUATION}: 2 bytes, the record .* has {file.size}$"):
+        verified(job.path, file)
+    small_study.text(EVALUATION, " " * file.size)
     with pytest.raises(BadInput, match=rf"^{EVALUATION}: sha256: found [0-9a-f]+, the record"):
         verified(job.path, file)
     Path(EVALUATION).unlink()

@@ -6,7 +6,7 @@ import pytest
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.record import Code
-from scaletrace.jobs import fingerprint, ledger, surroundings
+from scaletrace.jobs import fingerprint
 from scaletrace.lineage import reproduce
 from scaletrace.lineage.reproduce import Outcome
 from tests.lineage import small_study
@@ -98,17 +98,3 @@ def test_settings_that_cannot_be_trained_are_one_sentence(folder, monkeypatch):
     with pytest.raises(BadInput, match="inputs: header: 0 files; one is needed") as refused:
         reproduce.reproduce("d8-s0-1M", "s", 0.01)
     assert "Traceback" not in str(refused.value)
-
-
-def test_machines_are_compared_by_processor_and_libraries(folder, monkeypatch):
-    environment = '{"packages": {"torch": "2.13", "numpy": "2.0"}}'
-    digest = small_study.hashlib.sha256(environment.encode()).hexdigest()
-    text(ledger.environment_path(digest), environment)
-    here = {"cpu": "9000", "cpu_features": "avx", "gpu": None, "environment": digest}
-    monkeypatch.setattr(surroundings, "here", lambda: here)
-    record = training(monkeypatch, {}, {}, environment=digest)
-    assert reproduce.on_same_machine(record) == (True, "9000, torch 2.13")
-    other = training(monkeypatch, {}, {}, environment=digest, cpu="8000")
-    assert reproduce.on_same_machine(other) == (False, "cpu then 8000, here 9000")
-    unknown = training(monkeypatch, {}, {}, environment="0" * 64)
-    assert reproduce.on_same_machine(unknown)[0] is False

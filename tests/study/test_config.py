@@ -10,9 +10,10 @@ import yaml
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
+from scaletrace.jobs.planned import open_graph
 from scaletrace.study.config import Ladder, load
 from scaletrace.study.schema import schema, table, with_table
-from scaletrace.workflow import open_graph, study_file
+from scaletrace.workflow import study_file
 
 ROOT = Path(__file__).parents[2]
 TINY = yaml.safe_load((ROOT / "config/tiny.yaml").read_text(encoding="utf-8"))

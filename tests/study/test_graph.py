@@ -11,7 +11,7 @@ from scaletrace.study.cost import ASSUMED
 from scaletrace.study.estimates import Estimates
 from scaletrace.study.graph import Graph
 from scaletrace.study.plan import Plan
-from scaletrace.study.rules import RULES
+from scaletrace.study.rules import LARGE, RULES
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -159,10 +159,9 @@ def test_jobs_fit_their_rules(study, request):
         assert contract.settings_from(job.rule.stage, told) == job.settings()
 
 
-def test_a_whole_study_makes_table_fits_figures_and_timings(estimates):
+def test_a_whole_study_makes_all_that_a_light_copy_has_and_timings(estimates):
     graph = Graph(estimates, {})
     targets = graph.targets()
-    assert targets[0] == "results/tiny/observations.csv"
     assert targets[-1] == "results/tiny/timings.csv"
     plan = estimates.plan
     for name in plan.fits():
@@ -171,7 +170,11 @@ def test_a_whole_study_makes_table_fits_figures_and_timings(estimates):
         assert {f"results/tiny/figures/{name}.{form}" for form in ("pdf", "svg", "png", "csv")} <= {
             *targets
         }
-    assert len(targets) == len(set(targets)) == 2 + len(plan.fits()) + 4 * len(plan.figures())
+    made = {str(path) for job in graph.jobs() for path in job.output_files().values()}
+    left_out = {name for name in made if name.endswith(LARGE)}
+    assert {Path(name).suffix for name in left_out} == {".jsonl", ".bin", ".safetensors"}
+    assert made - left_out == {*targets[:-1]}
+    assert len(targets) == len(set(targets))
 
 
 def test_an_excluded_run_with_numbers_stays_in_the_table(tmp_path):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from scaletrace.jobs.planned import asked_jobs
 from scaletrace.lineage import audit
-from scaletrace.lineage.snakemake import graph
 
 ROOT = Path(__file__).parents[2]
 TINY = "config/tiny.yaml"
@@ -148,7 +148,7 @@ def recorded_jobs(recorded_once):
     before = Path.cwd()
     os.chdir(recorded_once.folder)
     try:
-        return graph.jobs(Path(TINY))
+        return asked_jobs(Path(TINY))
     finally:
         os.chdir(before)
 
@@ -186,7 +186,9 @@ def job_command(identity, **settings):
 
 def findings_by_file(jobs, *paths, **options):
     """What an audit of the working folder finds."""
-    report = audit.audit("tiny", [Path(path) for path in paths], jobs=jobs, **options)
+    report = audit.audit(
+        "tiny", [Path(path) for path in paths], jobs=jobs, **options, make_again=False
+    )
     by_file = {}
     for finding in report.findings:
         by_file.setdefault(finding.file, []).append(finding)

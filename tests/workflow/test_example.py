@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scaletrace.workflow import open_graph
+from scaletrace.jobs.planned import open_graph
 from tests.workflow.conftest import ROOT, Clone
 
 STUDY = ("--study", "example")

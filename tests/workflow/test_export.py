@@ -19,6 +19,7 @@ from scaletrace.jobs import ledger
 from scaletrace.lineage import root
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.export import export
+from scaletrace.study.rules import LARGE
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_checkpoints_are_left_out_or_put_in(made):
     with zipfile.ZipFile(made / "light.zip") as light, zipfile.ZipFile(made / "full.zip") as full:
         more = set(full.namelist()) - set(light.namelist())
     assert more
-    assert all(name.endswith(ledger.LARGE) for name in more)
+    assert all(name.endswith(LARGE) for name in more)
     assert sum(name.endswith("model.safetensors") for name in more) == 10
 
 

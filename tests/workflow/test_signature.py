@@ -14,7 +14,6 @@ from scaletrace.formats.record import seal_of
 from scaletrace.jobs import ledger
 from scaletrace.lineage import audit, root, signature
 from scaletrace.lineage.restore import restore
-from scaletrace.lineage.snakemake import graph
 from tests.workflow.conftest import Clone
 
 
@@ -30,13 +29,13 @@ def key(tmp_path):
 class TestSignature:
     def test_a_signed_study_says_by_whom(self, damaged, recorded_jobs, key, tmp_path):
         assert cli.main(["sign", "--key", str(key), "--study", "tiny"]) == 0
-        report = audit.audit("tiny", jobs=recorded_jobs)
+        report = audit.audit("tiny", jobs=recorded_jobs, make_again=False)
         assert report.findings == []
         assert "The root of the study is signed" in report.proof
         assert "whose key that is, --signers can tell" in report.proof
         signers = tmp_path / "signers"
         signers.write_text(f"author@example.org {key.with_suffix('.pub').read_text()}")
-        report = audit.audit("tiny", jobs=recorded_jobs, signers=signers)
+        report = audit.audit("tiny", jobs=recorded_jobs, signers=signers, make_again=False)
         assert report.findings == []
         assert "author@example.org" in report.proof
 
@@ -49,7 +48,7 @@ class TestSignature:
         held["rules"]["fit"] += " "
         held["root"] = files.json_sha256(held)
         files.write_json(root.path_of("tiny"), held)
-        (finding,) = audit.audit("tiny", jobs=recorded_jobs).findings
+        (finding,) = audit.audit("tiny", jobs=recorded_jobs, make_again=False).findings
         assert finding.field == "signature"
 
     def test_a_signature_covers_every_byte_of_every_record_and_the_configuration(
@@ -62,11 +61,11 @@ class TestSignature:
         record["circumstances"]["git"] = {"commit": "0" * 40, "changed": []}
         files.write_json(path, {**record, "seal": seal_of(record)})
         config.write_text(text + "# A comment, which means nothing to the study.\n")
-        unsigned = audit.audit("tiny", jobs=recorded_jobs)
+        unsigned = audit.audit("tiny", jobs=recorded_jobs, make_again=False)
         assert unsigned.findings == []
         assert len(unsigned.notes) >= 2
         cli.main(["sign", "--key", str(key), "--study", "tiny"])
-        findings = audit.audit("tiny", jobs=recorded_jobs).findings
+        findings = audit.audit("tiny", jobs=recorded_jobs, make_again=False).findings
         assert {(finding.file, finding.field) for finding in findings} >= {
             (str(path), "sha256 (in the root)"),
             (str(config), "sha256 (in the root)"),
@@ -89,14 +88,14 @@ class TestSignature:
         )
         signers = tmp_path / "signers"
         signers.write_text(f"author@example.org {other.with_suffix('.pub').read_text()}")
-        (finding,) = audit.audit("tiny", jobs=recorded_jobs, signers=signers).findings
+        (finding,) = audit.audit(
+            "tiny", jobs=recorded_jobs, signers=signers, make_again=False
+        ).findings
         assert finding.field == "signature"
 
     def test_a_signature_travels_with_an_export(
         self, damaged, recorded_jobs, key, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr(graph, "jobs", lambda study_file: recorded_jobs)
-        monkeypatch.setattr(graph, "outputs", lambda study_file: [])
         cli.main(["sign", "--key", str(key), "--study", "tiny"])
         cli.main(["export", "--study", "tiny", "--out", str(tmp_path / "export.zip")])
         fresh = Clone.at(tmp_path / "fresh")
@@ -104,7 +103,7 @@ class TestSignature:
         fresh.git("checkout", "--quiet", "HEAD~1")
         monkeypatch.chdir(fresh.folder)
         assert restore("tiny", tmp_path / "export.zip", checkpoints=False).findings == []
-        report = audit.audit("tiny", large=False, jobs=recorded_jobs)
+        report = audit.audit("tiny", large=False, jobs=recorded_jobs, make_again=False)
         assert report.findings == []
         assert "The root of the study is signed" in report.proof
 
@@ -122,7 +121,9 @@ class TestSignature:
     ):
         signers = tmp_path / "signers"
         signers.write_text("")
-        (finding,) = audit.audit("tiny", jobs=recorded_jobs, signers=signers).findings
+        (finding,) = audit.audit(
+            "tiny", jobs=recorded_jobs, signers=signers, make_again=False
+        ).findings
         assert finding.found == "missing"
 
     def test_a_key_that_cannot_sign_leaves_the_signature_that_is_there(
@@ -144,11 +145,13 @@ class TestSignature:
         (tmp_path / "tools").mkdir()
         (tmp_path / "tools" / "git").symlink_to(str(shutil.which("git")))
         monkeypatch.setenv("PATH", str(tmp_path / "tools"))
-        report = audit.audit("tiny", jobs=recorded_jobs)
+        report = audit.audit("tiny", jobs=recorded_jobs, make_again=False)
         assert report.findings == []
         assert any("ssh-keygen is not installed" in note for note in report.notes)
         assert report.proof.startswith("Unsigned")
-        asked = audit.audit("tiny", jobs=recorded_jobs, signers=tmp_path / "signers")
+        asked = audit.audit(
+            "tiny", jobs=recorded_jobs, signers=tmp_path / "signers", make_again=False
+        )
         assert [finding.field for finding in asked.findings] == ["signature"]
 
     def test_only_a_recorded_study_is_signed(self, damaged, key, capsys):

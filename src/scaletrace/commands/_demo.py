@@ -12,12 +12,12 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.evaluation import read_evaluation
 from scaletrace.formats.fit import Extrapolation, Interval, read_fit
 from scaletrace.jobs.calibration import calibrated_pace
+from scaletrace.jobs.planned import open_graph
 from scaletrace.jobs.progress import Progress, Running
 from scaletrace.study.cost import ASSUMED, Pace
 from scaletrace.study.graph import Graph, Job
 from scaletrace.study.plan import Plan
 from scaletrace.study.rules import EVALUATE, FIGURES, FIT, OBSERVE, TOKENIZE
-from scaletrace.workflow import open_graph
 
 LOOK_SECONDS = 1.0
 # Between two lines of a log: in the first half minute, and later.
@@ -165,7 +165,7 @@ def demo(config: Path, cores: int) -> int:
         flush=True,
     )
     progress, paces = Progress(graph), []
-    command = [sys.executable, "-m", "snakemake", "--configfile", str(config)]
+    command = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(config)]
     command += ["--cores", str(cores), "--rerun-incomplete"]
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)

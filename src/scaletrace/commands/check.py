@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per sound study; the first unsound one ends the command."""
-    from scaletrace.workflow import open_graph
+    from scaletrace.jobs.planned import open_graph
 
     for path in arguments.config:
         graph = open_graph(path)

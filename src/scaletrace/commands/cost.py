@@ -33,13 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the bill of the jobs that are done, by rule or by job, and the advice."""
     from scaletrace.jobs import bill
 
-    items = _items(arguments.study)
+    items, reused = _items(arguments.study)
     advice = bill.advice(items)
     if arguments.json:
         costs = {
             "study": arguments.study,
             **bill.hours(items),
             "jobs": [dataclasses.asdict(one) for one in items],
+            "reused": reused,
             "advice": advice,
         }
         print(json.dumps(costs, indent=2))
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     print("\n".join(aligned([HEADER, *(_cells(name, own) for name, own in groups.items())])))
     if not any(one.asked_minutes for one in items):
         print("\nnothing was asked of SLURM: no job ran under it")
+    if reused:
+        print(f"\n{len(reused)} jobs took what had been computed before, which cost nothing")
     wasted = sum(one.waste_seconds or 0.0 for one in items)
     if wasted:
         print(f"\nattempts that did not finish took {duration(wasted)} more")
@@ -59,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _items(study: str) -> list["Item"]:
+def _items(study: str) -> tuple[list["Item"], list[str]]:
+    """Return what jobs cost, and the names of those that took what had been computed before."""
     from scaletrace.cluster import slurm
     from scaletrace.formats.record import read_record, require_circumstances
     from scaletrace.jobs import bill, ledger
@@ -80,8 +84,13 @@ def _items(study: str) -> list["Item"]:
         if attempt.slurm_job
     ]
     accounts = slurm.accounted(submissions)
-    named = ((_name(path), path.parent.name, record) for path, record in records)
-    return bill.items(named, accounts)
+    reused = [_name(path) for path, record in records if record.circumstances.reused.by]
+    named = (
+        (_name(path), path.parent.name, record)
+        for path, record in records
+        if not record.circumstances.reused.by
+    )
+    return bill.items(named, accounts), reused
 
 
 def _name(path: Path) -> str:

@@ -160,7 +160,14 @@ def _compute_node(site: Site, gpu: bool, wait: int) -> tuple[str, list[Check]]:
     }
     command = ["srun", "--time=2", "--ntasks=1", "--mem=2000", "--job-name=doctor", "--quiet"]
     command += [f"--{name}={value}" for name, value in options.items() if value]
-    command += [f"--immediate={wait}", sys.executable, "-m", "scaletrace.cluster.checks", token]
+    command += [
+        f"--immediate={wait}",
+        sys.executable,
+        "-P",
+        "-m",
+        "scaletrace.cluster.checks",
+        token,
+    ]
     (SHARED / token).touch()
     before = time.time()
     try:

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan: a line per run, and what all jobs take together."""
     from scaletrace.jobs.done import Done
-    from scaletrace.workflow import open_graph
+    from scaletrace.jobs.planned import open_graph
 
     graph = open_graph(arguments.config, lambda plan: _pace(plan, arguments.calibrate))
     planned = list(graph.jobs())

@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the status, again and again if asked to."""
+    from scaletrace.jobs.planned import open_graph
     from scaletrace.jobs.status import Status
     from scaletrace.lineage import links
     from scaletrace.study.config import file_of
-    from scaletrace.workflow import open_graph
 
     # Leases are judged by the clock of the folder that they lie in, which takes a file there.
     links.require_none()

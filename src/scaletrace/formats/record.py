@@ -85,7 +85,7 @@ class Identity:
     @property
     def device(self) -> str:
         """What computed: cpu or cuda."""
-        return str(_mapping(self.settings.get("compute", self.settings)).get("device", "cpu"))
+        return device_of(self.settings)
 
     @property
     def processes(self) -> int:
@@ -147,6 +147,15 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
+class Reused:
+    """Who computed a result that was taken from a cache, in which study; when it was taken."""
+
+    by: str | None = None
+    study: str | None = None
+    when: Number | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """A process that began the job: when (seconds since 1970), where, and why it ended if it did.
 
@@ -171,7 +180,8 @@ class Circumstances:
 
     No hash vouches for them, see `require_circumstances`. start, end: seconds since 1970.
     threads: of the job. peak_memory_mb: of its processes, MiB. environment: the hash of what was
-    installed. work: the name of the working folder. raw: all of it, as it stands in the file.
+    installed. work: the name of the working folder. reused: by whom, of a result that was taken
+    from a cache, whose circumstances these are. raw: all of it, as it stands in the file.
     """
 
     end: Number | None
@@ -193,6 +203,7 @@ class Circumstances:
     matrix: Matrix
     measured: Measured
     requested: Requested
+    reused: Reused
     attempts: tuple[Attempt, ...]
     raw: dict[str, Any]
 
@@ -220,6 +231,7 @@ SECTIONS: dict[str, type] = {
     "matrix": Matrix,
     "measured": Measured,
     "requested": Requested,
+    "reused": Reused,
 }
 KINDS = {section: get_type_hints(section) for section in (*SECTIONS.values(), Attempt)}
 # What every job tells.
@@ -276,6 +288,11 @@ def seal_of(raw: dict[str, Any]) -> str:
     A rerun changes both together; an edit of the circumstances leaves the seal behind.
     """
     return identifier({"id": raw["id"], "circumstances": raw["circumstances"]})
+
+
+def device_of(settings: dict[str, Any]) -> str:
+    """Return what a job of these settings computes on: cpu or cuda."""
+    return str(_mapping(settings.get("compute", settings)).get("device", "cpu"))
 
 
 def new_record(identity: Identity, circumstances: dict[str, Any]) -> Record:

@@ -6,6 +6,7 @@ They stand in the job's working folder, and at last in its record.
 import contextlib
 import dataclasses
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import Attempt, Circumstances
-from scaletrace.jobs import job_note
+from scaletrace.jobs import job_note, lease
 from scaletrace.jobs.lease import is_process
 
 FILE = "attempts.json"
+FINISHED = "finished"
 SILENT = "ended without a word: killed, out of memory, or its node died"
 
 
@@ -53,6 +55,21 @@ def begin(work: Path, start: float, surroundings: dict[str, Any]) -> Iterator[li
         with contextlib.suppress(OSError):
             files.write_json(work / FILE, [*before, me | ended])
         raise
+
+
+def finish(work: Path) -> None:
+    """Clear the working folder of a job that is done, but for who began it."""
+    for path in work.iterdir():
+        if path.name not in (FILE, lease.FILE):
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+    (work / FINISHED).touch()
+
+
+def forget(study: str) -> None:
+    """Delete the working folders of a study's finished jobs."""
+    for finished in Path("work", study).glob(f"*/{FINISHED}"):
+        if not (finished.parent / lease.FILE).exists():
+            shutil.rmtree(finished.parent, ignore_errors=True)
 
 
 def failed(tried: Iterable[Attempt]) -> tuple[Failed, ...]:

@@ -61,7 +61,7 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
             f"{LONGEST_STEP_SECONDS:.0f} s here; leave it out for assumed speeds"
         )
     done = subprocess.run(
-        [sys.executable, "-m", "scaletrace.jobs.calibration"],
+        [sys.executable, "-P", "-m", "scaletrace.jobs.calibration"],
         input=json.dumps(list(tried.values())),
         capture_output=True,
         text=True,

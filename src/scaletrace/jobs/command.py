@@ -1,19 +1,15 @@
-"""The command of a job: written for Snakemake when the workflow is read, and read back from it."""
+"""The command of a job: written for Snakemake when the workflow is read, read by the wrapper."""
 
 import dataclasses
 import hashlib
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
-from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.jobs import ledger
 
 # Linux takes 131,072 bytes in one word of a command, and the shell gets a job's in one.
 LONGEST_ARGUMENT = 50_000
-PROGRAM = "python -m scaletrace.job "
 # What every job runs in: its threads are kept to what it was given, and the C library does not
 # return memory that the next training step asks for again.
 ENVIRONMENT = {
@@ -37,6 +33,11 @@ class AskedJob:
     record: Path
 
 
+def as_json(value: Any) -> Any:
+    """Return a value as the job of a command gets it: through JSON."""
+    return json.loads(json.dumps(value))
+
+
 def word(study: str, value: Any) -> tuple[str, str, Path]:
     """Return a value as a word of a command, as JSON, and the file for it.
 
@@ -56,10 +57,10 @@ def argument(study: str, value: Any) -> str:
     return short
 
 
-def value(word: str, folder: Path = Path()) -> Any:
-    """Return the value of a word of a job's command that was written in a folder."""
+def value(word: str) -> Any:
+    """Return the value of a word of a job's command."""
     if word.startswith("@"):
-        return untrusted.read_json(folder / word[1:])
+        return untrusted.read_json(Path(word[1:]))
     return untrusted.from_json(word.encode())
 
 
@@ -77,28 +78,3 @@ def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
             "outputs": {name: str(value) for name, value in outputs.items()},
         },
     )
-
-
-def parse(line: str, folder: Path = Path()) -> AskedJob | None:
-    """Return the job whose command stands in a line that Snakemake printed, if one does.
-
-    Args:
-        line: the line.
-        folder: where Snakemake was started.
-
-    Raises:
-        BadInput: the command is not as the rules write it.
-    """
-    _, program, rest = line.partition(PROGRAM)
-    if not program:
-        return None
-    try:
-        stage, *words = shlex.split(rest)
-        options = dict(zip(words[::2], words[1::2], strict=False))
-        rule, _, fingerprint = stage.partition("@")
-        files_by_name = value(options["--job"], folder)
-        settings = value(options["--settings"], folder)
-        record = ledger.path_of(options["--study"], rule, files_by_name["wildcards"])
-        return AskedJob(rule, fingerprint, settings=settings, record=record, **files_by_name)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"rules: a job's command cannot be read ({error}): {line[:200]}") from None

@@ -1,6 +1,5 @@
 """Which jobs of a study are done, judged cheaply: by records and files, without Snakemake."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from scaletrace.formats.record import (
 )
 from scaletrace.jobs import fingerprint, ledger
 from scaletrace.jobs.acceptances import Acceptances
+from scaletrace.jobs.command import as_json
 from scaletrace.study.graph import Job
 from scaletrace.study.plan import Plan
 
@@ -57,7 +57,7 @@ class Done:
         identity = record.identity
         # As the job was handed them: through JSON.
         planned = job.settings()
-        settings = json.loads(json.dumps(contract.plain(planned)))
+        settings = as_json(contract.plain(planned))
         key = (job.rule.name, contract.kinds(job.rule.stage, planned))
         if key not in self._code:
             self._code[key] = fingerprint.fingerprint(*key)

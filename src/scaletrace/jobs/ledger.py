@@ -9,8 +9,6 @@ from scaletrace.formats import files, record, untrusted
 from scaletrace.formats.record import Identity, Record, RecordedFile, read_record
 
 PROVENANCE = Path("provenance")
-# What is too large for git, and what a light copy of a study leaves out.
-LARGE = (".safetensors", ".bin", ".jsonl")
 
 
 def path_of(study: str, rule: str, wildcards: dict[str, str]) -> Path:

@@ -7,34 +7,70 @@ import re
 import socket
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from scaletrace.formats import files
-from scaletrace.jobs import git, ledger
+from scaletrace.jobs import git, ledger, libraries
 
 # Instruction sets by which numerical libraries choose their kernels, and thereby their rounding.
 KERNEL_FEATURES = re.compile(r"avx\w*|fma|amx\w*|asimd\w*|sve\w*|bf16|i8mm")
 # Where Linux tells of its processors, and the driver of its GPUs.
 CPUINFO = Path("/proc/cpuinfo")
 GPUS = Path("/proc/driver/nvidia/gpus")
+# By which people make numerical libraries choose other kernels. Threads are the job's own.
+VARIABLES = (
+    *("ATEN_CPU_CAPABILITY", "NVIDIA_TF32_OVERRIDE"),
+    *("DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA"),
+    *("DNNL_DEFAULT_FPMATH_MODE", "ONEDNN_DEFAULT_FPMATH_MODE"),
+    *("MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS"),
+    *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"),
+    "OPENBLAS_CORETYPE",
+)
 # What of the repository decides a job's outcome.
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
 
 def here() -> dict[str, Any]:
-    """Return what surrounds a job that runs here, as its record's circumstances hold it."""
+    """Return what surrounds a job that runs here, as its record's circumstances hold it.
+
+    What is installed is written to a file, once per environment.
+    """
     return {
+        **machine(),
         "git": _git(),
         "host": socket.gethostname(),
-        "cpu": _processor(),
-        "cpu_features": _instruction_sets(),
-        "gpu": _gpu(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "node": os.environ.get("SLURMD_NODENAME"),
         "gpus": os.environ.get("SLURM_JOB_GPUS", os.environ.get("CUDA_VISIBLE_DEVICES")),
         "environment": _environment(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return what the bits of results depend on besides libraries: processor, GPU, variables."""
+    return {
+        "cpu": _processor(),
+        "cpu_features": _instruction_sets(),
+        "gpu": _gpu(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def numerical(here: dict[str, Any], device: str, threads: int) -> dict[str, Any]:
+    """Return of what surrounds a job that on which the bits of its result depend.
+
+    Args:
+        here: what surrounds it.
+        device: that it computes on: cpu or cuda.
+        threads: that it computes with.
+    """
+    names = ("cpu", "cpu_features", "variables", *(["gpu"] if device != "cpu" else []))
+    return {
+        **{name: here[name] for name in names},
+        "threads": threads,
+        "python": platform.python_version(),
+        "libraries": libraries.computing(),
     }
 
 
@@ -82,10 +118,8 @@ def _gpu() -> str | None:
 
 def _environment() -> str:
     """Store what is installed, once per environment, and return the sha256 of that file."""
-    packages = {d.name.lower(): d.version for d in metadata.distributions()}
-    content = files.to_json(
-        {"python": sys.version, "platform": platform.platform(), "packages": packages}
-    )
+    told = {"python": sys.version, "platform": platform.platform()}
+    content = files.to_json(told | {"packages": libraries.installed()})
     digest = hashlib.sha256(content.encode()).hexdigest()
     path = ledger.environment_path(digest)
     if not path.exists():

@@ -19,8 +19,8 @@ from scaletrace.formats.record import Record, read_record
 from scaletrace.jobs import acceptances, fingerprint, git, ledger, surroundings
 from scaletrace.jobs.lease import lease
 from scaletrace.lineage import links
+from scaletrace.lineage.machine import on_same_machine
 from scaletrace.lineage.repeat import repeated
-from scaletrace.lineage.reproduce import on_same_machine
 from scaletrace.lineage.snakemake import memory
 from scaletrace.study.rules import RULES
 

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scaletrace.formats.record import Record
+from scaletrace.formats.record import Record, read_record
 from scaletrace.jobs import fingerprint
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage.ancestry import reached
+from scaletrace.study.rules import LARGE
 
 MISSING = object()
 ABSENT = "nothing"
@@ -105,6 +106,22 @@ def differences(job: AskedJob, record: Record | None, known: Acceptances) -> lis
             lines.append(f"{side}: made with {', '.join(gone)}, now absent")
         if new := sorted(here - there):
             lines.append(f"{side}: new are {', '.join(new)}")
+    return lines
+
+
+def stale(jobs: dict[Path, AskedJob], known: Acceptances) -> list[str]:
+    """Return in words which jobs are to be made again: new, changed, or without their files.
+
+    Raises:
+        BadInput: a record is damaged.
+    """
+    lines = []
+    for path, job in jobs.items():
+        record = read_record(path) if path.is_file() else None
+        kept = [name for name in job.outputs.values() if not name.endswith(LARGE)]
+        absent = [name for name in kept if not Path(name).is_file()]
+        why = [*differences(job, record, known), *(f"{name}: missing" for name in absent)]
+        lines += [f"{job_name(job)}: {line}" for line in why]
     return lines
 
 

@@ -14,7 +14,7 @@ from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.crate import Packed
 from scaletrace.lineage.dvc import pipeline
-from scaletrace.study.rules import RESULTS
+from scaletrace.study.rules import LARGE, RESULTS
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -85,7 +85,7 @@ def _expected(
         digest = str(job.record.circumstances.environment)
         expected[str(ledger.environment_path(digest))] = (digest, 0)
         for output in job.identity.outputs:
-            if large or not output.path.endswith(ledger.LARGE):
+            if large or not output.path.endswith(LARGE):
                 expected[output.path] = (output.sha256, output.size)
     for path in expected:
         if not inside(path):

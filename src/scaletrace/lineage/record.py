@@ -6,16 +6,19 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
+from scaletrace.formats.record import read_record
 from scaletrace.jobs import git, ledger
 from scaletrace.jobs.acceptances import Acceptances
+from scaletrace.jobs.command import AskedJob
 from scaletrace.jobs.lease import lease
+from scaletrace.jobs.planned import asked_jobs
 from scaletrace.lineage import drift, links, root, transaction
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
-from scaletrace.lineage.snakemake import graph, memory
+from scaletrace.lineage.snakemake import memory, verdict
 from scaletrace.study.config import load
-from scaletrace.study.rules import RESULTS
+from scaletrace.study.rules import LARGE, RESULTS
 
 
 def _git(*words: str) -> str:
@@ -45,7 +48,9 @@ def changed_files(jobs: list[RecordedJob], absent: bool = True) -> list[str]:
     for job, output in outputs:
         path, hashes = output.path, hashed[output.path]
         if isinstance(hashes, str):
-            wrong.append(f"{path}: {hashes} ({job.path}); snakemake makes it again")
+            # Of what a light copy lacks nothing is made again unless somebody asks for it.
+            which = f" {path} --configfile FILE" if path.endswith(LARGE) else ""
+            wrong.append(f"{path}: {hashes} ({job.path}); snakemake{which} makes it again")
         elif hashes["sha256"] != output.sha256:
             wrong.append(
                 f"{path}: changed since its job wrote it ({job.path}); delete it and "
@@ -111,13 +116,28 @@ def _cached(job: RecordedJob, in_git: set[str]) -> set[str]:
     return {output.md5 for output in job.identity.outputs if output.path not in in_git}
 
 
-def _unfinished(outputs: list[graph.Output]) -> list[str]:
+def _unfinished(outputs: list[verdict.Output]) -> list[str]:
     why = {"ok": "sound, but something that it rests on is not"}
-    return [f"{o.path}: {why.get(o.status, o.status)}" for o in graph.unfinished(outputs)]
+    return [f"{o.path}: {why.get(o.status, o.status)}" for o in verdict.unfinished(outputs)]
+
+
+def _recorded(asked: dict[Path, AskedJob]) -> list[RecordedJob]:
+    """Return the recorded jobs of a study, sorted by rule and wildcards.
+
+    Raises:
+        BadInput: one has no record.
+    """
+    for path, job in asked.items():
+        if not path.is_file():
+            raise BadInput(
+                f"{path}: missing; no job record says how {next(iter(job.outputs.values()))} was "
+                "made; delete it and snakemake makes it again"
+            )
+    return [RecordedJob(path, read_record(path)) for path in sorted(asked)]
 
 
 def _root(
-    study: str, study_file: Path, jobs: list[RecordedJob], outputs: list[graph.Output]
+    study: str, study_file: Path, jobs: list[RecordedJob], outputs: list[verdict.Output]
 ) -> dict[str, Any]:
     example = {output.rule: output.path for output in outputs}
     rules = {rule: memory.rule_code(path) for rule, path in example.items()}
@@ -168,7 +188,7 @@ def record(study_file: Path) -> int:
     links.require_none()
     study = load(study_file).study
     with lease(Path("work") / "record"):
-        outputs = graph.outputs(study_file)
+        outputs = verdict.outputs(study_file)
         if waiting := _unfinished(outputs):
             if wrong := changed_files(Ancestry(study).jobs, absent=False):
                 raise BadInput("\n".join(wrong))
@@ -176,7 +196,7 @@ def record(study_file: Path) -> int:
                 f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
                 f"snakemake --configfile {study_file} first"
             )
-        jobs = graph.recorded_jobs(study, outputs)
+        jobs = _recorded(asked_jobs(study_file))
         known = Acceptances(study)
         if wrong := [*changed_files(jobs), *_laundered(jobs, known), *known.unreadable.values()]:
             raise BadInput("\n".join(wrong))
@@ -205,7 +225,7 @@ def record(study_file: Path) -> int:
 def moved(study_file: Path) -> list[str]:
     """Return what has moved since the study was recorded: graph, files, records, DVC's files.
 
-    Nothing is changed.
+    Nothing is changed, and nothing of the repository is executed.
 
     Raises:
         BadInput: the study cannot be read, or a record is damaged.
@@ -214,15 +234,14 @@ def moved(study_file: Path) -> list[str]:
     study = load(study_file).study
     if not root.path_of(study).exists():
         return [f"{study}: never recorded"]
-    outputs = graph.outputs(study_file)
-    if waiting := _unfinished(outputs):
+    asked, known = asked_jobs(study_file), Acceptances(study)
+    if waiting := drift.stale(asked, known):
         return [
             *changed_files(Ancestry(study).jobs, absent=False),
             *(f"{line}; snakemake would make it again" for line in waiting),
         ]
-    jobs = graph.recorded_jobs(study, outputs)
+    jobs = _recorded(asked)
     recorded = root.read(study)
-    known = Acceptances(study)
     wrong = [*changed_files(jobs), *_laundered(jobs, known), *root.changed_since(recorded)]
     notes = sorted({*map(str, known.by_path)} - recorded.get("accepted", {}).keys())
     records = sorted({str(job.path) for job in jobs} - recorded["records"].keys())

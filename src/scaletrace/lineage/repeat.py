@@ -24,6 +24,8 @@ def verified(path: Path, recorded: RecordedFile) -> Path:
     file = Path(recorded.path)
     if not file.is_file():
         raise BadInput(f"{file}: missing, and the job of {path} needs it: run `scaletrace restore`")
+    if (size := file.stat().st_size) != recorded.size:
+        raise BadInput(f"{file}: {size} bytes, the record {path} has {recorded.size}")
     if (sha256 := files.hashes(file)["sha256"]) != recorded.sha256:
         raise BadInput(f"{file}: sha256: found {sha256}, the record {path} has {recorded.sha256}")
     return file

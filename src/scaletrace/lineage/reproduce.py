@@ -3,22 +3,18 @@
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted
+from scaletrace.formats import files
 from scaletrace.formats.curve import read_curve
 from scaletrace.formats.fields import NAME
 from scaletrace.formats.record import Record, read_record
-from scaletrace.jobs import acceptances, fingerprint, ledger, surroundings
+from scaletrace.jobs import acceptances, fingerprint, ledger
 from scaletrace.lineage import links
 from scaletrace.lineage.drift import different
+from scaletrace.lineage.machine import on_same_machine
 from scaletrace.lineage.repeat import repeated, verified
 from scaletrace.study.rules import ANNEAL, PRETRAIN
-
-# What decides a float besides the processor; everything else installed does not train.
-LIBRARIES = ("torch", "numpy")
-PROCESSOR = ("cpu", "cpu_features")
 
 
 @dataclasses.dataclass
@@ -75,25 +71,6 @@ def _require_code(path: Path, record: Record, study: str) -> None:
 def _last_loss(curve: Path) -> float | None:
     points = read_curve(curve)
     return points[-1].loss if points else None
-
-
-def on_same_machine(record: Record) -> tuple[bool, str]:
-    """Compare processor, GPU if one was used, and libraries with the recorded ones."""
-    ran = record.circumstances
-    names = (*PROCESSOR, "gpu") if record.identity.device != "cpu" else PROCESSOR
-
-    def environment(digest: Any) -> dict[str, Any]:
-        packages = untrusted.read_json(ledger.environment_path(digest))["packages"]
-        return {name: packages.get(name) for name in LIBRARIES}
-
-    here = surroundings.here()
-    try:
-        then = {name: ran.raw[name] for name in names} | environment(ran.environment)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False, "the recorded processor or environment cannot be read"
-    now = {name: here[name] for name in names} | environment(here["environment"])
-    different = [f"{key} then {then[key]}, here {now[key]}" for key in now if then[key] != now[key]]
-    return not different, "; ".join(different) or f"{now['cpu']}, torch {now['torch']}"
 
 
 def reproduce(name: str, study: str, tolerance: float) -> Outcome:

@@ -24,14 +24,15 @@ from scaletrace.formats.record import (
 from scaletrace.jobs import acceptances, ledger, timings
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
+from scaletrace.jobs.planned import asked_jobs
 from scaletrace.lineage import drift, links, root, signature
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
-from scaletrace.lineage.snakemake import graph, memory
+from scaletrace.lineage.snakemake import memory
 from scaletrace.study.config import file_of
-from scaletrace.study.rules import OBSERVE, TIMINGS, timings_path
+from scaletrace.study.rules import LARGE, OBSERVE, TIMINGS, timings_path
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
 STEP = 1e-3
@@ -68,6 +69,10 @@ class _Mismatches:
 
     def add(self, record: Path, where: str, what: str) -> None:
         self.jobs[where, what].add(record)
+
+    def jobs_of(self) -> set[Path]:
+        """Return the records of all jobs with a difference."""
+        return {path for paths in self.jobs.values() for path in paths}
 
     def listed(self, jobs: dict[Path, AskedJob]) -> list[Mismatch]:
         mismatches = []
@@ -361,12 +366,13 @@ def _restore(
     content, mismatches = root.read(study), _Mismatches()
     study_file = file_of(study)
     sound = _sound_records(study, content, mismatches)
-    jobs, known = graph.jobs(study_file), Acceptances(study)
+    jobs, known = asked_jobs(study_file), Acceptances(study)
     for path, job in jobs.items():
         if path in sound or str(path) not in content["records"]:
             for difference in drift.differences(job, sound.get(path), known):
                 where, _, what = difference.partition(": ")
                 mismatches.add(path, where, what)
+    stale = mismatches.jobs_of() | (jobs.keys() - sound.keys())
     untrue = _compare_raw(sound, mismatches)
     _compare_lock(study, sound, mismatches)
     outputs = {
@@ -377,7 +383,7 @@ def _restore(
     wanted = {
         name: made
         for name, made in outputs.items()
-        if checkpoints or not name.endswith(ledger.LARGE) or Path(name).exists()
+        if checkpoints or not name.endswith(LARGE) or Path(name).exists()
     }
     for name, sha256 in _hashes(wanted).items():
         if sha256 not in (None, wanted[name][1].sha256):
@@ -397,7 +403,28 @@ def _restore(
         and known.same(job.rule, sound[path].identity.code.fingerprint, job.fingerprint)
     }
     settle(study, sound, content["rules"], untrue, today)
-    report.waiting = [
-        f"{out.path}: {out.status}" for out in graph.unfinished(graph.outputs(study_file))
-    ]
+    report.waiting = _waiting(jobs, stale | untrue)
     return report
+
+
+def _waiting(jobs: dict[Path, AskedJob], stale: set[Path]) -> list[str]:
+    """Return the files that Snakemake would make, each with why.
+
+    Args:
+        jobs: the study's by their records' paths.
+        stale: those that are not what was recorded, or whose files are not.
+    """
+    small = {
+        path
+        for path, job in jobs.items()
+        for name in job.outputs.values()
+        if not name.endswith(LARGE) and not Path(name).exists()
+    }
+    first = (stale & jobs.keys()) | small
+    resting = drift.dependents(jobs, first)
+    return [
+        f"{name}: {'rests on what is made again' if path in resting else 'not as recorded'}"
+        for path, job in jobs.items()
+        if path in first | resting
+        for name in job.outputs.values()
+    ]

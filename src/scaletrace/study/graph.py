@@ -33,6 +33,7 @@ from scaletrace.study.rules import (
     EVALUATE,
     FIGURES,
     FIT,
+    LARGE,
     OBSERVE,
     PRETRAIN,
     RESULTS,
@@ -124,7 +125,8 @@ class Graph:
         self._excluded = tabled
         self._tabled = [*(run.name for run in self.plan.trained_runs()), *tabled]
         self._analysis = Takes(ANALYSIS_SECONDS, ANALYSIS_MB)
-        self.job = cache(self._job)
+        # Each is asked for by all that reads what it makes.
+        self.job, self._outputs = cache(self._job), cache(self._outputs_of)
 
     def at_pace(self, pace: Pace) -> "Graph":
         """Return the same jobs, estimated at another pace."""
@@ -151,6 +153,23 @@ class Graph:
             makers |= dict.fromkeys(job.output_files().values(), job.name)
             yield dataclasses.replace(job, needs=tuple(needs))
 
+    def everything(self) -> Iterator[Job]:
+        """Yield the study's jobs, and those behind the numbers of excluded runs that it keeps."""
+        names = set()
+        for job in (*self.jobs(), *self._behind_tabled()):
+            if job.name not in names:
+                names.add(job.name)
+                yield job
+
+    def _behind_tabled(self) -> Iterator[Job]:
+        for name in self._excluded:
+            run = self.plan.runs[name]
+            tokens = self.plan.start(run)
+            while tokens:
+                yield self._pretrain(run.size, str(run.seed), str(tokens))
+                tokens = self.plan.state_before(run.size, tokens)
+            yield from (self._anneal(name), self._evaluate(name))
+
     def _planned(self) -> Iterator[Job]:
         yield from (self._corpus(), self._vocab(), self._tokenize())
         for each in self.plan.trials.values():
@@ -169,15 +188,16 @@ class Graph:
             yield self._figures(name)
 
     def targets(self) -> list[str]:
-        """Return the files that a whole study has made."""
-        jobs = [self._observe(), *map(self._fit, self.plan.fits())]
-        jobs += map(self._figures, self.plan.figures())
-        made = [str(path) for job in jobs for path in job.output_files().values()]
-        return [*made, self.timings]
+        """Return the files that a whole study has made, and keeps.
+
+        Those that a light copy leaves out are made only where another job reads them.
+        """
+        made = [str(path) for job in self.everything() for path in job.output_files().values()]
+        return [*(name for name in made if not name.endswith(LARGE)), self.timings]
 
     # What is where.
 
-    def _outputs(self, rule: Rule, **wildcards: str) -> Any:
+    def _outputs_of(self, rule: Rule, **wildcards: str) -> Any:
         """Return the outputs of the job of a rule."""
         return contract.map_files(
             rule.outputs, lambda path: self.results / str(path).format(**wildcards)

@@ -186,6 +186,8 @@ RULES = {
         *(OBSERVE, FIT, FIGURES),
     )
 }
+# What is too large for git, and what a light copy of a study leaves out.
+LARGE = (".safetensors", ".bin", ".jsonl")
 # Made from the job records and not recorded itself: what varies between identical executions.
 TIMINGS = "timings"
 

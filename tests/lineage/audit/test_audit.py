@@ -23,8 +23,18 @@ def test_paths_say_which_study_is_meant(study):
         study_of([Path("raw.txt")])
 
 
-def report(*findings, signed=None, notes=()):
-    return AuditReport("s", 5, 7, list(findings), list(notes), signed)
+def report(*findings, signed=None, notes=(), unverified=()):
+    return AuditReport("s", 5, 7, list(findings), list(notes), signed, list(unverified))
+
+
+def test_what_is_not_known_is_neither_verified_nor_a_mismatch():
+    unknown = report(unverified=["2 jobs of rule train"])
+    lines = to_text(unknown).splitlines()
+    assert lines[:2] == [
+        "not verified: 2 jobs of rule train",
+        "no mismatch, and not all verified, in 5 jobs and 7 files of study s",
+    ]
+    assert to_json(unknown)["verified"] is False
 
 
 def test_a_report_without_findings():

@@ -51,8 +51,10 @@ def test_what_is_remembered(folder):
         "starttime": 5.0,
         "endtime": 7.0,
         "incomplete": False,
-        # What is larger is compared by its time.
-        "input_checksums": {"results/s/small": f"sha256:{'a' * 64}"},
+        "input_checksums": {
+            "results/s/small": f"sha256:{'a' * 64}",
+            "results/s/large": f"sha256:{'c' * 64}",
+        },
     }
 
 

@@ -10,11 +10,22 @@ from scaletrace.formats import files, untrusted
 from scaletrace.formats.figure_identity import read_identity
 from scaletrace.jobs import ledger
 from scaletrace.jobs.command import AskedJob
+from scaletrace.jobs.planned import asked_jobs
 from scaletrace.lineage import links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
-from scaletrace.lineage.audit import accepted, asked, chain, code, content, drawn, locks
+from scaletrace.lineage.audit import (
+    accepted,
+    asked,
+    chain,
+    code,
+    content,
+    drawn,
+    locks,
+    recomputed,
+    reused,
+    workflow_files,
+)
 from scaletrace.lineage.audit.finding import Finding, Scope, in_few_words
-from scaletrace.lineage.snakemake import graph
 from scaletrace.study.config import file_of
 from scaletrace.study.rules import RESULTS
 
@@ -23,7 +34,11 @@ ALIKE = 3  # findings about one field of one file, such as a setting of many job
 
 @dataclasses.dataclass
 class AuditReport:
-    """What an audit found; `proof` says what the answer is worth."""
+    """What an audit found; `proof` says what the answer is worth.
+
+    unverified: what the code that audits does not know, such as a law of the author's own: nothing
+    contradicts it, and nothing confirms it.
+    """
 
     study: str
     jobs: int
@@ -31,6 +46,12 @@ class AuditReport:
     findings: list[Finding]
     notes: list[str]
     signed: str | None
+    unverified: list[str]
+
+    @property
+    def verified(self) -> bool:
+        """Whether nothing contradicts, and nothing was left that this code does not know."""
+        return not self.findings and not self.unverified
 
     @property
     def proof(self) -> str:
@@ -41,9 +62,11 @@ class AuditReport:
                 "not changed since; whether it was true then, the signer vouches for."
             )
         return (
-            "Unsigned: this shows that files, records, locks and commits agree with one another. "
-            "Somebody who rewrote all of them alike would not be found; a signature over the "
-            "study's root (scaletrace sign) or training a run again (scaletrace reproduce) would."
+            "Unsigned: this shows that files, records, locks and commits agree with one another, "
+            "and with what a note says was made again. Somebody who rewrote an evaluation, or what "
+            "was trained, and all that rests on it would not be found here: making that again "
+            "would find it (scaletrace reproduce), and a signature over the study's root "
+            "(scaletrace sign) shows that nothing was rewritten since it was given."
         )
 
 
@@ -81,6 +104,7 @@ def audit(
     large: bool = True,
     signers: Path | None = None,
     jobs: dict[Path, AskedJob] | None = None,
+    make_again: bool = True,
 ) -> AuditReport:
     """Recompute and compare all that is known of a study, or of what some files rest on.
 
@@ -89,7 +113,8 @@ def audit(
         paths: artifacts, folders of them, records, or copies of figures anywhere; none for all.
         large: whether to read checkpoints, token files and texts.
         signers: allowed signers of the root, see `signature.verify`.
-        jobs: the workflow's graph, if it is known; Snakemake is asked otherwise.
+        jobs: the study's, if they are known.
+        make_again: tables, fits and figures, which takes seconds to minutes.
 
     Raises:
         BadInput: there are no records of the study, or a path is not in them.
@@ -106,7 +131,7 @@ def audit(
     scope = Scope(study, ancestry, within, whole=not paths, large=large)
     study_file = file_of(study)
     if jobs is None:
-        jobs = _asked(study_file, findings)
+        jobs = _asked(study_file, findings, scope.unverified)
     text = {path for job in jobs.values() for paths in job.inputs.values() for path in paths}
     findings += chain.check(scope)
     findings += content.check(scope, text)
@@ -116,10 +141,13 @@ def audit(
     findings += accepted.check(scope)
     if jobs:
         findings += asked.check(scope, study_file, jobs)
+        findings += recomputed.check(scope, jobs) if make_again else ()
+    findings += workflow_files.check(scope)
+    reused.check(scope)
     read = sum(len(job.identity.outputs) for job in within)
     signed = _signed(scope, signers, findings)
     notes = list(dict.fromkeys(scope.notes))
-    return AuditReport(study, len(within), read, findings, notes, signed)
+    return AuditReport(study, len(within), read, findings, notes, signed, scope.unverified)
 
 
 def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[RecordedJob]:
@@ -153,15 +181,16 @@ def _chosen(path: Path, ancestry: Ancestry, findings: list[Finding]) -> list[Rec
     raise BadInput(f"{path}: no record of study {ancestry.study} says how it was made")
 
 
-def _asked(study_file: Path, findings: list[Finding]) -> dict[Path, AskedJob]:
+def _asked(
+    study_file: Path, findings: list[Finding], unverified: list[str]
+) -> dict[Path, AskedJob]:
+    if not study_file.is_file():
+        findings.append(Finding(str(study_file), "", "the configuration of the study", "missing"))
+        return {}
     try:
-        if not study_file.is_file():
-            raise BadInput("missing")
-        return graph.jobs(study_file)
+        return asked_jobs(study_file)
     except BadInput as problem:
-        findings.append(
-            Finding(str(study_file), "", "the configuration of the study", str(problem))
-        )
+        unverified.append(f"what the study asks for: {problem}")
         return {}
 
 
@@ -186,8 +215,7 @@ def _signed(scope: Scope, signers: Path | None, findings: list[Finding]) -> str 
 
 def to_json(report: AuditReport) -> dict[str, Any]:
     """Return a report as plain data."""
-    verified = not report.findings
-    return {"verified": verified, **dataclasses.asdict(report), "proof": report.proof}
+    return {"verified": report.verified, **dataclasses.asdict(report), "proof": report.proof}
 
 
 def to_text(report: AuditReport) -> str:
@@ -208,9 +236,13 @@ def to_text(report: AuditReport) -> str:
     if more:
         lines.append(f"and {more} more about the same fields; --json lists them all")
     lines += [f"note: {note}" for note in report.notes]
+    lines += [f"not verified: {unknown}" for unknown in report.unverified]
     read = f"{report.jobs} jobs and {report.files} files of study {report.study}"
-    lines.append(
-        f"{len(report.findings)} mismatches in {read}" if report.findings else f"verified: {read}"
-    )
+    if report.findings:
+        lines.append(f"{len(report.findings)} mismatches in {read}")
+    elif report.unverified:
+        lines.append(f"no mismatch, and not all verified, in {read}")
+    else:
+        lines.append(f"verified: {read}")
     lines.append(report.proof)
     return untrusted.printable(line for text in lines for line in text.split("\n"))

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from scaletrace.formats.record import RecordedFile, inside
-from scaletrace.jobs import ledger
 from scaletrace.lineage.audit.chain import HASHES
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.hashing import hashes_of
+from scaletrace.study.rules import LARGE
 
 
 def check(scope: Scope, raw: set[str]) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def _expected(scope: Scope, raw: set[str]) -> dict[str, RecordedFile]:
             f"{len(foreign)} files outside the repository were not read, because the configuration "
             f"does not name them: {foreign[0]}"
         )
-    large = [path for path in recorded if not scope.large and path.endswith(ledger.LARGE)]
+    large = [path for path in recorded if not scope.large and path.endswith(LARGE)]
     if large:
         size = sum(recorded[path].size for path in large)
         scope.notes.append(

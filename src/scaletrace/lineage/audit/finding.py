@@ -24,7 +24,10 @@ class Finding:
 
 @dataclasses.dataclass
 class Scope:
-    """What is audited: jobs of a study; `large` files are read, or left to another audit."""
+    """What is audited: jobs of a study; `large` files are read, or left to another audit.
+
+    notes, unverified: what checks say besides findings.
+    """
 
     study: str
     ancestry: Ancestry
@@ -32,6 +35,7 @@ class Scope:
     whole: bool
     large: bool
     notes: list[str] = dataclasses.field(default_factory=list)
+    unverified: list[str] = dataclasses.field(default_factory=list)
     asked: int = 0
 
     def affected(self, file: str) -> tuple[str, ...]:

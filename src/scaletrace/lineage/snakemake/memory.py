@@ -20,8 +20,6 @@ from scaletrace.jobs.command import AskedJob, value, word
 
 FOLDER = Path(".snakemake/metadata")
 FORMAT = 6
-# Snakemake's default: inputs up to this size (bytes) are compared by content, larger ones by time.
-LARGEST_CHECKSUM = 1_000_000
 
 
 def _file(output: str) -> Path:
@@ -110,9 +108,7 @@ def remember(
         "starttime": start,
         "endtime": end,
         "incomplete": False,
-        "input_checksums": {
-            file.path: f"sha256:{file.sha256}" for file in inputs if file.size <= LARGEST_CHECKSUM
-        },
+        "input_checksums": {file.path: f"sha256:{file.sha256}" for file in inputs},
     }
     for output in outputs:
         path = _file(output)
