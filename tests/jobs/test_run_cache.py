@@ -171,6 +171,25 @@ def test_a_folder_that_cannot_be_written_fails_no_job(folder, monkeypatch):
     assert take(KEY, "s", NAMES) is None
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="a small disk needs root")
+def test_a_full_disk_keeps_nothing_half_and_fails_no_job(kept, tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]).returncode:
+        pytest.skip("a small disk needs the right to mount")
+    try:
+        monkeypatch.setenv(run_cache.VARIABLE, str(disk))
+        keep_these()
+        assert take(KEY, "s", NAMES) == {"start": 1.0}
+        write(("m" * 100_000, "c"))
+        keep_these("cd" * 32)
+        assert take("cd" * 32, "s", NAMES) is None
+        assert [path.name for path in disk.glob("??/*")] == [KEY]
+        assert MODEL.stat().st_size == 100_000
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_what_was_used_longest_ago_leaves_first(folder, monkeypatch):
     monkeypatch.delenv(run_cache.VARIABLE, raising=False)
     keys = [digit * 64 for digit in "abc"]

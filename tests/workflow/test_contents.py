@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scaletrace.formats.record import read_record
-from scaletrace.jobs import ledger, run_cache
+from scaletrace.jobs import known_hashes, ledger, run_cache
 from scaletrace.study.rules import RULES
 from tests.workflow.conftest import TINY, Clone
 
@@ -77,6 +77,15 @@ def test_a_deleted_run_comes_back_and_every_command_says_so(own):
     own.snakemake("--cores", "2")
     assert own.jobs_to_do() == {}
     own.run("scaletrace", "record", "--study", "tiny")
+
+
+@pytest.mark.parametrize("kind", ["copy", pytest.param("hardlink", marks=pytest.mark.long)])
+def test_hashes_are_known_after_a_record(own, monkeypatch, kind):
+    own.run("dvc", "config", "cache.type", kind)
+    monkeypatch.chdir(own.folder)
+    known_hashes.hashes(LARGE)
+    own.run("scaletrace", "record", "--study", "tiny")
+    assert known_hashes.hashes(LARGE)[1]
 
 
 def test_results_that_a_clone_brings_are_refused(own):

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from scaletrace.formats.record import read_record
+from scaletrace.jobs import run_cache
 from tests.workflow.conftest import TINY, Clone, job_command
 
 OTHERS = ("hardlink", "reflink", "copy")
 FIRST, SECOND, GROUP = 70001, 70002, 70000
 TRAINED = "results/tiny/runs/d8-l1-s0-32k"
 RECORD = "provenance/jobs/tiny/pretrain/seed=0,size=d8-l1,tokens=24960.json"
+EVALUATED = "results/tiny/evals/d8-l1-s0-32k.json"
+RECORDS = [f"provenance/jobs/tiny/{rule}/run=d8-l1-s0-32k.json" for rule in ("evaluate", "anneal")]
 pytestmark = pytest.mark.skipif(
     os.getuid() != 0 or shutil.which("setpriv") is None,
     reason="other people's user ids need root and setpriv",
@@ -137,6 +140,40 @@ def test_each_makes_again_records_and_restores_what_the_other_made(people):
         said = other.run("scaletrace", "restore", "--study", "tiny")
         assert "snakemake has nothing to do" in said
         clone.edit(TINY, f"figures: {{residuals: {{title: {title}}}}}\n", "")
+
+
+def test_a_colleagues_results_are_taken_read_and_never_linked(finished, folder):
+    cache = folder / "cache"
+    cache.mkdir()
+    people = []
+    for number in (FIRST, SECOND):
+        clone = finished.copied(folder / f"clone-{number}")
+        # What either computes is new to the cache that they share.
+        shutil.rmtree(clone.folder / TRAINED)
+        (clone.folder / EVALUATED).unlink()
+        give(clone.folder, number)
+        people.append(Person(number, clone))
+    give(cache, FIRST)
+    first, second = people
+    shared = f"{run_cache.VARIABLE}={cache}"
+    for person in people:
+        person.run("env", shared, "snakemake", EVALUATED, "--configfile", TINY, "--cores", "2")
+    evaluated, trained = (read_record(second.clone.folder / name) for name in RECORDS)
+    assert {one.circumstances.reused.by.split("@")[0] for one in (evaluated, trained)} == {
+        f"person{FIRST}"
+    }
+    model = f"{TRAINED}/model.safetensors"
+    assert (first.clone.folder / model).read_bytes() == (second.clone.folder / model).read_bytes()
+    assert owner(second.clone, model) == SECOND
+    # Of what a colleague may change later, one's own result is a copy.
+    assert (second.clone.folder / model).stat().st_nlink == 1
+    (damaged,) = (path for path in cache.glob("??/*/model"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    shutil.rmtree(second.clone.folder / TRAINED)
+    second.run("env", shared, "snakemake", model, "--configfile", TINY, "--cores", "2")
+    again = read_record(second.clone.folder / RECORDS[1])
+    assert again.circumstances.reused.by is None
+    assert again.identity.outputs == trained.identity.outputs
 
 
 def test_a_training_that_one_left_is_finished_by_the_other(people):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ import yaml
 from scaletrace.errors import BadInput
 from scaletrace.formats.files import to_json
 from scaletrace.formats.record import identifier
+from scaletrace.jobs import known_hashes
 from scaletrace.lineage import archive
 from scaletrace.lineage.restore import restore
 from tests.workflow.conftest import LOCK, Clone
@@ -99,6 +101,13 @@ def test_snakemake_remembers_what_it_remembered(origin, restored):
         then, now = (json.loads(p.read_text()) for p in (path, restored.folder / name))
         for field in ("rule", "input", "params", "code", "input_checksums", "incomplete"):
             assert now[field] == then[field], (name, field)
+
+
+def test_hashes_are_known_after_a_restore(restored, monkeypatch):
+    monkeypatch.chdir(restored.folder)
+    text = Path("results/tiny/corpus/train.jsonl")
+    assert text.stat().st_size >= known_hashes.LEAST
+    assert known_hashes.hashes(text)[1]
 
 
 def test_files_are_newer_than_what_they_were_made_from(restored):

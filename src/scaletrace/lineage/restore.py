@@ -21,7 +21,7 @@ from scaletrace.formats.record import (
     read_record,
     require_circumstances,
 )
-from scaletrace.jobs import acceptances, ledger, timings
+from scaletrace.jobs import acceptances, known_hashes, ledger, timings
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
 from scaletrace.jobs.planned import asked_jobs
@@ -196,7 +196,8 @@ Wanted = dict[str, tuple[Path, RecordedFile]]
 
 def _hashes(wanted: Wanted) -> dict[str, str | None]:
     """Return the sha256 of each file, or why it has none in words; None where there is none."""
-    hashed = hashes_of({name: file.size for name, (_, file) in wanted.items()}).items()
+    sizes = {name: file.size for name, (_, file) in wanted.items()}
+    hashed = hashes_of(sizes, known_hashes.read_hashes).items()
     return {
         n: None if h == "missing" else h if isinstance(h, str) else h["sha256"] for n, h in hashed
     }
@@ -259,7 +260,8 @@ def _print_timings(study: str, sound: dict[Path, Record], rules: dict[str, str])
 def _set_time(path: Path, when: float) -> None:
     """Set a file's time, or that of the link by which DVC shows it; never of what it leads to."""
     try:
-        os.utime(path, (when, when), follow_symlinks=False)
+        with known_hashes.carried(path):
+            os.utime(path, (when, when), follow_symlinks=False)
     except PermissionError:
         # A colleague's: a copy is one's own.
         with files.replacing(path) as temporary:
