@@ -84,7 +84,7 @@ def test_comments_docstrings_and_formatting_count_for_nothing(package):
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("text/raw.py", "the file holds no text", "there is no text in it"),
+        ("text/raw.py", "a corpus is UTF-8 text", "UTF-8 is needed"),
         ("stages/corpus.py", 'documents, {facts["bytes"]:,} bytes', "documents"),
         ("stages/figures.py", "figure: {name!r}; one of ", "{name}: no figure; known: "),
         ("training/segment.py", "resuming after step {", "going on after step {"),

@@ -36,6 +36,27 @@ def test_as_in_a_shell(folder, pattern):
         assert len(found) == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("b[1].txt", ["b[1].txt"]),
+        ("b[12].txt", ["b1.txt"]),
+        ("b[[]1].txt", ["b[1].txt"]),
+        ("[d]/*", ["[d]/a.txt"]),
+        ("*.txt", ["*.txt", "a.txt", "b1.txt", "b[1].txt"]),
+        ("[*].txt", ["*.txt"]),
+        ("-x y", ["-x y"]),
+        ("new\nline", ["new\nline"]),
+        ("new*", ["new\nline"]),
+    ],
+)
+def test_a_name_with_brackets_that_is_there_is_meant_as_it_is_written(folder, pattern, found):
+    for name in ("b[1].txt", "b1.txt", "*.txt", "-x y", "new\nline", "[d]/a.txt", "d/b.txt"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert sorted(globs.matching(pattern)) == found
+
+
 def test_folders_that_lead_into_themselves_are_entered_once(folder):
     for name in ("l1", "l2"):
         Path(name).symlink_to(".")

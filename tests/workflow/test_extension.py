@@ -80,7 +80,8 @@ def read(files, settings):
         Document(str(n), " ".join(DIGITS[int(digit)] for digit in str(n * n * n)))
         for n in range(settings.count)
     ]
-    return deal_to_all(documents, settings.valid, settings.test), {"count": settings.count}
+    splits, duplicates = deal_to_all(documents, settings.valid, settings.test)
+    return splits, {"count": settings.count, "duplicates": duplicates}
 '''
 FIGURE = '''"""Held-out loss against the size of a model, without any fit."""
 

@@ -1,4 +1,4 @@
-"""Say whether study files are sound, or what is wrong where."""
+"""Say whether study files and the text that they name are sound, or what is wrong where."""
 
 import argparse
 from pathlib import Path
@@ -10,13 +10,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line per sound study; the first unsound one ends the command."""
+    """Print one line per sound study; the first unsound one ends the command.
+
+    Raises:
+        BadInput: a study is unsound, or text that its corpus job would read is no text.
+    """
     from scaletrace.jobs.planned import open_graph
 
     for path in arguments.config:
         graph = open_graph(path)
         plan, raw = graph.plan, graph.estimates.raw_files
         text = f"{len(raw)} files" if raw else plan.study.corpus.source
+        text += plan.study.corpus.examine(raw)
         print(
             f"{path}: study {plan.study.study} is sound: {len(plan.sizes)} sizes, "
             f"{len(plan.runs)} runs, text from {text}"

@@ -49,6 +49,15 @@ class Source(KindKeys):
     def check(self, vocabulary: Vocabulary, raw_files: list[str]) -> None:
         """Raise BadInput where the text cannot give the vocabulary, as far as that is known."""
 
+    def examine(self, raw_files: list[str]) -> str:
+        """Return what is to be known of the text, once all of it has been read; else nothing.
+
+        Raises:
+            BadInput: the corpus job could not read it.
+        """
+        del raw_files
+        return ""
+
     def named_paths(self) -> list[str]:
         """Return the paths that the study gives, as it gives them."""
         return []
@@ -59,7 +68,7 @@ class Source(KindKeys):
 
 
 class DealtSource(Source):
-    """A source whose documents are dealt to the splits by the hash of their text."""
+    """A source whose documents are dealt to the splits by the hash of their words."""
 
     valid: Fraction = Field(0.05, description="fraction of documents in the validation split")
     test: Fraction = Field(0.05, description="fraction of documents in the test split")

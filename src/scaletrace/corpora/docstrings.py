@@ -93,8 +93,10 @@ def read(
             flush=True,
         )
         documents += described
-    splits = deal_to_all(documents, settings.valid, settings.test)
-    return splits, {"packages": settings.packages}
+    splits, duplicates = deal_to_all(
+        documents, settings.valid, settings.test, "name more packages under `packages`"
+    )
+    return splits, {"packages": settings.packages, "duplicates": duplicates}
 
 
 def _source_files(name: str, wanted: str) -> list[importlib.metadata.PackagePath]:

@@ -24,13 +24,16 @@ from scaletrace.formats.runs_table import RunsTable, read_runs
 Laws = Mapping[str, Law]
 
 
-def fit_table(path: Path, settings: Settings, laws: Laws) -> dict[str, Any]:
+def fit_table(
+    path: Path, settings: Settings, laws: Laws, overlap: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what `FIT.json` holds (see DESIGN §6 for its keys).
 
     Args:
         path: table of runs.
         settings: what the fit depends on besides.
         laws: by name, the law that settings name and those that it is compared with.
+        overlap: of held-out text with training text, where that is known.
 
     Raises:
         BadInput: settings or table cannot be used, or the fit did not converge.
@@ -40,7 +43,9 @@ def fit_table(path: Path, settings: Settings, laws: Laws) -> dict[str, Any]:
     try:
         # Weights need a first fit, which may fail as the second may.
         prepared = prepare(table, laws[chosen.law], chosen)
-        return _analyse(table, prepared, chosen, laws)
+        result = _analyse(table, prepared, chosen, laws)
+        result["checklist"]["held_out_text_in_train"] = overlap
+        return result
     except (NotConvergedError, DesignError) as error:
         raise BadInput(f"{path}: {error}") from error
 

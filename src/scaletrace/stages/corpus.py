@@ -47,18 +47,27 @@ def kinds(settings: Any) -> tuple[str, ...]:
 
 def run(inputs: Inputs, outputs: Outputs, settings: Any, work: Path) -> dict[str, Any]:
     """Write train, valid and test as JSON lines of {source, text}, and a manifest."""
-    from scaletrace.formats.files import write_json
+    from scaletrace.formats.manifest import write_manifest
     from scaletrace.text.documents import SPLITS
+    from scaletrace.text.overlap import overlap
 
     del work
     start = time.perf_counter()
     documents, origin = load("corpora", settings.source).read(inputs.files, settings)
     paths = {"train": outputs.train, "valid": outputs.valid, "test": outputs.test}
     splits = {split: _write(documents[split], paths[split]) for split in SPLITS}
-    write_json(outputs.manifest, {"source": settings.source, **origin, "splits": splits})
+    held_out = {split: documents[split] for split in SPLITS if split != "train"}
+    shared = overlap(documents["train"], held_out)
+    content = {"source": settings.source, **origin, "splits": splits, "overlap": shared}
+    write_manifest(outputs.manifest, content)
     size = sum(facts["bytes"] for facts in splits.values())
     for split, facts in splits.items():
         print(f"corpus: {split} {facts['documents']:,} documents, {facts['bytes']:,} bytes")
+    for split, facts in shared.items():
+        print(
+            f"corpus: {split} {facts['documents']:,} documents, {facts['bytes']:,} bytes have most "
+            f"of their 13-grams in train; {facts['too_short']:,} documents are shorter than that"
+        )
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "bytes_per_s": size / seconds}
 

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A table of runs."""
+    """A table of runs, and of a study's own table what its held-out text shares with train."""
 
     observations: Path
+    manifest: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     """Read inputs.observations, fit, and write outputs.fit.
 
     Raises:
-        BadInput: settings or table cannot be used, or the fit did not converge.
+        BadInput: settings, table or manifest cannot be used, or the fit did not converge.
     """
     from scaletrace.fitting.table_fit import fit_table
     from scaletrace.formats.fit import write_fit
+    from scaletrace.formats.manifest import read_overlap
 
     del work
-    write_fit(outputs.fit, fit_table(inputs.observations, settings, _laws(settings)))
+    overlap = read_overlap(inputs.manifest) if inputs.manifest is not None else None
+    write_fit(outputs.fit, fit_table(inputs.observations, settings, _laws(settings), overlap))
     return {}

@@ -391,7 +391,9 @@ class Graph:
         return self._made(OBSERVE, {}, inputs, self.plan.observe, self._analysis)
 
     def _fit(self, name: str) -> Job:
-        inputs = fit.Inputs(observations=self._outputs(OBSERVE).observations)
+        inputs = fit.Inputs(
+            observations=self._outputs(OBSERVE).observations, manifest=self._documents.manifest
+        )
         return self._made(
             FIT, {"fit": name}, inputs, lambda: self.plan.fits()[name], self._analysis
         )

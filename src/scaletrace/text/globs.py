@@ -18,7 +18,8 @@ def matching(pattern: str) -> list[str]:
     """Return the ordinary files that a pattern matches, with `**` for folders at any depth.
 
     Links are followed, but `**` enters no folder twice and none of the kernel's: some have no end.
-    As in a shell, only a pattern that begins with a dot matches a name that does.
+    As in a shell, only a pattern that begins with a dot matches a name that does. A name with
+    brackets that exists as it is written is meant so: `a[1].txt` is that file, and not `a1.txt`.
 
     Raises:
         BadInput: more names than `MOST` would have to be looked at.
@@ -51,11 +52,15 @@ class _Search:
                 yield path
 
     def _names(self, folder: str, part: str) -> list[str]:
-        if not glob.has_magic(part):
+        if not glob.has_magic(part) or self._is_meant_literally(folder, part):
             return [part]
         hidden = part.startswith(".")
         names = (name for name in self._listed(folder) if hidden or not name.startswith("."))
         return fnmatch.filter(names, part)
+
+    def _is_meant_literally(self, folder: str, part: str) -> bool:
+        """Tell whether a name exists as it is written, and would not match itself as a pattern."""
+        return not fnmatch.fnmatchcase(part, part) and Path(folder, part).exists()
 
     def _listed(self, folder: str) -> list[str]:
         try:
