@@ -62,4 +62,5 @@ rule timings:
     params:
         study=GRAPH.study,
     shell:
-        "python -m scaletrace.jobs.timings {params.study} > {output} 2> {log}"
+        f"{python_command.in_shell('scaletrace.jobs.timings')}"
+        " {params.study} > {output} 2> {log}"

@@ -25,9 +25,7 @@ def found_law(noise=0.0, seed=0):
 def test_exact_losses_give_the_law_exactly():
     law = found_law()
     assert law.exponent == pytest.approx(-0.4, abs=1e-9)
-    assert np.exp(law.log_rate(np.array([3e4, 3e6]))) == pytest.approx(
-        [0.012, 0.012 * 100**-0.4], rel=1e-9
-    )
+    assert np.exp(law.centre) == pytest.approx(0.012 * (law.at_n / 3e4) ** -0.4, rel=1e-9)
 
 
 def test_a_parabola_gives_its_own_numbers_back():
@@ -47,13 +45,6 @@ def test_intervals_cover_the_exponent_as_often_as_they_say():
         errors = student.ppf(0.975, law.dof)
         covered += abs(law.exponent + 0.4) < errors * np.sqrt(law.covariance[1, 1])
     assert 0.92 < covered / 300 < 0.99
-
-
-def test_the_interval_widens_away_from_the_tuned_sizes():
-    law = found_law(noise=0.004)
-    error = law.standard_error(np.array([law.at_n, 1e6, 1e8]))
-    assert error is not None
-    assert error[0] < error[1] < error[2]
 
 
 def test_two_sizes_and_three_rates_give_a_law_without_an_interval():

@@ -10,9 +10,10 @@ import pytest
 
 from scaletrace import contract, kinds
 from scaletrace.jobs import fingerprint, reachable
+from scaletrace.stages import anneal
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
-from scaletrace.training.recipe import Compute, loaded_modules
+from scaletrace.training.recipe import Compute
 
 SOURCE = Path(fingerprint.__file__).parents[1]
 FAMILIES = {name: kinds.module("families", name) for name in kinds.names("families")}
@@ -236,7 +237,7 @@ def test_code_of_gpus_and_of_several_processes_concerns_no_training_on_one_core(
     def fingerprints():
         fingerprint.forget()
         return [
-            fingerprint.fingerprint("anneal", loaded_modules(settings), package)
+            fingerprint.fingerprint("anneal", contract.kinds(anneal, settings), package)
             for settings in (alone, on_gpu)
         ]
 

@@ -4,12 +4,12 @@ import dataclasses
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from numpy._core._multiarray_umath import __cpu_features__
 
+from scaletrace import python_command
 from scaletrace.fitting import table_fit
 from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
@@ -50,7 +50,7 @@ def command_of(stage, inputs, outputs, settings, code=None, wildcards=None):
     files = {"wildcards": wildcards or {}, "inputs": inputs, "outputs": outputs}
     code = code or fingerprint(stage, kinds_of(stage, settings))
     return [
-        *(sys.executable, "-m", "scaletrace.job", f"{stage}@{code}"),
+        *python_command.words("scaletrace.job", f"{stage}@{code}"),
         *("--study", "s", "--threads", "1"),
         *("--job", json.dumps(files), "--settings", json.dumps(settings)),
     ]

@@ -1,5 +1,7 @@
 """Clones and exports of strangers: nothing outside is read or written, and nothing hangs."""
 
+import os
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -55,6 +57,24 @@ def test_audit_and_trace_write_nothing_into_a_fresh_clone(light, tmp_path):
     after = hostile.snapshot(clone.folder)
     caches = {name for name in after if "__pycache__" in name}
     assert {name: after[name] for name in after.keys() - caches} == before
+
+
+def test_jobs_run_no_compiled_file_that_lies_beside_a_source(light, tmp_path):
+    clone = light.copied(tmp_path / "clone")
+    source = clone.folder / "src/scaletrace/jobs/timings.py"
+    times, planted = source.stat(), tmp_path / "planted"
+    text = f"open({str(planted)!r}, 'w')".ljust(times.st_size, "#")
+    original = source.read_text(encoding="utf-8")
+    source.write_text(text, encoding="utf-8")
+    os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    py_compile.compile(str(source))
+    source.write_text(original, encoding="utf-8")
+    os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    clone.run("python", "-m", "scaletrace.jobs.timings", "tiny")
+    assert planted.exists()
+    planted.unlink()
+    clone.snakemake("--cores", "1", "--forcerun", "timings", "--allowed-rules", "timings")
+    assert not planted.exists()
 
 
 def test_an_audit_sees_text_that_lies_above_the_clone(light, tmp_path):

@@ -1,6 +1,7 @@
 """What `scaletrace demo` shows while a study runs, and the law that it ends with."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from scaletrace import python_command
 from scaletrace.errors import BadInput
 from scaletrace.formats.evaluation import read_evaluation
 from scaletrace.formats.fit import Extrapolation, Interval, read_fit
@@ -165,10 +167,15 @@ def demo(config: Path, cores: int) -> int:
         flush=True,
     )
     progress, paces = Progress(graph), []
-    command = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(config)]
+    command = python_command.words("snakemake", "--configfile", str(config))
     command += ["--cores", str(cores), "--rerun-incomplete"]
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=os.environ | python_command.ENVIRONMENT,
+        )
         if cores > 1 and not progress.is_done(TOKENIZE.name):
             _measure_pace(plan, paces)
         try:

@@ -10,11 +10,11 @@ import dataclasses
 import json
 import shutil
 import socket
-import sys
 import time
 import uuid
 from typing import Any
 
+from scaletrace import python_command
 from scaletrace.cluster.checks import SHARED, SKEW_SECONDS, Check, checks
 from scaletrace.cluster.polling import LONGEST_POLL, known_seconds, sacct_answers, status_command
 from scaletrace.cluster.site import Site, read_partitions, read_site
@@ -160,21 +160,15 @@ def _compute_node(site: Site, gpu: bool, wait: int) -> tuple[str, list[Check]]:
     }
     command = ["srun", "--time=2", "--ntasks=1", "--mem=2000", "--job-name=doctor", "--quiet"]
     command += [f"--{name}={value}" for name, value in options.items() if value]
-    command += [
-        f"--immediate={wait}",
-        sys.executable,
-        "-P",
-        "-m",
-        "scaletrace.cluster.checks",
-        token,
-    ]
+    command.append(f"--immediate={wait}")
     (SHARED / token).touch()
     before = time.time()
     try:
-        asked = ask(*command, patience=wait + 180)
+        looks = python_command.words("scaletrace.cluster.checks", token)
+        asked = ask(*command, *looks, patience=wait + 180)
         answer: dict[str, Any] = json.loads(asked.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        remedy = f"try it: {' '.join(command[:-4])} hostname"
+        remedy = f"try it: {' '.join(command)} hostname"
         return "compute node", [Check("a short job", False, asked.stderr.strip()[-300:], remedy)]
     finally:
         (SHARED / token).unlink(missing_ok=True)

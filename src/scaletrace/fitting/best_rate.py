@@ -57,17 +57,6 @@ class BestRate:
     covariance: Array | None
     dof: int
 
-    def log_rate(self, n: Array) -> Array:
-        """Return the logarithm of the best rate at N."""
-        return self.centre + self.exponent * np.log(n / self.at_n)
-
-    def standard_error(self, n: Array) -> Array | None:
-        """Return the standard error of `log_rate` at N (delta method)."""
-        if self.covariance is None:
-            return None
-        slopes = np.stack([np.ones_like(n), np.log(n / self.at_n)])
-        return np.sqrt(np.einsum("i...,ij,j...->...", slopes, self.covariance, slopes))
-
 
 def parabola(rates: Array, losses: Array) -> Parabola:
     """Fit a parabola about the lowest mean loss, through what lies near it.

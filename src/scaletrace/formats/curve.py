@@ -39,10 +39,8 @@ def read_curve(path: Path) -> list[CurvePoint]:
     Raises:
         BadInput: it cannot be read, a column is missing, or a cell is no finite number.
     """
-    try:
+    with untrusted.refused_in_words(path):
         content = untrusted.read_bytes(path)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
     return curve_in(content, path)
 
 

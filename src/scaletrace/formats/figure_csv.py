@@ -29,10 +29,8 @@ def read_plotted(path: Path) -> list[dict[str, str]]:
     Raises:
         BadInput: it cannot be read, is no table, or has not all columns.
     """
-    try:
+    with untrusted.refused_in_words(path):
         content = untrusted.read_bytes(path)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
     return plotted_in(content, path)
 
 

@@ -50,10 +50,8 @@ def read_identity(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix != ".csv" and suffix not in readers:
         raise BadInput(f"{path}: not a figure; a figure ends in .pdf, .svg, .png or .csv")
-    try:
+    with untrusted.refused_in_words(path):
         content = untrusted.read_bytes(path)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     if suffix == ".csv":
         return _identity_of_csv(path, content)
     identities = [identity for text in readers[suffix](content) if (identity := _parsed(text))]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaletrace.errors import BadInput
+from scaletrace.formats.untrusted import refused_in_words
 
 # Default columns by variable, the first that the table has: anybody's table, then a study's.
 DEFAULTS = {
@@ -89,12 +90,10 @@ def read_runs(path: Path, budget: str | None = None, family: str | None = None) 
         BadInput: not a readable CSV, a ragged row, no rows, or no rows of that budget or family.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with refused_in_words(path), path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             header = next(reader, [])
             records = [(reader.line_num, cells) for cells in reader if cells]
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: not a CSV file in UTF-8 ({error})") from error
     header = [name.strip() for name in header]

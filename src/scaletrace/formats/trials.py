@@ -48,9 +48,8 @@ def read_trials(path: Path) -> list[TrialRow]:
         BadInput: it cannot be read, a column is missing, or a cell that must be a number is none.
     """
     try:
-        return [_trial(row) for row in untrusted.read_rows(path)]
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+        with untrusted.refused_in_words(path):
+            return [_trial(row) for row in untrusted.read_rows(path)]
     except KeyError as error:
         raise BadInput(f"{path}: not a table of trials (no column {error.args[0]})") from None
     except ValueError as error:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from scaletrace.errors import BadInput
+
 # Records, roots, locks, tables and figures are read whole; the largest known has 5 MB (bytes).
 LARGEST_TEXT = 1 << 26
 DEEPEST = 20
@@ -54,6 +56,15 @@ def opened(path: Path, largest: int | None = None) -> Iterator[tuple[BinaryIO, i
             said = f"{facts.st_size} bytes; at most {largest} are read"
             raise OSError(errno.EFBIG, said, str(path))
         yield stream, facts.st_size
+
+
+@contextlib.contextmanager
+def refused_in_words(path: Path) -> Iterator[None]:
+    """Raise BadInput where a file that is read in the block cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def read_bytes(path: Path, largest: int = LARGEST_TEXT) -> bytes:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scaletrace import contract
+from scaletrace import contract, python_command
 from scaletrace.errors import BadInput
 from scaletrace.jobs.command import ENVIRONMENT
 from scaletrace.study.cost import Pace, Speed, fitted_pace
@@ -61,7 +61,7 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
             f"{LONGEST_STEP_SECONDS:.0f} s here; leave it out for assumed speeds"
         )
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "scaletrace.jobs.calibration"],
+        python_command.words("scaletrace.jobs.calibration"),
         input=json.dumps(list(tried.values())),
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scaletrace import python_command
 from scaletrace.formats import files, untrusted
 
 # Linux takes 131,072 bytes in one word of a command, and the shell gets a job's in one.
@@ -13,6 +14,7 @@ LONGEST_ARGUMENT = 50_000
 # What every job runs in: its threads are kept to what it was given, and the C library does not
 # return memory that the next training step asks for again.
 ENVIRONMENT = {
+    **python_command.ENVIRONMENT,
     "OMP_NUM_THREADS": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "100000000000",

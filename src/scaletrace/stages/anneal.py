@@ -4,18 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from scaletrace.training import recipe
+from scaletrace.training.recipe import TrainingInputs as Inputs
 from scaletrace.training.recipe import TrainingSettings as Settings
-
-
-@dataclasses.dataclass(frozen=True)
-class Inputs:
-    """Training tokens with their header, the trunk's state, and the tuned law if there is one."""
-
-    tokens: Path
-    header: Path
-    state: Path | None = None
-    law: Path | None = None
+from scaletrace.training.recipe import kinds as kinds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +16,6 @@ class Outputs:
     model: Path
     curve: Path
     outcome: Path
-
-
-def kinds(settings: Settings) -> tuple[str, ...]:
-    """Return the modules that this training loads by name."""
-    return recipe.loaded_modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

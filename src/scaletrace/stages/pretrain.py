@@ -4,18 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from scaletrace.training import recipe
+from scaletrace.training.recipe import TrainingInputs as Inputs
 from scaletrace.training.recipe import TrainingSettings as Settings
-
-
-@dataclasses.dataclass(frozen=True)
-class Inputs:
-    """Training tokens with their header, the state to go on from, and the tuned law if one is."""
-
-    tokens: Path
-    header: Path
-    state: Path | None = None
-    law: Path | None = None
+from scaletrace.training.recipe import kinds as kinds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,11 +15,6 @@ class Outputs:
 
     state: Path
     curve: Path
-
-
-def kinds(settings: Settings) -> tuple[str, ...]:
-    """Return the modules that this training loads by name."""
-    return recipe.loaded_modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from scaletrace.training import recipe
 from scaletrace.training.recipe import TrainingSettings
+from scaletrace.training.recipe import kinds as kinds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +42,6 @@ class Settings(TrainingSettings):
     """
 
     evaluation: MeasuredOn
-
-
-def kinds(settings: Settings) -> tuple[str, ...]:
-    """Return the modules that this training loads by name."""
-    return recipe.loaded_modules(settings)
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:

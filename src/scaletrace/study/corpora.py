@@ -1,7 +1,5 @@
 """Where a study's raw text lies on this machine, where it lies in files."""
 
-from pathlib import PurePath
-
 from scaletrace.study.config import Study
 
 
@@ -14,9 +12,3 @@ def raw_files(study: Study) -> list[str]:
     files = study.corpus.raw_files()
     study.corpus.check(study.vocabulary, files)
     return files
-
-
-def levels_above(study: Study) -> int:
-    """Return how many folders above the one where snakemake is started the text may lie."""
-    paths = study.corpus.named_paths()
-    return max((PurePath(path).parts.count("..") for path in paths), default=0)

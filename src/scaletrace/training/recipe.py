@@ -1,8 +1,9 @@
 """How a model is trained, as plain data: what the plan says and a training reads."""
 
 import dataclasses
+from pathlib import Path
 
-from scaletrace import kinds
+from scaletrace.kinds import load, module
 from scaletrace.models.counts import Shape
 from scaletrace.training.schedules import cosine, wsd
 
@@ -88,17 +89,27 @@ class TrainingSettings:
         return Recipe(**{name: getattr(self, name) for name in names})
 
 
-def loaded_modules(settings: TrainingSettings) -> tuple[str, ...]:
-    """Return what a training loads by name.
+@dataclasses.dataclass(frozen=True)
+class TrainingInputs:
+    """Training tokens with their header, the state to go on from, and the tuned law if one is."""
+
+    tokens: Path
+    header: Path
+    state: Path | None = None
+    law: Path | None = None
+
+
+def kinds(settings: TrainingSettings) -> tuple[str, ...]:
+    """Return the modules that a training loads by name.
 
     That is its family; what several processes or passes take; and what a GPU takes, with the
     family's mixed-precision form.
     """
-    family, compute = kinds.load("families", settings.model.family), settings.compute
+    family, compute = load("families", settings.model.family), settings.compute
     loaded = [family.__name__]
     if compute != Compute():
-        loaded.append(kinds.module("training", "workers"))
+        loaded.append(module("training", "workers"))
     if compute.device != "cpu":
-        loaded.append(kinds.module("training", compute.device))
+        loaded.append(module("training", compute.device))
         loaded += [family.MIXED_PRECISION] if family.MIXED_PRECISION else []
     return tuple(loaded)

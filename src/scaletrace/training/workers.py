@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from scaletrace import python_command
 from scaletrace.errors import BadInput
 from scaletrace.models.counts import Shape
 from scaletrace.training.parallel import ParallelTraining
@@ -103,7 +104,7 @@ def _start(task: Task, rank: int, port: int) -> "subprocess.Popen[str]":
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         other = subprocess.Popen(
-            [sys.executable, "-m", "scaletrace.training.workers", str(rank), str(port)],
+            python_command.words("scaletrace.training.workers", str(rank), str(port)),
             stdin=subprocess.PIPE,
             text=True,
         )

@@ -1,11 +1,11 @@
 """Snakemake's verdict on outputs, read from what it prints."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from scaletrace import python_command
 from scaletrace.errors import BadInput
 from scaletrace.lineage.snakemake import verdict
 from scaletrace.lineage.snakemake.verdict import Output
@@ -50,7 +50,4 @@ def test_snakemakes_own_words_are_passed_on(folder, monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(BadInput, match=r"^rule x: missing$"):
         verdict._snakemake(Path("s.yaml"), "--summary")
-    # Nothing in the folder is run in the place of a library.
-    assert called == [
-        [sys.executable, "-P", "-m", "snakemake", "--configfile", "s.yaml", "--summary"]
-    ]
+    assert called == [python_command.words("snakemake", "--configfile", "s.yaml", "--summary")]

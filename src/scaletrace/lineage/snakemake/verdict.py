@@ -5,9 +5,9 @@ import dataclasses
 import io
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from scaletrace import python_command
 from scaletrace.errors import BadInput
 
 
@@ -22,9 +22,8 @@ class Output:
 
 
 def _snakemake(study_file: Path, *options: str) -> str:
-    # Safe paths: a module of the standard library's name in the folder is not run in its place.
-    words = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(study_file), *options]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    words = python_command.words("snakemake", "--configfile", str(study_file), *options)
+    environment = os.environ | python_command.ENVIRONMENT
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise BadInput(done.stderr.strip() or done.stdout.strip())
