@@ -34,7 +34,7 @@ onstart:
 
 onsuccess:
     attempts.forget(GRAPH.study)
-    run_cache.trim()
+    run_cache.trim(GRAPH.study, GRAPH.plan.study.keep.drops)
 
 
 onerror:

@@ -24,9 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.forger import edit_record, edit_root
+
 from scaletrace.formats import files
-from scaletrace.formats.record import identifier, seal_of
-from scaletrace.lineage import root
 from scaletrace.study.rules import LARGE
 
 ROOT = Path(__file__).parents[1]
@@ -103,16 +103,10 @@ def _record(change: Callable[[dict], object]) -> Callable[[Path], None]:
     """Change a record, its id, its seal and the root that names it: all that a forger can."""
 
     def plant(outside: Path) -> None:
-        record = json.loads(Path(RECORD).read_text(encoding="utf-8"))
-        change(record)
-        record |= {"id": identifier(record["identity"])}
-        files.write_json(Path(RECORD), {**record, "seal": seal_of(record)})
-        path = root.path_of("tiny")
-        held = json.loads(path.read_text(encoding="utf-8"))
-        sha256 = hashlib.sha256(Path(RECORD).read_bytes()).hexdigest()
-        held["records"][RECORD] = {"id": record["id"], "sha256": sha256}
-        del held["root"]
-        files.write_json(path, {**held, "root": identifier(held)})
+        edit_record(Path(RECORD), change)
+        id_now = json.loads(Path(RECORD).read_text(encoding="utf-8"))["id"]
+        entry = {"id": id_now, "sha256": files.hashes(Path(RECORD))["sha256"]}
+        edit_root("tiny", lambda held: held["records"].update({RECORD: entry}))
 
     return plant
 
@@ -188,11 +182,7 @@ def _huge(place: str) -> Callable[[Path], None]:
 def _root_names(path: str) -> Callable[[Path], None]:
     def plant(outside: Path) -> None:
         _write(".dvc/config.local", SECRET)
-        place = root.path_of("tiny")
-        held = json.loads(place.read_text(encoding="utf-8"))
-        held["study_file"]["path"] = path
-        del held["root"]
-        files.write_json(place, {**held, "root": identifier(held)})
+        edit_root("tiny", lambda held: held["study_file"].update(path=path))
 
     return plant
 
@@ -371,28 +361,37 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="that a command may take")
     parser.add_argument("--only", default="", help="cases whose line has these words")
     arguments = parser.parse_args()
+    chosen = [c for c in CASES if arguments.only in f"{c.name}: {' '.join(c.command)}"]
+    return int(bool(met(chosen, arguments.seconds)))
+
+
+def met(chosen: list[Case], seconds: float = 60.0) -> int:
+    """Plant cases and run their commands, print each and the counts; return how many got through.
+
+    seconds: that a command may take.
+    """
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
         recorded = build(Path(scratch))
-        chosen = [c for c in CASES if arguments.only in f"{c.name}: {' '.join(c.command)}"]
         for number, case in enumerate(chosen):
             beside = Path(scratch, str(number))
             beside.mkdir()
             prepare(recorded, beside)
             shutil.copyfile(Path(scratch, "export.zip"), beside / "export.zip")
             began = time.perf_counter()
-            wrong = problems(case, beside, arguments.seconds)
+            wrong = problems(case, beside, seconds)
             failed += bool(wrong)
             said = "; ".join(wrong) or "ok"
             took = time.perf_counter() - began
             print(f"{took:5.1f} s  {case.name}: {case.command[0]}: {said}", flush=True)
             shutil.rmtree(beside)
-    print(f"{len(chosen)} hostile inputs, {failed} got through")
-    return int(bool(failed))
+    names = len({case.name for case in chosen})
+    print(f"{names} hostile inputs, {len(chosen)} commands that meet them, {failed} got through")
+    return failed
 
 
-def build(scratch: Path) -> Path:
-    """Run and record the tiny study in a clone; export it beside."""
+def build(scratch: Path, light: bool = True) -> Path:
+    """Run and record the tiny study in a clone; where it is to be light, see `lighten`."""
     clone = scratch / "recorded"
     words = ("git", "clone", "--quiet", "--depth", "1", f"file://{ROOT}", str(clone))
     subprocess.run(words, check=True)
@@ -405,7 +404,8 @@ def build(scratch: Path) -> Path:
     ):
         command = [sys.executable, "-m", *words]
         subprocess.run(command, cwd=clone, env=environment, check=True, capture_output=True)
-    lighten(clone, scratch / "export.zip")
+    if light:
+        lighten(clone, scratch / "export.zip")
     return clone
 
 

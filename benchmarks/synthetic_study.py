@@ -18,6 +18,7 @@ import zlib
 from html import escape
 from pathlib import Path
 
+from scaletrace import python_command
 from scaletrace.formats import files
 from scaletrace.formats.figure_identity import PNG_SIGNATURE, identity_text
 from scaletrace.formats.record import Code, Identity, RecordedFile, read_record
@@ -123,10 +124,13 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
         sound[job.record] = read_record(job.record)
         ids.update((path, sound[job.record].id) for path in job.outputs.values())
         rules[job.rule] = (
-            f"exec python -m scaletrace.job {{params.stage}} --study {study} --job {{params.job:q}}"
-            " --settings {params.settings:q} --threads {threads} > {log} 2>&1"
+            f"exec {python_command.in_shell('scaletrace.job')} {{params.stage}} --study {study}"
+            " --job {params.job:q} --settings {params.settings:q} --threads {threads} > {log} 2>&1"
         )
-    rules["timings"] = "python -m scaletrace.jobs.timings {params.study} > {output} 2> {log}"
+    rules["timings"] = (
+        f"{python_command.in_shell('scaletrace.jobs.timings')}"
+        " {params.study} > {output} 2> {log}"
+    )
     restore.settle(study, sound, rules)
 
 

@@ -3,23 +3,17 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scaletrace import python_command
 from scaletrace.jobs import ledger
+from scaletrace.jobs.command import ENVIRONMENT
 from scaletrace.jobs.fingerprint import fingerprint, kinds_of
 
 CONTEXT, VOCABULARY, HEAD_WIDTH = 128, 4096, 32
-# As in rules/common.smk.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "100000000000",
-    "MALLOC_TOP_PAD_": "67108864",
-}
 
 
 class TrainingJob:
@@ -69,7 +63,7 @@ class TrainingJob:
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "scaletrace.job"),
+                    *python_command.words("scaletrace.job"),
                     *(
                         f"pretrain@{fingerprint('pretrain', kinds_of('pretrain', self.settings))}",
                         "--study",

@@ -12,6 +12,7 @@ from importlib import import_module, metadata
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
+from scaletrace.jobs import libraries
 
 
 def _names() -> list[str]:
@@ -53,6 +54,15 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever reads, such as head, has seen enough; nothing is to be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as problem:
+        if (problem.name or "").partition(".")[0] in {"", kinds.PACKAGE}:
+            raise
+        print(
+            f"scaletrace {arguments.command}: {problem.name} is not installed; what computes, "
+            f"records or restores needs the extra `{libraries.EXTRA}`: see README, Reviewer",
+            file=sys.stderr,
+        )
+        return 2
     except BadInput as problem:
         print(f"scaletrace {arguments.command}: {problem}", file=sys.stderr)
         return 2

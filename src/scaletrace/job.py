@@ -3,7 +3,8 @@
     python -m scaletrace.job STAGE@FINGERPRINT --study NAME --job JSON --settings JSON --threads N
 
 The rule has the name of its stage; the fingerprint is that of the code that the workflow was
-read with. `--job` holds the rule's wildcards, inputs and outputs by name.
+read with. `--job` holds the rule's wildcards, inputs and outputs by name, and `cached: false` where
+the run cache is not to keep the outputs.
 JSON that is too long for a command line stands in a file, given as @FILE.
 
 Exit codes: 0 done, 1 failed, 2 input that a person has to mend (one message, no traceback).
@@ -21,12 +22,13 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.cluster import slurm
 from scaletrace.errors import BadInput
-from scaletrace.formats.record import Code, Identity, RecordedFile, device_of
+from scaletrace.formats.record import Attempt, Code, Identity, RecordedFile, device_of, identifier
 from scaletrace.jobs import (
     acceptances,
     attempts,
     command,
     fingerprint,
+    history,
     job_note,
     known_hashes,
     ledger,
@@ -95,7 +97,7 @@ def _described(files_by_name: dict[str, list[str]]) -> tuple[list[RecordedFile],
     return described, remembered
 
 
-def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
+def _run(arguments: argparse.Namespace, note: job_note.Note, study_file: str | None) -> None:
     start, clock = time.time(), time.perf_counter()
     kinds = fingerprint.kinds_of(arguments.stage, arguments.settings)
     _require_code(arguments.stage, kinds, arguments.code)
@@ -107,6 +109,7 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
     note.works_in(work)
     with lease(work), attempts.begin(work, start, here) as tried:
         _require_newest(note)
+        _note_killed(arguments, work, tried, study_file)
         device = device_of(arguments.settings)
         numerical = surroundings.numerical(here, device, arguments.threads)
         key = run_cache.key(
@@ -144,9 +147,23 @@ def _run(arguments: argparse.Namespace, note: job_note.Note) -> None:
         else:
             last = {"attempts": tried, "work": work.name, "remembered": remembered}
             ledger.write(arguments.study, identity, {**circumstances, **last})
-        if "reused" not in circumstances:
+        reused_from = circumstances.get("reused", {}).get("study")
+        record = identifier(identity.as_json())
+        history.finished(arguments.study, identity, record, study_file, reused_from, time.time())
+        # What goes when nothing needs it would stay there after all.
+        if "reused" not in circumstances and arguments.job.get("cached", True):
             run_cache.keep(key, arguments.study, made, circumstances)
         attempts.finish(work)
+
+
+def _note_killed(
+    arguments: argparse.Namespace, work: Path, tried: list[dict[str, Any]], study_file: str | None
+) -> None:
+    """Note in the study's history that an earlier process was killed before it could do so."""
+    before = attempts.failed(map(Attempt.of, tried[:-1]))
+    if not attempts.is_finished(work) and any(one.problem == attempts.SILENT for one in before):
+        job = arguments.stage, arguments.job["wildcards"]
+        history.failed(arguments.study, *job, study_file, attempts.SILENT)
 
 
 def _computed_by(circumstances: dict[str, Any]) -> str:
@@ -201,11 +218,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run one job; see the module's docstring."""
     arguments = _arguments(argv)
     try:
-        note = job_note.Note(arguments.study, arguments.stage, arguments.job["wildcards"])
+        study, job = arguments.study, (arguments.stage, arguments.job["wildcards"])
+        note, study_file = job_note.Note(study, *job), history.begins(study)
         try:
-            _run(arguments, note)
+            _run(arguments, note, study_file)
         except BaseException as problem:
             note.fails(problem)
+            # What a person has to mend was no try.
+            if not isinstance(problem, BadInput):
+                history.failed(study, *job, study_file, job_note.reason_of(problem))
             raise
         note.done()
     except BadInput as problem:

@@ -6,12 +6,19 @@ computes, where no clone puts any. Not `-I`, which would hide libraries that a c
 bring by PYTHONPATH, or `pip install --user` has put into the home.
 """
 
+import importlib.util
 import sys
 from pathlib import Path
 
 COMPILED = ".cache/scaletrace/compiled"
 # It is kept there also for people who want nothing compiled beside their sources.
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": ""}
+
+
+def require(module: str) -> None:
+    """Raise ModuleNotFoundError, as an import of it would, unless a module is installed."""
+    if importlib.util.find_spec(module) is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def words(module: str, *arguments: str) -> list[str]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from snakemake.io import temp
+
 from scaletrace import contract
 from scaletrace.cluster.capacity import Room
 from scaletrace.errors import BadInput
-from scaletrace.jobs import fingerprint, planted
+from scaletrace.jobs import fingerprint, history, planted
 from scaletrace.jobs.command import argument, describe
 from scaletrace.jobs.planned import open_graph
 from scaletrace.study.config import file_of
@@ -52,7 +54,10 @@ def open_graph_or_exit(configfiles: list[Path], config: dict[str, Any]) -> Graph
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         planted.require_none()
-        return open_graph(study_file(configfiles, config))
+        path = study_file(configfiles, config)
+        graph = open_graph(path)
+        history.announce(path, graph.study)
+        return graph
     except BadInput as problem:
         print(problem, file=sys.stderr)
         sys.exit(2)
@@ -104,7 +109,11 @@ class Asked:
     ) -> None:
         self._graph, self._room = graph, room
         self._rule = RULES[rule]
-        self.outputs = self._rule.patterns(graph.study)
+        keep = graph.plan.study.keep
+        self.outputs = {
+            name: temp(pattern) if keep.drops(pattern) else pattern
+            for name, pattern in self._rule.patterns(graph.study).items()
+        }
         self.log = str(graph.results / self._rule.log)
         self._words = functools.cache(self._tell)
 
@@ -138,7 +147,8 @@ class Asked:
     # Snakemake remembers no parameter that depends on inputs or outputs, and this one repeats them.
     def job(self, wildcards: Any, input: Any, output: Any) -> str:
         """Return wildcards, inputs and outputs as a word of the command."""
-        return describe(self._graph.study, wildcards, input, output)
+        drops = any(map(self._graph.plan.study.keep.drops, output))
+        return describe(self._graph.study, wildcards, input, output, cached=not drops)
 
     def priority(self, wildcards: Any) -> int:
         """Return how urgent a job is."""

@@ -56,7 +56,7 @@ def test_a_split_without_documents_is_refused(tmp_path):
 
 def test_a_study_that_names_packages_is_told_their_versions():
     keys = Keys.model_validate({"source": "docstrings", "packages": ["torch", "networkx"]})
-    versions = keys.package_versions()
+    versions = keys.package_versions({"networkx": "0.1"})
     assert list(versions) == ["torch", "networkx"]
     assert versions["networkx"] == importlib.metadata.version("networkx")
     assert "+" not in versions["torch"]
@@ -70,9 +70,10 @@ def test_a_study_that_names_packages_is_told_their_versions():
     }
 
 
-def test_a_package_that_is_not_installed_is_named_with_its_place():
+def test_a_package_that_is_neither_installed_nor_recorded_is_named_with_its_place():
     keys = Keys.model_validate(
         {"source": "docstrings", "packages": ["networkx", "no-such-package-here"]}
     )
     with pytest.raises(BadInput, match=r"corpus\.packages\[1\]: found 'no-such-package-here'"):
-        keys.package_versions()
+        keys.package_versions({})
+    assert keys.package_versions({"no-such-package-here": "0.1"})["no-such-package-here"] == "0.1"

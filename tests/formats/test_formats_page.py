@@ -11,6 +11,7 @@ from scaletrace.formats import (
     evaluation,
     figure_csv,
     fit,
+    history,
     observations,
     outcome,
     rate_law,
@@ -43,7 +44,8 @@ def keys(*kinds: type) -> list[str]:
         ("Job records", ("identity", "id", "circumstances", "seal")),
         ("Job records", keys(record.Identity, record.Code, record.RecordedInput)),
         ("Job records", [*record.PLAIN, *record.SECTIONS, "attempts"]),
-        ("The root", ("study", "study_file", "rules", "records", "root")),
+        ("The root", ("study", "study_file", "rules", "records", "history", "root")),
+        ("History", [*history.KINDS, *keys(*history.KINDS.values())]),
         (
             "FIT.json",
             keys(

@@ -34,3 +34,5 @@ def test_a_jobs_files_are_described_by_name():
         "inputs": {"a": ["x"], "b": ["y", "z"]},
         "outputs": {"o": "p"},
     }
+    described = command.describe("s", {}, {}, {}, cached=False)
+    assert command.value(described)["cached"] is False

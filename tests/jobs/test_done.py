@@ -95,3 +95,11 @@ def test_a_record_that_cannot_be_read_is_none(jobs):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"seconds": 2.0', '"seconds": "2"'), encoding="utf-8")
     assert glance("tiny", "corpus", {}) is None
+
+
+def test_a_large_file_that_is_gone_is_made_again_where_a_job_needs_it(plan, jobs):
+    done(jobs[2])
+    jobs[0].outputs.train.unlink()
+    assert looked(plan, jobs) == ["corpus", "vocab", "tokenize"]
+    jobs[2].result.unlink()
+    assert looked(plan, jobs) == ["vocab"]

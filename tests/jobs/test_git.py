@@ -44,6 +44,15 @@ def test_a_repositorys_file_system_monitor_is_not_started(repository):
     assert not Path("started").exists()
 
 
+def test_what_a_hash_names_is_not_replaced(repository):
+    name, other = (
+        git.run("hash-object", "-w", "--stdin", message=content).decode().strip()
+        for content in (b"then\n", b"another\n")
+    )
+    git.run("replace", name, other)
+    assert git.text("cat-file", "blob", name) == "then\n"
+
+
 def test_without_git(folder, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(OSError, match="git"):

@@ -1,10 +1,13 @@
 """A study's jobs as data, of a study file alone."""
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from scaletrace.errors import BadInput
+from scaletrace.formats.record import Code, Identity
+from scaletrace.jobs import ledger
 from scaletrace.jobs.planned import asked_jobs, open_graph
 
 ROOT = Path(__file__).parents[2]
@@ -26,9 +29,10 @@ def test_every_job_stands_under_its_records_path(folder):
     assert list(folder.iterdir()) == []
 
 
-def test_what_is_behind_the_numbers_of_an_excluded_run_is_asked_for(folder):
+@pytest.mark.parametrize("key", ["exclude", "failed"])
+def test_what_is_behind_the_numbers_of_a_run_left_out_is_asked_for(folder, key):
     path = folder / "excluded.yaml"
-    text = TINY.read_text(encoding="utf-8") + f"\nexclude:\n  {RUN}: for a test\n"
+    text = TINY.read_text(encoding="utf-8") + f"\n{key}:\n  {RUN}: for a test\n"
     path.write_text(text, encoding="utf-8")
     record = folder / f"provenance/jobs/tiny/evaluate/run={RUN}.json"
     without = asked_jobs(path)
@@ -37,6 +41,19 @@ def test_what_is_behind_the_numbers_of_an_excluded_run_is_asked_for(folder):
     extra = asked_jobs(path).keys() - without.keys()
     assert {name.parent.name for name in extra} >= {"anneal", "evaluate"}
     assert asked_jobs(path).keys() == asked_jobs(TINY).keys()
+
+
+def test_text_of_packages_that_are_not_here_is_that_of_the_record(folder):
+    path = folder / "other.yaml"
+    text = TINY.read_text(encoding="utf-8").replace("[networkx]", "[networkx, some-other]")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"corpus\.packages\[1\]: found 'some-other', which is not"):
+        asked_jobs(path)
+    settings = {"packages": {"some-other": "2.0", "networkx": "0.1"}}
+    ledger.write("tiny", Identity("corpus", {}, settings, Code("", {}), (), ()), {})
+    job = asked_jobs(path)[Path("provenance/jobs/tiny/corpus/corpus.json")]
+    here = metadata.version("networkx")
+    assert job.settings["packages"] == {"networkx": here, "some-other": "2.0"}
 
 
 def test_what_this_code_does_not_know_is_named(folder):

@@ -159,7 +159,7 @@ def test_nothing_is_kept_where_nobody_wants_it(folder, monkeypatch):
     monkeypatch.setenv(run_cache.VARIABLE, "off")
     write()
     keep_these()
-    trim()
+    trim("s", set().__contains__)
     assert not run_cache.DEFAULT.exists()
     assert take(KEY, "s", NAMES) is None
 
@@ -204,14 +204,14 @@ def test_what_was_used_longest_ago_leaves_first(folder, monkeypatch):
     for path in NAMES.values():
         path.unlink()
     monkeypatch.setenv(run_cache.SIZE_VARIABLE, str(1300 / 2**30))
-    trim()
+    trim("s", set().__contains__)
     left = {path.name for path in run_cache.DEFAULT.glob("??/*")}
     assert left == {"c" * 64, "a" * 64}
 
 
 def test_what_results_share_takes_no_space_and_stays(kept, monkeypatch):
     monkeypatch.setenv(run_cache.SIZE_VARIABLE, "0")
-    trim()
+    trim("s", set().__contains__)
     assert (ENTRY / "model").exists()
 
 
@@ -219,4 +219,12 @@ def test_what_results_share_takes_no_space_and_stays(kept, monkeypatch):
 def test_a_size_that_is_none_is_refused(folder, monkeypatch, text):
     monkeypatch.setenv(run_cache.SIZE_VARIABLE, text)
     with pytest.raises(BadInput, match=r"SCALETRACE_CACHE_GIB: found .* number of GiB"):
-        trim()
+        trim("s", set().__contains__)
+
+
+def test_what_a_study_keeps_no_longer_leaves_too(kept):
+    trim("other", {str(MODEL)}.__contains__)
+    assert ENTRY.exists()
+    trim("s", {str(MODEL)}.__contains__)
+    assert not ENTRY.exists()
+    assert MODEL.exists()

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import subprocess
+import sys
+import types
 from pathlib import Path
 
 from scaletrace.formats.record import Circumstances
-from scaletrace.jobs import ledger, surroundings
+from scaletrace.jobs import ledger, libraries, surroundings
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor 9000\nflags\t\t: sse2 fma avx2 avx fpu\n\n"
 
@@ -29,10 +31,23 @@ def test_what_is_installed_stands_in_a_file_named_by_its_hash(folder):
     digest = surroundings.here()["environment"]
     path = ledger.environment_path(digest)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
-    assert "pytest" in json.loads(path.read_text(encoding="utf-8"))["packages"]
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert "pytest" in content["packages"]
+    assert content["records"] == libraries.records()
     written = path.stat().st_mtime_ns
     assert surroundings.here()["environment"] == digest
     assert path.stat().st_mtime_ns == written
+
+
+def test_what_python_runs_at_its_start_is_hashed(folder, monkeypatch):
+    monkeypatch.delitem(sys.modules, "sitecustomize", raising=False)
+    assert "sitecustomize" not in surroundings._startup()
+    Path("sitecustomize.py").write_text("import os\n", encoding="utf-8")
+    module = types.ModuleType("sitecustomize")
+    module.__file__ = "sitecustomize.py"
+    monkeypatch.setitem(sys.modules, "sitecustomize", module)
+    sha256 = hashlib.sha256(b"import os\n").hexdigest()
+    assert surroundings._startup()["sitecustomize"] == sha256
 
 
 def test_the_commit_and_what_was_changed_since(folder):

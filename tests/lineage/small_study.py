@@ -14,12 +14,14 @@ from scaletrace.formats.evaluation import EvaluatedRun, write_evaluation
 from scaletrace.formats.observations import write_observations
 from scaletrace.formats.record import Code, Identity, RecordedFile
 from scaletrace.formats.source import SourceFile
-from scaletrace.jobs import acceptances, fingerprint, ledger
+from scaletrace.jobs import acceptances, fingerprint, history, ledger
 from scaletrace.lineage import root
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.audit.finding import Scope
+from scaletrace.study.keep import Keep
 
 STUDY, CONFIG = "s", "config/s.yaml"
+KEEP = Keep()
 RAW, TEXT, EVALUATION = "raw.txt", "results/s/corpus/train.jsonl", "results/s/evals/a.json"
 TABLE, FIT = "results/s/observations.csv", "results/s/fits/power.json"
 FIGURE = "results/s/figures/loss_vs_params.csv"
@@ -116,6 +118,13 @@ def write_root():
     return root.path_of(STUDY)
 
 
+def tell(study_file=None):
+    """Write the history that the study's jobs leave, under a study file of some sha256."""
+    for one in Ancestry(STUDY).jobs:
+        end = CIRCUMSTANCES["end"]
+        history.finished(STUDY, one.identity, one.record.id, study_file, None, end)
+
+
 def accepted(now="e" * 64, **changes):
     """Write an honest note that the fit's code was accepted as equal to other; return its path."""
     job = record("fit", {"fit": "power"})
@@ -128,10 +137,10 @@ def accepted(now="e" * 64, **changes):
     return acceptances.path_of(note)
 
 
-def scope(whole=True, large=True, jobs=None):
+def scope(whole=True, large=True, jobs=None, keep=KEEP):
     """What an audit of the study looks at."""
     ancestry = Ancestry(STUDY)
-    return Scope(STUDY, ancestry, jobs or ancestry.jobs, whole, large)
+    return Scope(STUDY, ancestry, jobs or ancestry.jobs, whole, large, keep)
 
 
 def git(*words):

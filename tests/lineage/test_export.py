@@ -10,6 +10,7 @@ import pytest
 
 from scaletrace.errors import BadInput
 from scaletrace.jobs import ledger
+from scaletrace.jobs.history import History
 from scaletrace.lineage import root
 from scaletrace.lineage.export import CODE, export
 from tests.lineage import small_study
@@ -44,6 +45,12 @@ def test_the_zip_holds_what_a_reader_needs(recorded):
             assert (file.sha256, file.size) == (hashlib.sha256(content).hexdigest(), len(content))
         assert json.loads(archive.read("ro-crate-metadata.json"))["@graph"][1]["@id"] == "./"
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_history_is_packed(recorded):
+    small_study.tell()
+    small_study.write_root()
+    assert export("s", OUT, large=False).keys() > {*map(str, History("s").paths)}
 
 
 def test_large_files_are_packed_where_they_are_asked_for(recorded):

@@ -13,8 +13,9 @@ from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.dvc import pipeline
 from scaletrace.lineage.snakemake import memory
 from scaletrace.lineage.snakemake.verdict import Output
+from scaletrace.study.keep import Keep
 from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, EVALUATION, FIT, TABLE, edit, text
+from tests.lineage.small_study import CONFIG, EVALUATION, FIT, KEEP, TABLE, edit, text
 
 TINY = Path(__file__).parents[2] / "config/tiny.yaml"
 LOCK = Path("dvc.lock")
@@ -25,18 +26,16 @@ KNOWN = Acceptances("s")
 
 def test_files_that_are_not_the_recorded_ones(study):
     jobs = Ancestry("s").jobs
-    assert record.changed_files(jobs) == []
+    assert record.changed_files(jobs, KEEP) == []
     edit(TABLE, "2.5", "2.4")
     Path(FIT).unlink()
-    assert record.changed_files(jobs) == [
+    assert record.changed_files(jobs, KEEP) == [
         f"{FIT}: missing (provenance/jobs/s/fit/fit=power.json); snakemake makes it again",
         f"{TABLE}: changed since its job wrote it (provenance/jobs/s/observe/observe.json); "
         "delete it and snakemake makes it again",
     ]
     # Of those that are there.
-    assert [
-        line.partition(":")[0] for line in record.changed_files(Ancestry("s").jobs, absent=False)
-    ] == [TABLE]
+    assert [line.partition(":")[0] for line in record.changed_files(Ancestry("s").jobs)] == [TABLE]
 
 
 def locked(job):
@@ -52,7 +51,7 @@ def locked(job):
 
 
 def disagreements(job, entry):
-    return record.disagreements([job], "s", Path(CONFIG), {"s-observe": entry}, LOCK)
+    return record.disagreements([job], "s", Path(CONFIG), KEEP, {"s-observe": entry}, LOCK)
 
 
 def test_a_lock_that_says_what_the_records_say(study):
@@ -120,3 +119,11 @@ def test_a_study_that_was_never_recorded(folder):
 def test_outside_of_a_clone(folder):
     with pytest.raises(BadInput, match=r"^git ls-files: .*; record works in a clone$"):
         record._in_git("s")
+
+
+def test_what_the_study_does_not_push_may_be_absent(study):
+    Path(small_study.TEXT).unlink()
+    jobs = Ancestry("s").jobs
+    (line,) = record.changed_files(jobs, KEEP)
+    assert f"snakemake --cores 1 {small_study.TEXT} --configfile config/s.yaml makes it" in line
+    assert record.changed_files(jobs, Keep(text="local")) == []

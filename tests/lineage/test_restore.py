@@ -16,7 +16,7 @@ from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.restore import UNTRUE, Mismatch
 from scaletrace.lineage.snakemake import memory
 from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, FIGURE, FIT, RAW, TABLE, edit, text
+from tests.lineage.small_study import CONFIG, FIGURE, FIT, KEEP, RAW, TABLE, edit, text
 
 OBSERVE = Path("provenance/jobs/s/observe/observe.json")
 FITTED = Path("provenance/jobs/s/fit/fit=power.json")
@@ -103,7 +103,7 @@ def test_a_lock_that_says_otherwise(study, mismatches):
     (table,) = small_study.record().identity.outputs
     lock = "provenance/dvc/s/dvc.lock"
     text(lock, f"stages:\n  s-observe:\n    outs:\n    - path: {TABLE}\n      md5: {'a' * 32}\n")
-    restore._compare_lock("s", {OBSERVE: sound()[OBSERVE]}, mismatches)
+    restore._compare_lock("s", {OBSERVE: sound()[OBSERVE]}, KEEP, mismatches)
     what = f"{lock} has md5 {'a' * 32}, its record {table.md5}"
     assert mismatches.jobs == {(TABLE, what): {OBSERVE}}
 

@@ -9,6 +9,7 @@ import pytest
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
 from scaletrace.jobs import ledger
+from scaletrace.jobs.history import History
 from scaletrace.lineage import root
 from tests.lineage import small_study
 from tests.lineage.small_study import CONFIG, TABLE, edit, files_sha256
@@ -59,6 +60,19 @@ def test_files_are_compared_with_it(path):
     ]
 
 
+def test_a_history_is_fixed_file_by_file(path):
+    assert "history" not in root.read("s")
+    small_study.tell()
+    small_study.write_root()
+    held = root.read("s")["history"]
+    assert held == {str(one): files_sha256(one) for one in History("s").paths}
+    assert len(held) == 2
+    for one in held:
+        Path(one).unlink()
+    lines = root.changed_since(root.read("s"))
+    assert lines == [f"{one}: missing since the study was recorded" for one in sorted(held)]
+
+
 def test_an_edit_is_found_by_its_hash(path):
     edit(path, "scaletrace.job fit", "scaletrace.job other")
     with pytest.raises(BadInput, match=r"roots/s\.json: no readable study root \(root: found"):
@@ -72,6 +86,8 @@ def test_an_edit_is_found_by_its_hash(path):
         ({"rules": {"fit": 1}}, "a rule is not a command"),
         ({"records": {"../x": {"id": "0" * 64, "sha256": "0" * 64}}}, "leads out"),
         ({"records": {"x": {"id": "0", "sha256": "0" * 64}}}, "a hash is not one"),
+        ({"history": {"provenance/history/t/x": "0" * 64}}, "history: a path of something"),
+        ({"history": {"provenance/history/s/../../x": "0" * 64}}, "leads out"),
         ({"records": []}, "no readable study root"),
         ({"study_file": None}, "no readable study root"),
     ],

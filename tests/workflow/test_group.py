@@ -159,9 +159,8 @@ def test_a_colleagues_results_are_taken_read_and_never_linked(finished, folder):
     for person in people:
         person.run("env", shared, "snakemake", EVALUATED, "--configfile", TINY, "--cores", "2")
     evaluated, trained = (read_record(second.clone.folder / name) for name in RECORDS)
-    assert {one.circumstances.reused.by.split("@")[0] for one in (evaluated, trained)} == {
-        f"person{FIRST}"
-    }
+    for record in (evaluated, trained):
+        assert str(record.circumstances.reused.by).startswith(f"person{FIRST}@")
     model = f"{TRAINED}/model.safetensors"
     assert (first.clone.folder / model).read_bytes() == (second.clone.folder / model).read_bytes()
     assert owner(second.clone, model) == SECOND

@@ -17,6 +17,7 @@ from scaletrace.lineage import root
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.record import moved, record
+from scaletrace.study.keep import Keep
 from tests.workflow.conftest import LOCK, PIPELINE, TINY, findings_by_file
 
 STUDY = ("--study", "tiny")
@@ -216,7 +217,7 @@ def test_studies_side_by_side(damaged, beside):
 def test_what_is_no_longer_in_the_study_is_pruned(damaged):
     paths = [path for path in root.read("tiny")["records"] if "d48-l2" not in path]
     jobs = [RecordedJob(Path(path), read_record(Path(path))) for path in paths]
-    stages = pipeline.compiled(jobs, "tiny", Path(TINY), set())["stages"]
+    stages = pipeline.compiled(jobs, "tiny", Path(TINY), set(), Keep())["stages"]
     assert len(stages) == len(jobs)
     assert not [name for name in stages if "d48-l2" in name]
     before = store.locked(Path(LOCK))

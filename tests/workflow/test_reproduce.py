@@ -1,4 +1,4 @@
-"""`scaletrace reproduce` trains again, for real, from recorded inputs."""
+"""`scaletrace reproduce` trains, evaluates, fits and draws again, from recorded inputs."""
 
 import json
 from pathlib import Path
@@ -6,125 +6,145 @@ from pathlib import Path
 import pytest
 
 from scaletrace import cli
-from scaletrace.errors import BadInput
-from scaletrace.formats.files import hashes
-from scaletrace.formats.record import identifier
+from scaletrace.formats import files
+from scaletrace.formats.record import identifier, seal_of
 from scaletrace.jobs import ledger
-from scaletrace.lineage.reproduce import reproduce
 
 RUN, SEGMENT = "d8-l1-s0-32k", "d8-l1-s0/24960"
-TOLERANCE = 0.03
+EVALUATION = f"results/tiny/evals/{RUN}.json"
+TRAINED = ledger.path_of("tiny", "anneal", {"run": RUN})
+EVALUATED = ledger.path_of("tiny", "evaluate", {"run": RUN})
 
 
-def files(folder):
+def contents():
     return {
         path: path.read_bytes()
-        for top in ("results", "provenance/jobs")
-        for path in (folder / top).rglob("*")
+        for top in ("results", "provenance")
+        for path in Path(top).rglob("*")
         if path.is_file()
     }
 
 
-def rewrite(path, change):
-    """Change a record and give it the id that fits: what only a repetition can find."""
+def reproduce(capsys, *words):
+    """Run the command; return its exit code, the result of each job, and all of its JSON."""
+    code = cli.main(["reproduce", *words, "--study", "tiny", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    return code, {job["job"]: job["result"] for job in said["jobs"]}, said
+
+
+def forge(path, change):
+    """Change a record and give it the id and seal that fit: what only a repetition can find."""
     record = json.loads(path.read_text())
     change(record)
     record["id"] = identifier(record["identity"])
-    path.write_text(json.dumps(record))
+    record["seal"] = seal_of(record)
+    files.write_json(path, record)
 
 
-@pytest.mark.parametrize("name", [RUN, SEGMENT])
-def test_the_same_weights_bit_for_bit_and_nothing_touched(copy, capsys, name):
-    before = files(copy)
-    assert cli.main(["reproduce", name, "--study", "tiny"]) == 0
-    said = capsys.readouterr().out
-    assert "step " in said
-    assert said.endswith("reproduced bit for bit\n")
-    assert files(copy) == before
-
-
-def test_weights_that_this_training_does_not_give_are_found(copy):
-    path = ledger.path_of("tiny", "anneal", {"run": RUN})
-
-    def forge(record):
-        (model,) = [e for e in record["identity"]["outputs"] if e["name"] == "model"]
-        model["sha256"] = "0" * 64
-
-    rewrite(path, forge)
-    outcome = reproduce(RUN, "tiny", TOLERANCE)
-    assert outcome.same_machine
-    assert not outcome.identical
-    assert not outcome.reproduced
-    different = [p for p, pair in outcome.outputs.items() if pair["recorded"] != pair["found"]]
-    assert different == [f"results/tiny/runs/{RUN}/model.safetensors"]
-    # Equal losses are no excuse where the bits must be equal.
-    assert outcome.loss is not None
-    assert outcome.loss[0] == outcome.loss[1]
+def other_weights(record):
+    (model,) = [e for e in record["identity"]["outputs"] if e["name"] == "model"]
+    model["sha256"] = "0" * 64
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "difference", "reproduced"),
-    [("cpu", "Another Processor 9000", 0.01, True), ("cpu_features", "avx avx7", 0.1, False)],
-)
-def test_on_another_processor_the_loss_decides(copy, name, value, difference, reproduced):
-    curve = Path(f"results/tiny/runs/{RUN}/curve.csv")
-    *lines, last = curve.read_text().splitlines()
-    step, tokens, loss, rate = last.split(",")
-    last = ",".join([step, tokens, repr(float(loss) + difference), rate])
-    curve.write_text("\n".join([*lines, last]) + "\n")
-
-    def elsewhere(record):
-        record["circumstances"][name] = value
-        (entry,) = [e for e in record["identity"]["outputs"] if e["name"] == "curve"]
-        entry.update(hashes(curve))
-
-    rewrite(ledger.path_of("tiny", "anneal", {"run": RUN}), elsewhere)
-    outcome = reproduce(RUN, "tiny", TOLERANCE)
-    assert not outcome.same_machine
-    assert f"{name} then {value}" in outcome.machine
-    assert outcome.reproduced is reproduced
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "job"),
     [
-        *(("model", {}), ("model", {"family": "decoder", "heads": 0}), ("seed", "x")),
-        *(("learning_rate", "x"), ("batch_tokens", 0), ("to_step", 10**400), ("compute", [])),
+        (SEGMENT, "pretrain seed=0 size=d8-l1 tokens=24960"),
+        ("observations", "observe"),
+        ("power_n-32k", "fit power_n-32k"),
+        ("loss_vs_params", "figures loss_vs_params"),
     ],
-    ids=lambda value: str(value)[:20],
 )
-def test_hostile_settings_are_a_sentence_each(copy, name, value):
-    path = ledger.path_of("tiny", "anneal", {"run": RUN})
+def test_the_same_bits_and_nothing_touched(copy, capfd, name, job):
+    before = contents()
+    assert cli.main(["reproduce", name, "--study", "tiny"]) == 0
+    said = capfd.readouterr()
+    assert said.out.splitlines()[-1] == f"{job}: reproduced bit for bit"
+    assert ("step " in said.err) == (name == SEGMENT)
+    assert contents() == before
 
+
+def test_all_that_rests_on_a_run_is_made_from_what_was_made_now(copy, capsys):
+    code, results, _ = reproduce(capsys, RUN, "--downstream")
+    assert code == 0
+    assert set(results.values()) == {"reproduced"}
+    rules = [job.partition(" ")[0] for job in results]
+    assert rules[:3] == ["anneal", "evaluate", "observe"]
+    assert set(rules[3:]) == {"fit", "figures"}
+
+
+@pytest.mark.long
+def test_a_sample_says_what_it_proves(damaged, capsys):
+    words = ["reproduce", "--study", "tiny", "--sample", "2", "--seed", "7"]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().out
+    assert said.count("reproduced bit for bit\n") >= 3
+    assert "if 1 or more of the 15 trainings were forged, a sample like this would have " in said
+    assert "with probability at most 0.867" in said
+    assert "is 12 of 15" in said
+
+
+def test_an_invented_evaluation_is_caught(copy, capsys):
+    invented = json.loads(Path(EVALUATION).read_text())
+    invented["loss"] -= 0.1
+    files.write_json(Path(EVALUATION), invented)
+
+    def consistent(record):
+        record["identity"]["outputs"][0].update(files.hashes(Path(EVALUATION)))
+
+    forge(EVALUATED, consistent)
+    code, results, said = reproduce(capsys, RUN)
+    assert code == 1
+    assert results == {f"anneal {RUN}": "reproduced", f"evaluate {RUN}": "differs"}
+    recorded, now = said["jobs"][1]["outputs"][0]["apart"][".loss"]
+    assert float(now) - float(recorded) == pytest.approx(0.1)
+
+
+@pytest.mark.long
+def test_weights_that_this_training_does_not_give_are_caught(copy, capsys):
+    forge(TRAINED, other_weights)
+    code, results, _ = reproduce(capsys, RUN)
+    assert code == 1
+    assert results == {f"anneal {RUN}": "differs", f"evaluate {RUN}": "reproduced"}
+
+
+def test_other_bytes_of_another_processor_are_not_comparable(copy, capsys):
+    def elsewhere(record):
+        record["circumstances"]["cpu"] = "Another Processor 9000"
+        other_weights(record)
+
+    forge(TRAINED, elsewhere)
+    code, results, said = reproduce(capsys, RUN)
+    assert code == 1
+    assert results[f"anneal {RUN}"] == "not comparable"
+    assert "cpu then Another Processor 9000, here" in said["jobs"][0]["where"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("model", {"family": "decoder", "heads": 0}), ("seed", "x")]
+)
+def test_hostile_settings_are_a_sentence_each(copy, capsys, name, value):
     def hostile(record):
         held = record["identity"]["settings"]
-        held[name] = {**held[name], **value} if value and name == "model" else value
+        held[name] = {**held[name], **value} if name == "model" else value
 
-    rewrite(path, hostile)
-    with pytest.raises(BadInput) as caught:
-        reproduce(RUN, "tiny", TOLERANCE)
-    lines = str(caught.value).splitlines()
-    assert all(line.startswith(("settings.", "training.", str(path))) for line in lines)
+    forge(TRAINED, hostile)
+    assert cli.main(["reproduce", RUN, "--study", "tiny"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(("scaletrace reproduce: settings.", f"scaletrace reproduce: {TRAINED}"))
 
 
-def test_what_cannot_be_repeated_is_one_sentence(copy):
-    for name, message in (("d9-l9-s0-32k", "no such record"), ("../../etc", "give SIZE")):
-        with pytest.raises(BadInput, match=message):
-            reproduce(name, "tiny", TOLERANCE)
-    tokens = Path("results/tiny/tokens/train.bin")
-    content = tokens.read_bytes()
-    tokens.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(BadInput, match=r"tokens/train.bin: sha256: found"):
-        reproduce(RUN, "tiny", TOLERANCE)
-    tokens.unlink()
-    with pytest.raises(BadInput, match="run `scaletrace restore`"):
-        reproduce(RUN, "tiny", TOLERANCE)
-    path = ledger.path_of("tiny", "anneal", {"run": RUN})
-
-    def older(record):
-        record["identity"]["code"]["fingerprint"] = "0" * 64
-        record["identity"]["code"]["modules"]["scaletrace.training.segment"] = "0" * 64
-
-    rewrite(path, older)
-    with pytest.raises(BadInput, match=r"scaletrace\.training\.segment changed since; git"):
-        reproduce(RUN, "tiny", TOLERANCE)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "give a name, or --sample and --seed"),
+        ([RUN, "--sample", "2", "--seed", "7"], "give a name, or --sample and --seed"),
+        (["--sample", "2"], "give a name, or --sample and --seed"),
+        (["--sample", "2", "--seed", "7", "--downstream"], "--downstream goes with a name"),
+        (["--sample", "2", "--seed", "7"], "a sample is drawn by the root of a study"),
+        (["d9-l9-s0-32k"], "no such record of study tiny; known: corpus: corpus; "),
+    ],
+)
+def test_what_cannot_be_asked(copy, capsys, words, said):
+    assert cli.main(["reproduce", *words, "--study", "tiny"]) == 2
+    assert said in capsys.readouterr().err

@@ -157,6 +157,7 @@ def demo(config: Path, cores: int) -> int:
     Raises:
         BadInput: the study file is unsound.
     """
+    python_command.require("snakemake")
     graph = open_graph(config, lambda plan: ASSUMED[plan.study.training.device])
     plan, study, results = graph.plan, graph.study, graph.results
     log = results / "logs" / "snakemake.log"

@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare what is there, and make no table, fit or figure again",
     )
+    parser.add_argument(
+        "--earlier", type=Path, metavar="ROOT.json", help="a root of the study that you kept"
+    )
     parser.add_argument("--signers", type=Path, help="allowed signers of the study's root")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -34,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.path,
         large=not arguments.no_checkpoints,
         signers=arguments.signers,
+        earlier=arguments.earlier,
         make_again=not arguments.hashes_only,
     )
     print(json.dumps(audit.to_json(report), indent=2) if arguments.json else audit.to_text(report))

@@ -13,12 +13,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line per sound study; the first unsound one ends the command.
 
     Raises:
-        BadInput: a study is unsound, or text that its corpus job would read is no text.
+        BadInput: a study is unsound or cannot carry its fits, or its text cannot be read.
     """
-    from scaletrace.jobs.planned import open_graph
+    from scaletrace.jobs.planned import open_fittable_graph
 
     for path in arguments.config:
-        graph = open_graph(path)
+        graph = open_fittable_graph(path)
         plan, raw = graph.plan, graph.estimates.raw_files
         text = f"{len(raw)} files" if raw else plan.study.corpus.source
         text += plan.study.corpus.examine(raw)

@@ -1,6 +1,7 @@
 """Show what a study takes, run by run, before anything is spent; and what is done of it.
 
-N, D, FLOPs, memory and time of every run, with totals in core-hours and GPU-hours. The time comes
+N, D, FLOPs, memory and time of every run, with totals in core-hours and GPU-hours, and what stays
+on disk in GB, by what `keep` in the study file says of each kind of file. The time comes
 from this study's own runs once there are any, before that from slurm/site.yaml or from assumed
 speeds; --calibrate measures this machine.
 What is done is judged by records and files; `snakemake -n` tells exactly what would run.
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from scaletrace.jobs.done import Done
     from scaletrace.study.cost import Pace
     from scaletrace.study.estimates import Estimates
-    from scaletrace.study.graph import Job
+    from scaletrace.study.graph import Graph, Job
 
 WHENCE = {
     "assumed": "assumed; --calibrate measures this machine in seconds",
@@ -43,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan: a line per run, and what all jobs take together."""
     from scaletrace.jobs.done import Done
-    from scaletrace.jobs.planned import open_graph
+    from scaletrace.jobs.planned import open_fittable_graph
 
-    graph = open_graph(arguments.config, lambda plan: _pace(plan, arguments.calibrate))
+    graph = open_fittable_graph(arguments.config, lambda plan: _pace(plan, arguments.calibrate))
     planned = list(graph.jobs())
     done = Done(graph.plan)
     done.look(planned)
-    findings = _findings(graph.estimates, planned, done)
+    findings = _findings(graph.estimates, planned, done) | {"disk": _disk(graph)}
     print(json.dumps(findings, indent=2) if arguments.json else "\n".join(_text(findings)))
     return 0
 
@@ -63,6 +64,18 @@ def _pace(plan: Any, calibrate: bool) -> "Pace":
     from scaletrace.jobs.calibration import calibrated_pace
 
     return calibrated_pace(plan, ASSUMED[plan.study.training.device])
+
+
+def _disk(graph: "Graph") -> dict[str, Any]:
+    from scaletrace.study import disk
+
+    files = disk.files_by_kind(graph)
+    return {
+        "kinds": [dataclasses.asdict(one) for one in files],
+        "bytes_kept": disk.kept(files),
+        "bytes_at_most": sum(one.bytes for one in files),
+        "bytes_pushed": sum(one.bytes for one in files if one.stays == "pushed"),
+    }
 
 
 def _share(name: str, jobs: Iterable["Job"], done: "Done") -> dict[str, Any]:
@@ -206,4 +219,22 @@ def _text(findings: dict[str, Any]) -> list[str]:
             f"left: {_hours(total, 'left')} estimated; the longest chain takes "
             f"{duration(total['longest_chain_seconds'])}, however many cores there are"
         )
-    return lines
+    return [*lines, *_disk_lines(findings["disk"])]
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.3g} GB"
+
+
+def _disk_lines(disk: dict[str, Any]) -> list[str]:
+    rows = [["", "files", "about", "here", "keep"]]
+    for part in disk["kinds"]:
+        size, here = _gb(part["bytes"]), _gb(part["bytes_here"])
+        rows.append([part["kind"], str(part["files"]), size, here, part["stays"]])
+    return [
+        "",
+        *aligned(rows),
+        f"disk: about {_gb(disk['bytes_kept'])} stay, at most {_gb(disk['bytes_at_most'])} while "
+        "it runs, beside two states of each training under way; scaletrace record gives DVC a copy "
+        f"of what is pushed, {_gb(disk['bytes_pushed'])}",
+    ]

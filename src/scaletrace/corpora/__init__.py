@@ -10,6 +10,7 @@ Such a file has
 Its docstring's first line says what it is, in the schema and in config/README.md.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,12 +31,16 @@ class Source(KindKeys):
         """Return the settings of the job that reads it; `versions` are those of `packages`."""
         raise NotImplementedError
 
-    def package_versions(self) -> dict[str, str]:
-        """Return the installed versions of the packages that the text is read from.
+    def package_versions(self, recorded: Mapping[str, str]) -> dict[str, str]:
+        """Return the versions of the packages that the text is read from: the installed ones.
+
+        Args:
+            recorded: those that it was read from, for packages that are not installed here.
 
         Raises:
-            BadInput: a package is not installed.
+            BadInput: a package is neither installed nor recorded.
         """
+        del recorded
         return {}
 
     def raw_files(self) -> list[str]:

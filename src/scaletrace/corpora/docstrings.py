@@ -5,7 +5,7 @@ Real text without a download. What is read of a package follows from its name an
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,11 +41,11 @@ class Keys(DealtSource):
         """Return the settings of the job that reads them."""
         return Settings(self.source, self.valid, self.test, versions)
 
-    def package_versions(self) -> dict[str, str]:
-        """Return the installed versions of the packages.
+    def package_versions(self, recorded: Mapping[str, str]) -> dict[str, str]:
+        """Return the installed versions of the packages, and recorded ones of the others.
 
         Raises:
-            BadInput: a package is not installed.
+            BadInput: a package is neither installed nor recorded.
         """
         versions = {}
         for place, name in enumerate(self.packages):
@@ -53,10 +53,12 @@ class Keys(DealtSource):
                 # A local build such as 2.13.0+cpu holds the same Python sources as 2.13.0.
                 versions[name] = importlib.metadata.version(name).partition("+")[0]
             except importlib.metadata.PackageNotFoundError:
-                raise BadInput(
-                    f"corpus.packages[{place}]: found {name!r}, which is not installed; "
-                    "name installed distributions"
-                ) from None
+                if name not in recorded:
+                    raise BadInput(
+                        f"corpus.packages[{place}]: found {name!r}, which is not installed; "
+                        "name installed distributions"
+                    ) from None
+                versions[name] = recorded[name]
         return versions
 
     def text_bytes(self, raw_files: list[str]) -> int:

@@ -65,6 +65,11 @@ def finish(work: Path) -> None:
     (work / FINISHED).touch()
 
 
+def is_finished(work: Path) -> bool:
+    """Tell whether a job of a working folder was done before."""
+    return (work / FINISHED).exists()
+
+
 def forget(study: str) -> None:
     """Delete the working folders of a study's finished jobs."""
     for finished in Path("work", study).glob(f"*/{FINISHED}"):

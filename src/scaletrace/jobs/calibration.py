@@ -35,6 +35,7 @@ def calibrated_pace(plan: Plan, assumed: Pace) -> Pace:
     Raises:
         BadInput: every size is too large to train a few steps of it here.
     """
+    python_command.require("torch")
     by_cost = sorted(plan.sizes, key=plan.flops_per_token)
     chosen = dict.fromkeys([by_cost[0], by_cost[len(by_cost) // 2], by_cost[-1]])
     tried: dict[str, dict[str, Any]] = {}

@@ -66,8 +66,8 @@ def value(word: str) -> Any:
     return untrusted.from_json(word.encode())
 
 
-def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
-    """Return a job's wildcards, inputs and outputs by name, as an argument."""
+def describe(study: str, wildcards: Any, inputs: Any, outputs: Any, cached: bool = True) -> str:
+    """Return a job's wildcards, inputs and outputs by name, and whether the cache keeps them."""
 
     def paths(value: Any) -> list[str]:
         return [value] if isinstance(value, str) else [str(path) for path in value]
@@ -78,5 +78,6 @@ def describe(study: str, wildcards: Any, inputs: Any, outputs: Any) -> str:
             "wildcards": {name: str(value) for name, value in wildcards.items()},
             "inputs": {name: paths(value) for name, value in inputs.items()},
             "outputs": {name: str(value) for name, value in outputs.items()},
+            **({} if cached else {"cached": False}),
         },
     )

@@ -17,6 +17,7 @@ from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import as_json
 from scaletrace.study.graph import Job
 from scaletrace.study.plan import Plan
+from scaletrace.study.rules import LARGE
 
 
 def glance(study: str, rule: str, wildcards: dict[str, str]) -> Record | None:
@@ -30,8 +31,12 @@ def glance(study: str, rule: str, wildcards: dict[str, str]) -> Record | None:
     return record
 
 
+def _absent_inputs(job: Job) -> set[Path]:
+    return {path for paths in job.input_files().values() for path in paths if not path.exists()}
+
+
 class Done:
-    """The jobs whose outputs are there, made by today's code with today's settings and inputs.
+    """The jobs whose small outputs are there, made by today's code, settings and inputs.
 
     Contents are not hashed: `scaletrace audit` and `snakemake -n` look closer.
     """
@@ -47,11 +52,20 @@ class Done:
 
     def look(self, jobs: Iterable[Job]) -> None:
         """Look at jobs, each after those that it needs."""
+        done, lacking = dict[str, Job](), set[Path]()
         for job in jobs:
             record = glance(self.study, job.rule.name, job.wildcards)
             if record is not None and self._holds(job, record):
                 self._made.update((output.path, record.id) for output in record.identity.outputs)
                 self.circumstances[job.name] = record.circumstances
+                done[job.name] = job
+            else:
+                lacking |= _absent_inputs(job)
+        # A large file that is not here is made again where a job needs it that is not done.
+        for name, job in reversed(done.items()):
+            if not lacking.isdisjoint(job.output_files().values()):
+                del self.circumstances[name]
+                lacking |= _absent_inputs(job)
 
     def _holds(self, job: Job, record: Record) -> bool:
         identity = record.identity
@@ -65,7 +79,10 @@ class Done:
             identity.settings == settings
             and self._accepted.same(key[0], identity.code.fingerprint, self._code[key])
             and all(map(self._current, identity.inputs))
-            and all(Path(output.path).is_file() for output in identity.outputs)
+            and all(
+                output.path.endswith(LARGE) or Path(output.path).is_file()
+                for output in identity.outputs
+            )
         )
 
     def _current(self, file: RecordedInput) -> bool:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 # No file system monitor is started, and no bare repository is taken for one by its looks alone.
 SETTINGS = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
-# What is missing is missing, and not fetched by whatever transport the repository names.
-ENVIRONMENT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "GIT_TERMINAL_PROMPT": "0"}
+# What is missing is missing, and not fetched by whatever transport the repository names; what a
+# hash names is that, and not what the repository would have shown in its place.
+ENVIRONMENT = {
+    **{"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "GIT_TERMINAL_PROMPT": "0"},
+    "GIT_NO_REPLACE_OBJECTS": "1",
+}
 
 
 def run(*words: str, message: bytes = b"", folder: Path = Path()) -> bytes:

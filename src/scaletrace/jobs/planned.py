@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scaletrace import contract
 from scaletrace.errors import BadInput
+from scaletrace.formats.record import read_record
 from scaletrace.jobs import fingerprint, ledger
 from scaletrace.jobs.command import AskedJob, as_json
 from scaletrace.jobs.pace import known_pace
@@ -12,9 +13,10 @@ from scaletrace.study.config import load
 from scaletrace.study.corpora import raw_files
 from scaletrace.study.cost import ASSUMED, Pace
 from scaletrace.study.estimates import Estimates
+from scaletrace.study.fit_rows import require_enough
 from scaletrace.study.graph import Graph
 from scaletrace.study.plan import Plan
-from scaletrace.study.rules import EVALUATE
+from scaletrace.study.rules import CORPUS, EVALUATE
 
 
 def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
@@ -29,23 +31,56 @@ def open_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
     """
     study = load(path)
     try:
-        plan, packages, files = Plan(study), study.corpus.package_versions(), raw_files(study)
+        plan, files = Plan(study), raw_files(study)
+        packages = study.corpus.package_versions(_recorded_packages(study.study))
     except BadInput as problem:
-        lines = str(problem).splitlines()
-        raise BadInput("\n".join(f"{path}: {line}" for line in lines)) from None
+        raise _of_file(path, problem) from None
     return Graph(Estimates(plan, pace(plan), files), packages, _tabled(plan))
 
 
-def _tabled(plan: Plan) -> tuple[str, ...]:
-    """Return the excluded runs that have numbers from before, which tables keep.
+def open_fittable_graph(path: Path, pace: Callable[[Plan], Pace] = known_pace) -> Graph:
+    """Return what `open_graph` does, for a study whose runs can carry its fits.
 
-    Nothing is trained for them. Their record tells, which git carries, so that a fresh clone is
-    asked for the same as the place where they were trained.
+    Raises:
+        BadInput: as `open_graph` does, or where a fit must fail whatever the runs will measure.
+    """
+    graph = open_graph(path, pace)
+    try:
+        require_enough(graph.plan)
+    except BadInput as problem:
+        raise _of_file(path, problem) from None
+    return graph
+
+
+def _of_file(path: Path, problem: BadInput) -> BadInput:
+    return BadInput("\n".join(f"{path}: {line}" for line in str(problem).splitlines()))
+
+
+def _recorded_packages(study: str) -> dict[str, str]:
+    """Return the versions of the packages from which a study's text was read, where it was.
+
+    So a study can be read where they are not installed.
+    """
+    try:
+        settings = read_record(ledger.path_of(study, CORPUS.name, {})).identity.settings
+    except BadInput:
+        return {}
+    packages = settings.get("packages")
+    versions = packages.items() if isinstance(packages, dict) else ()
+    return {name: str(version) for name, version in versions}
+
+
+def _tabled(plan: Plan) -> tuple[str, ...]:
+    """Return the excluded and given-up runs that have numbers from before, which tables keep.
+
+    So no reason in the study file takes a measured loss away. Nothing is trained for them. Their
+    record tells, which git carries, so that a fresh clone is asked for the same as the place where
+    they were trained.
     """
     study = plan.study.study
     return tuple(
         run
-        for run in plan.study.exclude
+        for run in (*plan.study.exclude, *plan.study.failed)
         if ledger.path_of(study, EVALUATE.name, {"run": run}).exists()
     )
 

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,11 +219,33 @@ def _entries(where: Path) -> Iterator[tuple[float, int, Path]]:
             yield place.stat().st_mtime, own, place
 
 
-def trim() -> None:
-    """Delete the entries that were used longest ago, until the rest is within the limit."""
+def _holds(place: Path, study: str, drops: Callable[[str], bool]) -> bool:
+    """Tell whether an entry was kept by a study of this clone, and holds a file of a kind."""
+    try:
+        entry = untrusted.read_json(place / ENTRY)
+        kept, outputs = entry["kept"], entry["outputs"]
+        # Whichever node it was kept from, and wherever the clone lay then.
+        mine = folder() == DEFAULT or kept["clone"] == str(Path.cwd())
+        return mine and kept["study"] == study and any(drops(file["path"]) for file in outputs)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def trim(study: str, drops: Callable[[str], bool]) -> None:
+    """Delete the entries that were used longest ago, until the rest is within the limit.
+
+    First those of a study with files that it keeps no longer.
+
+    Args:
+        study: its name.
+        drops: tells by a file's path whether the study keeps it only while it is needed.
+    """
     where, left = folder(), limit()
     if where is None:
         return
+    for place in where.glob("??/*"):
+        if _holds(place, study, drops):
+            shutil.rmtree(place, ignore_errors=True)
     for _, own, place in sorted(_entries(where), reverse=True):
         left -= own
         if left < 0 and own:

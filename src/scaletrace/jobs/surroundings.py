@@ -27,6 +27,8 @@ VARIABLES = (
     *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"),
     "OPENBLAS_CORETYPE",
 )
+# What a cluster or a user may have put there for Python to run before anything else.
+STARTUP = ("sitecustomize", "usercustomize")
 # What of the repository decides a job's outcome.
 TRACKED = ["src", "rules", "Snakefile", "config", "requirements.lock"]
 
@@ -116,10 +118,22 @@ def _gpu() -> str | None:
     return ", ".join(sorted(models)) or None
 
 
+def _startup() -> dict[str, str]:
+    """Return the hash of each module of the environment that Python runs at its start."""
+    paths = {name: getattr(sys.modules.get(name), "__file__", None) for name in STARTUP}
+    return {name: str(files.hashes(Path(path))["sha256"]) for name, path in paths.items() if path}
+
+
 def _environment() -> str:
     """Store what is installed, once per environment, and return the sha256 of that file."""
-    told = {"python": sys.version, "platform": platform.platform()}
-    content = files.to_json(told | {"packages": libraries.installed()})
+    told = {
+        "python": sys.version,
+        "platform": platform.platform(),
+        "packages": libraries.installed(),
+        "records": libraries.records(),
+        "startup": _startup(),
+    }
+    content = files.to_json(told)
     digest = hashlib.sha256(content.encode()).hexdigest()
     path = ledger.environment_path(digest)
     if not path.exists():

@@ -4,10 +4,11 @@ These numbers differ between identical executions; they come from the job record
 reads them.
 """
 
+import csv
 import sys
-from typing import TextIO
-
-import pandas as pd
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
 
 from scaletrace.formats.record import Record, read_record, require_circumstances
 from scaletrace.jobs import ledger
@@ -32,13 +33,17 @@ def utilisation(record: Record) -> float | None:
     return reached / matrix / record.identity.processes if reached and matrix else None
 
 
-def job_timings(study: str) -> pd.DataFrame:
-    """Return one row per recorded job up to the observations, sorted by rule and job.
+def job_timings(study: str, records: Iterable[Path] | None = None) -> list[list[Any]]:
+    """Return a row of COLUMNS per recorded job up to the observations, sorted by rule and job.
 
     Seconds are wall-clock time, memory is in MiB, attempts are the processes that began the job.
+
+    Args:
+        study: its name.
+        records: of its jobs; without them all that there are.
     """
     rows = []
-    for path in ledger.paths(study):
+    for path in ledger.paths(study) if records is None else sorted(records):
         if path.parent.name in AFTER:
             continue
         record = read_record(path)
@@ -63,12 +68,13 @@ def job_timings(study: str) -> pd.DataFrame:
             "slurm_job": took.slurm_job,
         }
         rows.append([row[name] for name in COLUMNS])
-    return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+    return rows
 
 
-def write(study: str, stream: TextIO) -> None:
-    """Write the timings of a study as CSV."""
-    job_timings(study).to_csv(stream, index=False, lineterminator="\n")
+def write(study: str, stream: TextIO, records: Iterable[Path] | None = None) -> None:
+    """Write the timings of a study as CSV; arguments as of `job_timings`."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows([COLUMNS, *job_timings(study, records)])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from scaletrace.lineage import crate, links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.crate import Packed
 from scaletrace.lineage.dvc import pipeline
+from scaletrace.study.config import keep_of
 from scaletrace.study.rules import LARGE, RESULTS
 
 # Zip knows no time before it; a fixed one gives the same bytes whenever it is made.
@@ -73,7 +74,7 @@ def _expected(
     With the size that a record gives it, or 0.
     """
     names = [*CODE, held["study_file"]["path"], *map(str, sorted(Path("rules").glob("*.smk")))]
-    place = pipeline.place(study)
+    place, keep = pipeline.place(study), keep_of(Path(held["study_file"]["path"]))
     names += [str(path) for path in (place.yaml, place.lock, root.path_of(study))]
     names += [str(job.path) for job in jobs]
     metrics = ledger.PROVENANCE / "metrics" / study
@@ -81,11 +82,13 @@ def _expected(
     names += [str(path) for path in optional if path.is_file()]
     expected: dict[str, tuple[str | None, int]] = dict.fromkeys(names, (None, 0))
     expected |= {name: (sha256, 0) for name, sha256 in held.get("accepted", {}).items()}
+    expected |= {name: (sha256, 0) for name, sha256 in held.get("history", {}).items()}
     for job in jobs:
         digest = str(job.record.circumstances.environment)
         expected[str(ledger.environment_path(digest))] = (digest, 0)
         for output in job.identity.outputs:
-            if large or not output.path.endswith(LARGE):
+            own = keep.pushes(output.path) or Path(output.path).exists()
+            if not output.path.endswith(LARGE) or (large and own):
                 expected[output.path] = (output.sha256, output.size)
     for path in expected:
         if not inside(path):

@@ -1,15 +1,18 @@
 """`scaletrace record`: hand a finished study to DVC and to git."""
 
+import io
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files
 from scaletrace.formats.record import read_record
-from scaletrace.jobs import git, ledger
+from scaletrace.jobs import git, history, ledger, timings
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
+from scaletrace.jobs.history import History
 from scaletrace.jobs.lease import lease
 from scaletrace.jobs.planned import asked_jobs
 from scaletrace.lineage import drift, links, root, transaction
@@ -17,8 +20,9 @@ from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import memory, verdict
-from scaletrace.study.config import load
-from scaletrace.study.rules import LARGE, RESULTS
+from scaletrace.study.config import Study, file_of, load
+from scaletrace.study.keep import Keep
+from scaletrace.study.rules import LARGE, RESULTS, timings_path
 
 
 def _git(*words: str) -> str:
@@ -35,13 +39,18 @@ def _in_git(study: str) -> set[str]:
     return set(_git("ls-files", "-z", "--", str(RESULTS / study)).split("\0"))
 
 
-def changed_files(jobs: list[RecordedJob], absent: bool = True) -> list[str]:
-    """Return the outputs that are not what their records say, those that are absent among them."""
+def changed_files(jobs: list[RecordedJob], keep: Keep | None = None) -> list[str]:
+    """Return the outputs that are not what their records say.
+
+    Args:
+        jobs: recorded ones.
+        keep: what of them has to be here; None where those that are absent do not matter.
+    """
     outputs = [
         (job, output)
         for job in jobs
         for output in job.identity.outputs
-        if absent or Path(output.path).exists()
+        if (keep and keep.pushes(output.path)) or Path(output.path).exists()
     ]
     wrong = []
     hashed = hashes_of({output.path: output.size for _, output in outputs})
@@ -49,8 +58,10 @@ def changed_files(jobs: list[RecordedJob], absent: bool = True) -> list[str]:
         path, hashes = output.path, hashed[output.path]
         if isinstance(hashes, str):
             # Of what a light copy lacks nothing is made again unless somebody asks for it.
-            which = f" {path} --configfile FILE" if path.endswith(LARGE) else ""
-            wrong.append(f"{path}: {hashes} ({job.path}); snakemake{which} makes it again")
+            again = "snakemake"
+            if path.endswith(LARGE):
+                again += f" --cores 1 {path} --configfile {file_of(Path(path).parts[1])}"
+            wrong.append(f"{path}: {hashes} ({job.path}); {again} makes it again")
         elif hashes["sha256"] != output.sha256:
             wrong.append(
                 f"{path}: changed since its job wrote it ({job.path}); delete it and "
@@ -72,7 +83,12 @@ def _laundered(jobs: list[RecordedJob], known: Acceptances) -> list[str]:
 
 
 def disagreements(
-    jobs: list[RecordedJob], study: str, study_file: Path, locked: dict[str, Any], where: Path
+    jobs: list[RecordedJob],
+    study: str,
+    study_file: Path,
+    keep: Keep,
+    locked: dict[str, Any],
+    where: Path,
 ) -> dict[str, list[str]]:
     """Compare every md5 in dvc.lock with the job records'; return what differs, by stage.
 
@@ -80,6 +96,7 @@ def disagreements(
         jobs: the study's recorded jobs.
         study: its name.
         study_file: its configuration.
+        keep: what of its files DVC is given.
         locked: the lock's entries by stage.
         where: the lock, for messages.
     """
@@ -88,14 +105,12 @@ def disagreements(
         name = pipeline.stage_name(job.identity, study)
         stage = locked.get(name, {})
         record = {str(job.path): str(files.hashes(job.path)["md5"])}
-        read = {file.path: file.md5 for file in job.identity.inputs}
+        read = {file.path: file.md5 for file in job.identity.inputs if keep.pushes(file.path)}
+        made = {file.path: file.md5 for file in job.identity.outputs if keep.pushes(file.path)}
         lines = []
         if stage.get("cmd") != pipeline.command(study_file):
             lines.append(f"{where}: stages.{name}: cmd: not the command of dvc.yaml")
-        for kind, expected in (
-            ("deps", record | read),
-            ("outs", {output.path: output.md5 for output in job.identity.outputs}),
-        ):
+        for kind, expected in (("deps", record | read), ("outs", made)):
             held = {entry["path"]: entry.get("md5") for entry in stage.get(kind, [])}
             lines += [
                 f"{path}: md5: {where} has {held.get(path)}, the record {job.path} has "
@@ -112,8 +127,9 @@ def _all(wrong: dict[str, list[str]]) -> list[str]:
     return [line for lines in wrong.values() for line in lines]
 
 
-def _cached(job: RecordedJob, in_git: set[str]) -> set[str]:
-    return {output.md5 for output in job.identity.outputs if output.path not in in_git}
+def _cached(job: RecordedJob, in_git: set[str], keep: Keep) -> set[str]:
+    outputs = job.identity.outputs
+    return {file.md5 for file in outputs if file.path not in in_git and keep.pushes(file.path)}
 
 
 def _unfinished(outputs: list[verdict.Output]) -> list[str]:
@@ -144,6 +160,32 @@ def _root(
     return root.build(study, study_file, jobs, rules)
 
 
+def _cut_history(study: str) -> list[str]:
+    """Return what is damaged in a study's history, or missing that was recorded before."""
+    recorded = root.read(study).get("history", {}) if root.path_of(study).exists() else {}
+    gone = sorted(name for name in recorded if not Path(name).is_file())
+    lines = [
+        f"{name}: missing, and the root names it; git checkout brings it back" for name in gone
+    ]
+    return [*History(study).unreadable.values(), *lines]
+
+
+def _complete_history(study: str, jobs: list[RecordedJob]) -> None:
+    """Add what recorded results say and no job could note: of earlier releases, on a full disk."""
+    history.begins(study)
+    for job in jobs:
+        told = job.record.circumstances
+        when = told.end if told.end is not None else time.time()
+        history.finished(study, job.identity, job.record.id, None, told.reused.study, when)
+
+
+def _timings(study: str, jobs: list[RecordedJob]) -> str:
+    """Return timings.csv of the recorded jobs: a rerun that changed no table left it as it was."""
+    text = io.StringIO()
+    timings.write(study, text, [job.path for job in jobs])
+    return text.getvalue()
+
+
 def _known(lock: Path) -> dict[str, Any]:
     """Return the entries of a study's lock; none of one that somebody cut, which is made anew."""
     try:
@@ -153,23 +195,24 @@ def _known(lock: Path) -> dict[str, Any]:
 
 
 def _lock(
-    jobs: list[RecordedJob], study: str, study_file: Path, in_git: set[str], stages: Any
+    jobs: list[RecordedJob], study: Study, study_file: Path, in_git: set[str], stages: Any
 ) -> dict[str, Any]:
     """Let DVC store a study's files; return the entries of its lock, as the records say.
 
     Raises:
         BadInput: DVC finds other hashes than the records have.
     """
-    lock = pipeline.place(study).lock
+    name, keep = study.study, study.keep
+    lock = pipeline.place(name).lock
     known = _known(lock)
-    wrong = disagreements(jobs, study, study_file, known, lock)
+    wrong = disagreements(jobs, name, study_file, keep, known, lock)
     locked = store.commit(
-        pipeline.own(study).yaml,
+        pipeline.own(name).yaml,
         stages,
-        {name: entry for name, entry in known.items() if name not in wrong},
-        {pipeline.stage_name(job.identity, study): _cached(job, in_git) for job in jobs},
+        {stage: entry for stage, entry in known.items() if stage not in wrong},
+        {pipeline.stage_name(job.identity, name): _cached(job, in_git, keep) for job in jobs},
     )
-    if wrong := _all(disagreements(jobs, study, study_file, locked, lock)):
+    if wrong := _all(disagreements(jobs, name, study_file, keep, locked, lock)):
         raise BadInput("\n".join(wrong))
     return locked
 
@@ -186,11 +229,12 @@ def record(study_file: Path) -> int:
         BadInput: the study is unfinished, or files, records and DVC do not agree.
     """
     links.require_none()
-    study = load(study_file).study
+    described = load(study_file)
+    study, keep = described.study, described.keep
     with lease(Path("work") / "record"):
         outputs = verdict.outputs(study_file)
         if waiting := _unfinished(outputs):
-            if wrong := changed_files(Ancestry(study).jobs, absent=False):
+            if wrong := changed_files(Ancestry(study).jobs):
                 raise BadInput("\n".join(wrong))
             raise BadInput(
                 f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
@@ -198,25 +242,30 @@ def record(study_file: Path) -> int:
             )
         jobs = _recorded(asked_jobs(study_file))
         known = Acceptances(study)
-        if wrong := [*changed_files(jobs), *_laundered(jobs, known), *known.unreadable.values()]:
+        wrong = [*changed_files(jobs, keep), *_laundered(jobs, known), *known.unreadable.values()]
+        if wrong := [*wrong, *_cut_history(study)]:
             raise BadInput("\n".join(wrong))
+        _complete_history(study, jobs)
         in_git, place = _in_git(study), pipeline.own(study)
-        content = pipeline.compiled(jobs, study, study_file, in_git)
+        content = pipeline.compiled(jobs, study, study_file, in_git, keep)
         earlier = pipeline.moved_out(study)
-        locked = _lock(jobs, study, study_file, in_git, content["stages"])
+        locked = _lock(jobs, described, study_file, in_git, content["stages"])
         texts = {
             **earlier,
             place.lock: pipeline.lock_text(locked),
             place.yaml: pipeline.text(content),
             **{path: files.to_json(fit) for path, fit in pipeline.fitted(jobs, study).items()},
-            root.path_of(study): files.to_json(_root(study, study_file, jobs, outputs)),
         }
+        held = _root(study, study_file, jobs, outputs)
+        texts[root.path_of(study)] = files.to_json(held)
         environments = {job.record.circumstances.environment for job in jobs}
-        with transaction.all_or_none(texts):
+        took = {timings_path(study): _timings(study, jobs)}
+        with transaction.all_or_none(took | texts):
             _git(
                 *("add", "--force", "--", *map(str, texts), str(study_file)),
                 *(str(job.path) for job in jobs),
                 *map(str, known.by_path),
+                *held.get("history", {}),
                 *(str(ledger.environment_path(digest)) for digest in environments),
             )
     return len(jobs)
@@ -231,26 +280,28 @@ def moved(study_file: Path) -> list[str]:
         BadInput: the study cannot be read, or a record is damaged.
     """
     links.require_none()
-    study = load(study_file).study
+    described = load(study_file)
+    study, keep = described.study, described.keep
     if not root.path_of(study).exists():
         return [f"{study}: never recorded"]
     asked, known = asked_jobs(study_file), Acceptances(study)
     if waiting := drift.stale(asked, known):
         return [
-            *changed_files(Ancestry(study).jobs, absent=False),
+            *changed_files(Ancestry(study).jobs),
             *(f"{line}; snakemake would make it again" for line in waiting),
         ]
     jobs = _recorded(asked)
     recorded = root.read(study)
-    wrong = [*changed_files(jobs), *_laundered(jobs, known), *root.changed_since(recorded)]
+    wrong = [*changed_files(jobs, keep), *_laundered(jobs, known), *root.changed_since(recorded)]
     notes = sorted({*map(str, known.by_path)} - recorded.get("accepted", {}).keys())
     records = sorted({str(job.path) for job in jobs} - recorded["records"].keys())
-    wrong += [f"{path}: not recorded yet" for path in (*notes, *records)]
+    events = sorted({*map(str, History(study).paths)} - recorded.get("history", {}).keys())
+    wrong += [f"{path}: not recorded yet" for path in (*notes, *records, *events)]
     place = pipeline.place(study)
     if place.shared:
         wrong.append(f"{place.yaml}: as earlier releases recorded; scaletrace record moves it")
     try:
-        content = pipeline.compiled(jobs, study, study_file, _in_git(study))
+        content = pipeline.compiled(jobs, study, study_file, _in_git(study), keep)
         fitted = pipeline.fitted(jobs, study)
     except BadInput as problem:
         return [*wrong, str(problem)]
@@ -261,7 +312,7 @@ def moved(study_file: Path) -> list[str]:
     locked = store.locked(place.lock)
     if not place.shared and (stale := sorted(locked.keys() - content["stages"])):
         wrong.append(f"{place.lock}: holds {', '.join(stale)}, which the workflow has not")
-    return [*wrong, *_all(disagreements(jobs, study, study_file, locked, place.lock))]
+    return [*wrong, *_all(disagreements(jobs, study, study_file, keep, locked, place.lock))]
 
 
 def _other(path: Path, text: str, difference: str) -> list[str]:

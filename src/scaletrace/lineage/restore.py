@@ -31,7 +31,8 @@ from scaletrace.lineage.archive import Archive
 from scaletrace.lineage.dvc import pipeline, store
 from scaletrace.lineage.hashing import hashes_of
 from scaletrace.lineage.snakemake import memory
-from scaletrace.study.config import file_of
+from scaletrace.study.config import file_of, load
+from scaletrace.study.keep import Keep
 from scaletrace.study.rules import LARGE, OBSERVE, TIMINGS, timings_path
 
 # Between a file and what was made from it (seconds): Snakemake compares times.
@@ -101,7 +102,8 @@ def _bring_records(study: str, archive: Archive) -> list[Path]:
         for name in content.get("accepted", {}):
             if Path(name).parent != acceptances.folder_of(study):
                 raise BadInput(f"{archive.path}: {name} is no note of {study}; refused")
-        for name in (*content["records"], *content.get("accepted", {}), *beside):
+        told = *content.get("accepted", {}), *content.get("history", {})
+        for name in (*content["records"], *told, *beside):
             brought.append(archive.copy_text(name))
         for name in content["records"]:
             job = RecordedJob(Path(name), parse_record(Path(name)))
@@ -129,7 +131,7 @@ def _sound_records(
     """Return the records that are as the root says."""
     wrong = dict(line.split(": ", 1) for line in root.changed_since(content))
     sound = {}
-    for name in content.get("accepted", {}).keys() & wrong.keys():
+    for name in {*content.get("accepted", {}), *content.get("history", {})} & wrong.keys():
         mismatches.add(Path(name), name, wrong[name])
     for name, entry in content["records"].items():
         path = Path(name)
@@ -174,7 +176,9 @@ def _compare_raw(sound: dict[Path, Record], mismatches: _Mismatches) -> set[Path
     return moved
 
 
-def _compare_lock(study: str, sound: dict[Path, Record], mismatches: _Mismatches) -> None:
+def _compare_lock(
+    study: str, sound: dict[Path, Record], keep: Keep, mismatches: _Mismatches
+) -> None:
     lock = pipeline.place(study).lock
     if not (locked := store.locked(lock)):
         return
@@ -183,7 +187,7 @@ def _compare_lock(study: str, sound: dict[Path, Record], mismatches: _Mismatches
         with contextlib.suppress(KeyError, TypeError, AttributeError):
             md5 = {entry["path"]: entry["md5"] for entry in stage.get("outs", [])}
             for output in record.identity.outputs:
-                if md5.get(output.path) != output.md5:
+                if keep.pushes(output.path) and md5.get(output.path) != output.md5:
                     what = f"{lock} has md5 {md5.get(output.path)}, its record {output.md5}"
                     mismatches.add(path, output.path, what)
             continue
@@ -246,7 +250,7 @@ def _put_back(wanted: Wanted, archive: Archive | None, mismatches: _Mismatches) 
 def _print_timings(study: str, sound: dict[Path, Record], rules: dict[str, str]) -> None:
     """Print timings.csv, which has no record: it is printed from the records."""
     text, path = io.StringIO(), timings_path(study)
-    timings.write(study, text)
+    timings.write(study, text, sound)
     files.write_text(path, text.getvalue())
     observations = [
         output
@@ -337,7 +341,8 @@ def restore(
         study: name of the study.
         source: an export; None for what DVC holds.
         partial: put back what can be.
-        checkpoints: also put back checkpoints, tokens and text, which only further jobs need.
+        checkpoints: also put back checkpoints, tokens and text, which only further jobs need: those
+            that `keep` in the study file hands on, or an export holds.
 
     Raises:
         BadInput: there is no such study here, or the source cannot be used.
@@ -376,7 +381,8 @@ def _restore(
                 mismatches.add(path, where, what)
     stale = mismatches.jobs_of() | (jobs.keys() - sound.keys())
     untrue = _compare_raw(sound, mismatches)
-    _compare_lock(study, sound, mismatches)
+    keep = load(study_file).keep
+    _compare_lock(study, sound, keep, mismatches)
     outputs = {
         output.path: (path, output)
         for path, record in sound.items()
@@ -385,7 +391,9 @@ def _restore(
     wanted = {
         name: made
         for name, made in outputs.items()
-        if checkpoints or not name.endswith(LARGE) or Path(name).exists()
+        if Path(name).exists()
+        or not name.endswith(LARGE)
+        or (checkpoints and (keep.pushes(name) or (archive and archive.size(name) is not None)))
     }
     for name, sha256 in _hashes(wanted).items():
         if sha256 not in (None, wanted[name][1].sha256):

@@ -10,6 +10,7 @@ from scaletrace.formats import files, untrusted
 from scaletrace.formats.record import inside
 from scaletrace.jobs import ledger
 from scaletrace.jobs.acceptances import Acceptances
+from scaletrace.jobs.history import History, folder_of
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.study.config import file_of
 
@@ -22,7 +23,7 @@ def path_of(study: str) -> Path:
 def build(
     study: str, study_file: Path, jobs: list[RecordedJob], rules: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the root of a study: configuration, rules' commands, records, accepted code.
+    """Return the root of a study: configuration, rules' commands, records, accepted code, history.
 
     Environments need no place of their own: records name them by hash.
 
@@ -42,8 +43,10 @@ def build(
         },
     }
     accepted = {str(path): files.hashes(path)["sha256"] for path in Acceptances(study).by_path}
+    history = {str(path): files.hashes(path)["sha256"] for path in History(study).paths}
     # Roots of studies that have none stay as earlier releases wrote them.
     content |= {"accepted": accepted} if accepted else {}
+    content |= {"history": history} if history else {}
     return {**content, "root": files.json_sha256(content)}
 
 
@@ -55,7 +58,16 @@ def read(study: str) -> dict[str, Any]:
     """
     path = path_of(study)
     try:
-        text = untrusted.read_text(path)
+        content = untrusted.read_bytes(path)
+    except OSError as error:
+        raise BadInput(f"{path}: no readable study root ({error})") from None
+    return parse(content, study, path)
+
+
+def parse(content: bytes, study: str, where: object) -> dict[str, Any]:
+    """Return the root of a study in the content of a file that `where` names; errors as `read`."""
+    try:
+        text = content.decode("utf-8")
         root = json.loads(text)
         stated = root.pop("root")
         _require_form(root)
@@ -64,8 +76,8 @@ def read(study: str) -> dict[str, Any]:
         root["root"] = stated
         if files.to_json(root) != text:
             raise ValueError("not in the form that `scaletrace record` writes")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{path}: no readable study root ({error})") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInput(f"{where}: no readable study root ({error})") from None
     return root
 
 
@@ -73,14 +85,17 @@ def _require_form(root: dict[str, Any]) -> None:
     """Raise ValueError where a root is not of the form that `build` gives: it may be hostile."""
     hashes = [root["study_file"]["sha256"]]
     accepted = root.get("accepted", {})
-    names = [*root["records"], *accepted]
-    hashes += accepted.values()
+    history = root.get("history", {})
+    names = [*root["records"], *accepted, *history]
+    hashes += [*accepted.values(), *history.values()]
     for entry in root["records"].values():
         hashes += [entry["id"], entry["sha256"]]
     if not all(isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) for value in hashes):
         raise ValueError("a hash is not one")
     if not all(inside(name) for name in names):
         raise ValueError("a path leads out of the repository")
+    if not all(folder_of(root["study"]) in Path(name).parents for name in history):
+        raise ValueError("history: a path of something else")
     if root["study_file"]["path"] != str(file_of(root["study"])):
         raise ValueError(f"study_file: found {str(root['study_file']['path'])[:80]!r}")
     if not all(isinstance(code, str) for code in root["rules"].values()):
@@ -91,7 +106,7 @@ def changed_since(root: dict[str, Any]) -> list[str]:
     """Return in which files the configuration and the records are not those of the root."""
     expected = {name: entry["sha256"] for name, entry in root["records"].items()}
     expected[root["study_file"]["path"]] = root["study_file"]["sha256"]
-    expected |= root.get("accepted", {})
+    expected |= root.get("accepted", {}) | root.get("history", {})
     lines = []
     for name, sha256 in sorted(expected.items()):
         path = Path(name)

@@ -7,10 +7,12 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scaletrace import kinds
 from scaletrace.corpora import Source
+from scaletrace.errors import BadInput
 from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, each_once
 from scaletrace.formats.yaml_files import read
 from scaletrace.kind_keys import OneOf
 from scaletrace.study.fits import Entry
+from scaletrace.study.keep import Keep
 from scaletrace.study.training import FAMILIES, Family, TrainingKeys, TunedRate, TuningKeys
 from scaletrace.tokenizers import Vocabulary
 
@@ -141,12 +143,14 @@ class Study(Section):
         description="laws to fit, each by its name or with options",
     )
     figures: dict[FigureName, Figure] = Field(default={}, description="titles of the figures")
+    keep: Keep = Keep()
     exclude: dict[str, str] = Field(
         default={},
         description="run: why it is in no fit; tabled, with its numbers if it was trained before",
     )
     failed: dict[str, str] = Field(
-        default={}, description="run: why it was given up; it is tabled and not trained"
+        default={},
+        description="run: why it was given up; in no fit; tabled, with its numbers if it has any",
     )
 
     _once = field_validator("budgets", "flops")(each_once)
@@ -249,3 +253,11 @@ def load(path: Path) -> Study:
             and what is allowed.
     """
     return read(path, Study, keys="config/README.md")
+
+
+def keep_of(path: Path) -> Keep:
+    """Return what a study file says of large files; all stay where it cannot be read."""
+    try:
+        return load(path).keep
+    except BadInput:
+        return Keep()

@@ -111,7 +111,7 @@ class Graph:
     Args:
         estimates: of the study's plan.
         packages: versions of the packages that the text is read from.
-        tabled: runs under `exclude` that have numbers from before, which tables keep.
+        tabled: runs under `exclude` or `failed` that have numbers from before, which tables keep.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Graph:
         self.study = self.plan.study.study
         self.results = RESULTS / self.study
         self.timings = str(timings_path(self.study))
-        self._excluded = tabled
+        self._left_out = tabled
         self._tabled = [*(run.name for run in self.plan.trained_runs()), *tabled]
         self._analysis = Takes(ANALYSIS_SECONDS, ANALYSIS_MB)
         # Each is asked for by all that reads what it makes.
@@ -131,7 +131,7 @@ class Graph:
     def at_pace(self, pace: Pace) -> "Graph":
         """Return the same jobs, estimated at another pace."""
         estimates = Estimates(self.plan, pace, self.estimates.raw_files)
-        return Graph(estimates, self.packages, self._excluded)
+        return Graph(estimates, self.packages, self._left_out)
 
     def _job(self, rule: str, *wildcards: str) -> Job:
         """Return the job of a rule with the values of its wildcards, in the rule's order.
@@ -154,7 +154,7 @@ class Graph:
             yield dataclasses.replace(job, needs=tuple(needs))
 
     def everything(self) -> Iterator[Job]:
-        """Yield the study's jobs, and those behind the numbers of excluded runs that it keeps."""
+        """Yield the study's jobs, and those behind the numbers of runs left out that it keeps."""
         names = set()
         for job in (*self.jobs(), *self._behind_tabled()):
             if job.name not in names:
@@ -162,7 +162,7 @@ class Graph:
                 yield job
 
     def _behind_tabled(self) -> Iterator[Job]:
-        for name in self._excluded:
+        for name in self._left_out:
             run = self.plan.runs[name]
             tokens = self.plan.start(run)
             while tokens:

@@ -33,7 +33,7 @@ def fits(study: Study, runs: Sequence[Run]) -> dict[str, Settings]:
     faults: list[str] = []
     left_out = study.exclude.keys() | study.failed.keys()
     trained = [run for run in runs if run.name not in left_out]
-    # What every run of a study without `fits` lacks is told by its job.
+    # What a study without `fits` lacks, `fit_rows` says.
     asked = "fits" in study.model_fields_set
     for index, entry in enumerate(study.fits):
         key = f"fits[{index}]"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scaletrace.jobs import libraries
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.audit import asked
@@ -43,6 +44,16 @@ def check(jobs, /, **options):
 
 def changed(jobs, path, **changes):
     return {**jobs, path: dataclasses.replace(jobs[path], **changes)}
+
+
+def test_packages_that_are_not_installed_rest_on_the_record(jobs, monkeypatch):
+    monkeypatch.setattr(libraries, "has", lambda name: name != "networkx")
+    found, notes = check(jobs)
+    assert found == []
+    assert notes == [
+        "networkx: not installed here; that these are the versions that the text was read from "
+        "rests on its record"
+    ]
 
 
 def test_what_was_done_is_what_is_asked_for(jobs):

@@ -4,6 +4,7 @@ import pytest
 
 from scaletrace.formats.record import Code
 from scaletrace.jobs import fingerprint, meaning, reachable
+from scaletrace.jobs.command import AskedJob
 from scaletrace.jobs.sources import Sources
 from scaletrace.lineage.audit import code
 from tests.lineage import small_study
@@ -22,7 +23,12 @@ def committed(folder):
     return commit()
 
 
-def first(modules):
+def first(**changes):
+    """All that the stage loads, as the first scheme has it, with some hashes changed."""
+    loaded = {"scaletrace": "__init__.py", "scaletrace.errors": "errors.py"}
+    loaded |= {"scaletrace.stages": "stages/__init__.py", "scaletrace.stages.one": "stages/one.py"}
+    modules = {name: meaning.module_meaning(PLACES[place]) for name, place in loaded.items()}
+    modules = {name: digest for name, digest in (modules | changes).items() if digest}
     return Code(fingerprint.combined(modules), modules)
 
 
@@ -33,17 +39,24 @@ def second(**changes):
     return Code(fingerprint.combined(modules), modules, 2)
 
 
-def check(recorded, git):
+def scope_after(recorded, git, installed):
+    """Findings of an audit by code of some fingerprint, and what else it says."""
     text("raw.txt", "x")
     small_study.job("one", {}, {"files": "raw.txt"}, {}, code=recorded, git=git)
     scope = small_study.scope()
-    found = [(one.file, one.field, one.found) for one in code.check(scope)]
+    (path,) = (job.path for job in scope.jobs)
+    asked = {path: AskedJob("one", installed, {}, {}, {}, {}, path)}
+    return [(one.file, one.field, one.found) for one in code.check(scope, asked)], scope
+
+
+def check(recorded, git):
+    found, scope = scope_after(recorded, git, recorded.fingerprint)
+    assert scope.unverified == []
     return found, scope.notes
 
 
 def sound(scheme):
-    meant = {"scaletrace.errors": meaning.module_meaning(ERRORS)}
-    return first(meant) if scheme == 1 else second()
+    return first() if scheme == 1 else second()
 
 
 @pytest.mark.parametrize("scheme", [1, 2])
@@ -55,7 +68,7 @@ def test_code_of_another_meaning_is_found(committed):
     git = {"commit": committed, "changed": []}
     meant, place = meaning.module_meaning(ERRORS), f"{committed[:12]}:src/scaletrace/errors.py"
     field = "code.modules.scaletrace.errors"
-    assert check(first({"scaletrace.errors": "0" * 64}), git)[0] == [(place, field, meant)]
+    assert check(first(**{"scaletrace.errors": "0" * 64}), git)[0] == [(place, field, meant)]
     right = second().modules["scaletrace.errors"]
     assert check(second(**{"scaletrace.errors": "0" * 64}), git)[0] == [(place, field, right)]
 
@@ -64,7 +77,7 @@ def test_modules_that_are_not_there_are_found(committed):
     git = {"commit": committed, "changed": []}
     place, field = f"{committed[:12]}:src/scaletrace/other.py", "code.modules.scaletrace.other"
     other = {"scaletrace.other": "0" * 64}
-    assert check(first(other), git)[0] == [(place, field, "no such module")]
+    assert check(first(**other), git)[0] == [(place, field, "no such module")]
     assert check(second(**other), git)[0] == [(place, field, "nothing that counts")]
 
 
@@ -89,8 +102,24 @@ def test_changes_that_no_commit_shows_are_a_note(committed, scheme):
     assert check(sound(scheme), {**git, "changed": [" M src/scaletrace/cli.py"]}) == ([], [])
 
 
+def test_code_that_the_first_scheme_names_in_part_is_found(committed):
+    git = {"commit": committed, "changed": []}
+    found, _ = check(first(**{"scaletrace.errors": None}), git)
+    assert found == [("provenance/jobs/s/one/one.json", "code.modules", "not named")]
+
+
+@pytest.mark.parametrize("git", [None, {"changed": [" M src/scaletrace/errors.py"]}])
+def test_code_that_is_neither_in_a_commit_nor_here_is_not_verified(committed, git):
+    git = git and {"commit": committed, **git}
+    found, scope = scope_after(sound(2), git, "0" * 64)
+    assert (found, scope.notes) == ([], [])
+    (unknown,) = scope.unverified
+    assert "1 jobs " in unknown
+    assert "of their code only the fingerprint is known (one)" in unknown
+
+
 def test_names_that_are_none_of_modules_are_found(committed):
-    found, _ = check(first({"../x": "0" * 64}), {"commit": committed, "changed": []})
+    found, _ = check(first(**{"../x": "0" * 64}), {"commit": committed, "changed": []})
     assert found == [("provenance/jobs/s/one/one.json", "code.modules", "../x")]
 
 

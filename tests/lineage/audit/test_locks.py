@@ -10,7 +10,7 @@ from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.audit import locks
 from scaletrace.lineage.dvc import pipeline
 from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, TABLE, edit, text
+from tests.lineage.small_study import CONFIG, KEEP, TABLE, edit, text
 
 OBSERVE = "provenance/jobs/s/observe/observe.json"
 YAML, LOCK = (f"provenance/dvc/s/dvc.{suffix}" for suffix in ("yaml", "lock"))
@@ -26,7 +26,7 @@ def hashed(path):
 def recorded(study):
     """A study with a pipeline, a lock and a root, as `scaletrace record` writes them."""
     jobs = Ancestry("s").jobs
-    content = pipeline.compiled(jobs, "s", Path(CONFIG), {TABLE})
+    content = pipeline.compiled(jobs, "s", Path(CONFIG), {TABLE}, KEEP)
     text(YAML, pipeline.text(content))
     stages = {
         name: {

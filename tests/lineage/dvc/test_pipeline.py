@@ -10,7 +10,7 @@ from scaletrace.formats.record import Code, Identity
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.dvc import pipeline
 from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, FIGURE, FIT, TABLE, text
+from tests.lineage.small_study import CONFIG, FIGURE, FIT, KEEP, TABLE, text
 
 RECORD = "provenance/jobs/s/fit/fit=power.json"
 
@@ -43,18 +43,18 @@ def test_a_stage_is_nothing_that_dvc_could_run(study):
         "meta": {"study": "s", "record": job.record.id},
     }
     own = pipeline.own("s")
-    assert pipeline.stage(job, "s", Path(CONFIG), set(), own) == expected
+    assert pipeline.stage(job, "s", Path(CONFIG), set(), own, KEEP) == expected
     expected["outs"] = [{FIT: {"persist": True, "cache": False}}]
-    assert pipeline.stage(job, "s", Path(CONFIG), {FIT}, own) == expected
+    assert pipeline.stage(job, "s", Path(CONFIG), {FIT}, own, KEEP) == expected
     del expected["wdir"]
-    assert pipeline.stage(job, "s", Path(CONFIG), {FIT}, pipeline.SHARED) == expected
+    assert pipeline.stage(job, "s", Path(CONFIG), {FIT}, pipeline.SHARED, KEEP) == expected
     assert pipeline.owner(expected) == "s"
     assert pipeline.owner({"cmd": "x"}) is pipeline.owner({"meta": "x"}) is None
 
 
 def test_a_pipeline_shows_fits_evaluations_and_figures(study):
     jobs = Ancestry("s").jobs
-    content = pipeline.compiled(jobs, "s", Path(CONFIG), {TABLE})
+    content = pipeline.compiled(jobs, "s", Path(CONFIG), {TABLE}, KEEP)
     assert [*content["stages"]] == [
         "s-corpus",
         "s-evaluate-a",
@@ -79,7 +79,7 @@ def test_two_jobs_of_one_name_are_refused(study):
     small_study.job("evaluate", {"run": "b.c"}, {"observations": TABLE}, {"csv": FIGURE})
     small_study.job("evaluate", {"run": "b/c".replace("/", "?")}, {}, {"csv": FIGURE})
     with pytest.raises(BadInput, match=r"stages\.s-evaluate-b_c: .* would need the same name"):
-        pipeline.compiled(Ancestry("s").jobs, "s", Path(CONFIG), set())
+        pipeline.compiled(Ancestry("s").jobs, "s", Path(CONFIG), set(), KEEP)
 
 
 def test_texts():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,23 @@ from scaletrace.lineage import links, root, signature
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
 from scaletrace.lineage.audit import (
     accepted,
+    acting,
     asked,
     chain,
     code,
     content,
+    covered,
     drawn,
+    environment,
+    forms,
     locks,
     recomputed,
     reused,
+    selection,
     workflow_files,
 )
 from scaletrace.lineage.audit.finding import Finding, Scope, in_few_words
-from scaletrace.study.config import file_of
+from scaletrace.study.config import file_of, keep_of
 from scaletrace.study.rules import RESULTS
 
 ALIKE = 3  # findings about one field of one file, such as a setting of many jobs, to print
@@ -105,6 +111,7 @@ def audit(
     signers: Path | None = None,
     jobs: dict[Path, AskedJob] | None = None,
     make_again: bool = True,
+    earlier: Path | None = None,
 ) -> AuditReport:
     """Recompute and compare all that is known of a study, or of what some files rest on.
 
@@ -115,9 +122,10 @@ def audit(
         signers: allowed signers of the root, see `signature.verify`.
         jobs: the study's, if they are known.
         make_again: tables, fits and figures, which takes seconds to minutes.
+        earlier: a root of the study that the reader kept.
 
     Raises:
-        BadInput: there are no records of the study, or a path is not in them.
+        BadInput: there are no records of the study, a path is not in them, or `earlier` is no root.
     """
     links.require_none()
     ancestry = Ancestry(study)
@@ -127,23 +135,37 @@ def audit(
     chosen: list[RecordedJob] = []
     for path in paths or ():
         chosen += _chosen(path, ancestry, findings)
-    within = ancestry.upstream(chosen) if paths else ancestry.jobs
-    scope = Scope(study, ancestry, within, whole=not paths, large=large)
-    study_file = file_of(study)
+    study_file, unverified = file_of(study), list[str]()
     if jobs is None:
-        jobs = _asked(study_file, findings, scope.unverified)
+        jobs = _asked(study_file, findings, unverified)
+    left = _left(ancestry, jobs)
+    whole = [job for job in ancestry.jobs if job.path not in left]
+    within = ancestry.upstream(chosen) if paths else whole
+    scope = Scope(
+        *(study, ancestry, within),
+        whole=not paths,
+        large=large,
+        keep=keep_of(study_file),
+        unverified=unverified,
+        left=left,
+    )
     text = {path for job in jobs.values() for paths in job.inputs.values() for path in paths}
     findings += chain.check(scope)
     findings += content.check(scope, text)
+    findings += forms.check(scope)
     findings += locks.check(scope, study_file)
     findings += drawn.check(scope)
-    findings += code.check(scope)
+    findings += acting.check(scope)
+    findings += code.check(scope, jobs)
     findings += accepted.check(scope)
     if jobs:
         findings += asked.check(scope, study_file, jobs)
         findings += recomputed.check(scope, jobs) if make_again else ()
+    findings += covered.check(scope, study_file)
+    findings += selection.check(scope, study_file, earlier)
     findings += workflow_files.check(scope)
     reused.check(scope)
+    environment.check(scope)
     read = sum(len(job.identity.outputs) for job in within)
     signed = _signed(scope, signers, findings)
     notes = list(dict.fromkeys(scope.notes))
@@ -192,6 +214,16 @@ def _asked(
     except BadInput as problem:
         unverified.append(f"what the study asks for: {problem}")
         return {}
+
+
+def _left(ancestry: Ancestry, asked: Collection[Path]) -> frozenset[Path]:
+    """Return the records that nothing names any more; none where what is asked is not known."""
+    try:
+        fixed = root.read(ancestry.study)["records"]
+    except BadInput:
+        return frozenset()
+    paths = {job.path for job in ancestry.jobs} if asked else set()
+    return frozenset(path for path in paths if path not in asked and str(path) not in fixed)
 
 
 def _signed(scope: Scope, signers: Path | None, findings: list[Finding]) -> str | None:

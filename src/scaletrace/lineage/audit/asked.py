@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scaletrace.formats.record import Identity
+from scaletrace.jobs import libraries
 from scaletrace.jobs.acceptances import Acceptances, sentence
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import drift
@@ -33,6 +34,11 @@ def check(scope: Scope, study_file: Path, asked: dict[Path, AskedJob]) -> Iterat
             continue
         if path not in within:
             continue
+        if absent := [name for name in job.packages if not libraries.has(name)]:
+            scope.notes.append(
+                f"{', '.join(absent)}: not installed here; that these are the versions that the "
+                "text was read from rests on its record"
+            )
         for field, then, now in _differences(job.identity, wanted):
             affects = (job.name, *scope.affected(str(path)))
             if field.startswith(drift.PACKAGES) and then and now:

@@ -4,27 +4,35 @@ import contextlib
 import functools
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from scaletrace.jobs import meaning
+from scaletrace.jobs.acceptances import Acceptances
+from scaletrace.jobs.command import AskedJob
 from scaletrace.jobs.sources import Sources
 from scaletrace.lineage import code_at
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.snapshot import module_paths, objects
 
+UNCOMMITTED = "ran with uncommitted changes, which no commit shows"
+NO_COMMIT = "name no commit of this repository"
 MODULE = r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*"
 
 
-def check(scope: Scope) -> Iterator[Finding]:
-    """Read the modules of every fingerprint at the recorded commit, and hash their meaning."""
+def check(scope: Scope, asked: dict[Path, AskedJob]) -> Iterator[Finding]:
+    """Read the modules of every fingerprint at the recorded commit, and hash their meaning.
+
+    Code that no commit shows is noted where it is the installed code; else it is not verified.
+    """
     by_commit: dict[str, dict[tuple[str, str], list[RecordedJob]]] = {}
     reaching: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[RecordedJob]] = {}
-    unknown, dirty = set(), set()
+    unknown, dirty = set[RecordedJob](), set[RecordedJob]()
     for job in scope.jobs:
         git = job.record.circumstances.git
         commit = git.commit or ""
         if not re.fullmatch("[0-9a-f]{40,64}", commit):
-            unknown.add(job.name)
+            unknown.add(job)
             continue
         changed = [str(line) for line in git.changed or ()]
         odd = [m for m in job.identity.code.modules if not re.fullmatch(MODULE, m)]
@@ -33,35 +41,47 @@ def check(scope: Scope) -> Iterator[Finding]:
         elif job.identity.code.scheme > 1:
             sources = code_at.of_commit(commit)
             if sources is None:
-                unknown.add(job.name)
+                unknown.add(job)
             elif any(_touches_code(line, job, sources) for line in changed):
-                dirty.add(job.name)
+                dirty.add(job)
             else:
                 modules = tuple(sorted(job.identity.code.modules.items()))
                 reaching.setdefault((commit, job.rule, modules), []).append(job)
         else:
+            if left_out := _left_out(commit, job):
+                expected = f"{min(left_out)}, which runs too"
+                yield scope.finding(str(job.path), "code.modules", expected, "not named")
             for module, digest in job.identity.code.modules.items():
                 if any(_touches(line, path) for line in changed for path in module_paths(module)):
-                    dirty.add(job.name)
+                    dirty.add(job)
                 else:
                     held = by_commit.setdefault(commit, {})
                     held.setdefault((module, digest), []).append(job)
     yield from _compare(scope, by_commit, unknown)
     for (commit, rule, modules), jobs in reaching.items():
         yield from _compare_reached(scope, commit, rule, dict(modules), jobs)
-    for names, why in (
-        (dirty, "ran with uncommitted changes, which no commit shows"),
-        (unknown, "name no commit of this repository"),
+    known, installed = Acceptances(scope.study), set[RecordedJob]()
+    for job in dirty | unknown:
+        wanted = asked.get(job.path)
+        code = job.identity.code.fingerprint
+        if wanted and known.same(job.rule, code, wanted.fingerprint):
+            installed.add(job)
+    for jobs, told, why in (
+        (dirty & installed, scope.notes, UNCOMMITTED),
+        (unknown & installed, scope.notes, NO_COMMIT),
+        (dirty - installed, scope.unverified, UNCOMMITTED),
+        (unknown - installed, scope.unverified, NO_COMMIT),
     ):
-        if names:
-            scope.notes.append(
-                f"{len(names)} jobs {why}: of their code only the fingerprint is known "
-                f"({min(names)})"
-            )
+        if jobs:
+            first = min(job.name for job in jobs)
+            only = "of their code only the fingerprint is known"
+            told.append(f"{len(jobs)} jobs {why}: {only} ({first})")
 
 
 def _compare(
-    scope: Scope, by_commit: dict[str, dict[tuple[str, str], list[RecordedJob]]], unknown: set[str]
+    scope: Scope,
+    by_commit: dict[str, dict[tuple[str, str], list[RecordedJob]]],
+    unknown: set[RecordedJob],
 ) -> Iterator[Finding]:
     wanted = [
         f"{commit}:{path}"
@@ -72,7 +92,7 @@ def _compare(
     sources = objects([*by_commit, *wanted])
     for commit, modules in by_commit.items():
         if sources.get(commit) is None:
-            unknown |= {job.name for jobs in modules.values() for job in jobs}
+            unknown |= {job for jobs in modules.values() for job in jobs}
             continue
         for (module, digest), jobs in modules.items():
             texts = (sources.get(f"{commit}:{path}") for path in module_paths(module))
@@ -106,6 +126,12 @@ def _compare_reached(
                 here or why,
                 _resting(scope, jobs),
             )
+
+
+def _left_out(commit: str, job: RecordedJob) -> set[str]:
+    """Return what a job loads in a commit and its record, by the first scheme, does not name."""
+    sources, named = code_at.of_commit(commit), job.identity.code.modules
+    return code_at.loaded(sources, job.rule, named) - named.keys() if sources else set()
 
 
 def _place(name: str, sources: Sources | None) -> str:

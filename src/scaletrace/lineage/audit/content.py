@@ -1,6 +1,7 @@
 """Is every file what the record of its job says that the job wrote or read?"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from scaletrace.formats.record import RecordedFile, inside
 from scaletrace.lineage.audit.chain import HASHES
@@ -58,4 +59,13 @@ def _expected(scope: Scope, raw: set[str]) -> dict[str, RecordedFile]:
             f"{len(large)} checkpoints, token files and texts ({size / 1e6:.1f} MB) were not read: "
             "what is said of them rests on the records alone"
         )
-    return {path: file for path, file in recorded.items() if path not in {*foreign, *large}}
+    kept = scope.keep
+    gone = [p for p in recorded if scope.large and not kept.pushes(p) and not Path(p).exists()]
+    if gone:
+        size = sum(recorded[path].size for path in gone)
+        scope.notes.append(
+            f"{len(gone)} files ({size / 1e6:.1f} MB) are not here, which `keep` in the study file "
+            "hands to nobody: what is said of them rests on the records alone"
+        )
+    left_out = {*foreign, *large, *gone}
+    return {path: file for path, file in recorded.items() if path not in left_out}

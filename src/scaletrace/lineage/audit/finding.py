@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections import Counter
+from pathlib import Path
 
 from scaletrace.lineage.ancestry import Ancestry, RecordedJob
+from scaletrace.study.keep import Keep
 
 MOST_NAMED = 500
 
@@ -26,7 +28,9 @@ class Finding:
 class Scope:
     """What is audited: jobs of a study; `large` files are read, or left to another audit.
 
-    notes, unverified: what checks say besides findings.
+    keep: what of them has to be here. notes, unverified: what checks say besides findings.
+    left: records of jobs that neither the study file asks for nor the root names, as of a run that
+    was dropped.
     """
 
     study: str
@@ -34,9 +38,11 @@ class Scope:
     jobs: list[RecordedJob]
     whole: bool
     large: bool
+    keep: Keep
     notes: list[str] = dataclasses.field(default_factory=list)
     unverified: list[str] = dataclasses.field(default_factory=list)
     asked: int = 0
+    left: frozenset[Path] = frozenset()
 
     def affected(self, file: str) -> tuple[str, ...]:
         """Return the names of the jobs that rest on an artifact or a job record.

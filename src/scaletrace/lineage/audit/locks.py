@@ -12,6 +12,7 @@ from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope
 from scaletrace.lineage.drift import ABSENT, different, leaves
 from scaletrace.lineage.dvc import pipeline, store
+from scaletrace.study.keep import Keep
 
 
 def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
@@ -42,9 +43,9 @@ def check(scope: Scope, study_file: Path) -> Iterator[Finding]:
         name = pipeline.stage_name(job.identity, scope.study)
         names.add(name)
         stage = stages.get(name)
-        expected = _compiled(job, scope.study, study_file, stage, place)
+        expected = _compiled(job, scope, study_file, stage, place)
         yield from _compare(scope, job, place.yaml, name, expected, stage)
-        expected = _locked(job, expected, locked.get(name), rerun)
+        expected = _locked(job, scope.keep, expected, locked.get(name), rerun)
         stored = _by_path(locked.get(name))
         yield from _compare(scope, job, place.lock, name, expected, stored)
         yield from _metrics(scope, job)
@@ -100,7 +101,7 @@ def _root(scope: Scope, held: dict[str, Any] | None) -> Any:
 
 
 def _compiled(
-    job: RecordedJob, study: str, study_file: Path, stage: Any, place: pipeline.Place
+    job: RecordedJob, scope: Scope, study_file: Path, stage: Any, place: pipeline.Place
 ) -> dict[str, Any]:
     """Return the stage that a record compiles to; which files git holds is left to the stage."""
     in_git = set()
@@ -112,19 +113,23 @@ def _compiled(
                 for path, flags in out.items()
                 if isinstance(flags, dict) and flags.get("cache") is False
             }
-    return pipeline.stage(job, study, study_file, in_git, place)
+    return pipeline.stage(job, scope.study, study_file, in_git, place, scope.keep)
 
 
-def _locked(job: RecordedJob, stage: dict[str, Any], held: Any, rerun: set[Path]) -> dict[str, Any]:
+def _locked(
+    job: RecordedJob, keep: Keep, stage: dict[str, Any], held: Any, rerun: set[Path]
+) -> dict[str, Any]:
     """Return the entry of dvc.lock that a record calls for, files by their paths."""
-    deps = {file.path: _entry(file.md5, file.size) for file in job.identity.inputs}
+    deps, outs = (
+        {file.path: _entry(file.md5, file.size) for file in side if keep.pushes(file.path)}
+        for side in (job.identity.inputs, job.identity.outputs)
+    )
     if job.path in rerun:
         # What the record was then is told by the root alone, and the root has no md5.
         deps[str(job.path)] = (_by_path(held) or {}).get("deps", {}).get(str(job.path), {})
     else:
         hashes = files.hashes(job.path)
         deps[str(job.path)] = _entry(hashes["md5"], hashes["size"])
-    outs = {output.path: _entry(output.md5, output.size) for output in job.identity.outputs}
     return {"cmd": stage["cmd"], "deps": deps, "outs": outs}
 
 

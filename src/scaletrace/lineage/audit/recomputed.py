@@ -4,29 +4,21 @@ This is what seconds can show: a fit whose numbers were changed, with every hash
 after it, is no longer what its table gives.
 """
 
-import csv
-import io
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted
+from scaletrace.formats import files
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.command import AskedJob
+from scaletrace.lineage.agreement import MOST_NAMED, apart
 from scaletrace.lineage.audit.finding import Finding, Scope
-from scaletrace.lineage.drift import different, leaves
 from scaletrace.lineage.machine import on_same_machine
 from scaletrace.lineage.repeat import repeated, verified
 from scaletrace.study.rules import RULES
 
-# Of numbers that other libraries or another processor gave, relative to the larger one.
-TOLERANCE = 1e-6
-# Values of one file to name.
-MOST_NAMED = 3
 # Of what cannot be compared but by its bytes.
 PICTURES = (".pdf", ".svg", ".png")
 
@@ -35,7 +27,7 @@ def check(scope: Scope, asked: dict[Path, AskedJob]) -> Iterator[Finding]:
     """Make every analysis job's outputs again from its recorded inputs, and compare.
 
     Bytes are compared where code, libraries and processor are the recorded ones; otherwise
-    numbers, within TOLERANCE. What was made by code that is not here is left, and noted, as is a
+    numbers, within a tolerance. What was made by code that is not here is left, and noted, as is a
     job whose settings or inputs are not as recorded, for which there are findings already.
     """
     known, again, other, unseen = Acceptances(scope.study), Counter[str](), set(), set()
@@ -83,31 +75,8 @@ def _compare(scope: Scope, path: str, recorded: str, now: Path, exactly: bool) -
     sha256 = str(files.hashes(now)["sha256"])
     if sha256 == recorded:
         return
-    apart = {
-        name: (there, here)
-        for name, (there, here) in different(_values(Path(path)), _values(now)).items()
-        if exactly or not _close(there, here)
-    }
-    for name, (there, here) in itertools.islice(apart.items(), MOST_NAMED):
+    differing = apart(Path(path), now, exactly)
+    for name, (there, here) in itertools.islice(differing.items(), MOST_NAMED):
         yield scope.finding(path, f"made again: {name}", here, there)
-    if not apart and exactly:
+    if not differing and exactly:
         yield scope.finding(path, "made again", sha256, recorded)
-
-
-def _values(path: Path) -> dict[str, Any]:
-    """Return the values of a table or of a JSON file by their places; none of a picture."""
-    try:
-        text = untrusted.read_text(path)
-        if path.suffix == ".csv":
-            rows = csv.reader(io.StringIO(text))
-            return {f"[{r}][{c}]": cell for r, row in enumerate(rows) for c, cell in enumerate(row)}
-        return leaves(untrusted.from_json(text.encode()), "") if path.suffix == ".json" else {}
-    except (OSError, ValueError, csv.Error):
-        return {}
-
-
-def _close(there: Any, here: Any) -> bool:
-    try:
-        return math.isclose(float(there), float(here), rel_tol=TOLERANCE)
-    except (TypeError, ValueError):
-        return False

@@ -20,11 +20,13 @@ def check(scope: Scope) -> Iterator[Finding]:
     """Find what git brings in the place of results or code; note whose code is on both sides."""
     for name in planted.tracked():
         yield Finding(name, "file", "nothing that git tracks", "a file in the place of a result")
-    if Path(scaletrace.__file__).is_relative_to(Path.cwd()):
-        scope.notes.append(
-            "the code that audits lies in the repository that it judges: whoever doubts that code "
-            "installs a release elsewhere and audits with it"
-        )
+    inside = Path(scaletrace.__file__).resolve().is_relative_to(Path.cwd().resolve())
+    scope.notes.append(
+        "the code that audits lies in the repository that it judges: whoever doubts that code "
+        "installs a release elsewhere and audits with it"
+        if inside
+        else "the code that audits lies outside of the repository that it judges"
+    )
     unknown = Counter(job.rule for job in scope.jobs if job.rule not in RULES)
     scope.unverified += [f"{count} jobs of rule {rule}" for rule, count in unknown.items()]
     named = {job.record.circumstances.git.commit or "" for job in scope.jobs}

@@ -13,6 +13,7 @@ from scaletrace.formats.record import Identity
 from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.dvc import store
+from scaletrace.study.keep import Keep
 from scaletrace.study.rules import ANNEAL, EVALUATE, FIGURES, FIT, PRETRAIN, RESULTS, Rule
 
 FOLDER = ledger.PROVENANCE / "dvc"
@@ -78,17 +79,21 @@ def command(study_file: Path) -> str:
 
 
 def stage(
-    job: RecordedJob, study: str, study_file: Path, in_git: set[str], place: Place
+    job: RecordedJob, study: str, study_file: Path, in_git: set[str], place: Place, keep: Keep
 ) -> dict[str, Any]:
-    """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless."""
-    inputs = {file.path for file in job.identity.inputs}
+    """Return a job as a DVC stage: nothing that `dvc repro` could run, delete or bless.
+
+    DVC hears of no file that it is not to have: it would miss it in every other clone.
+    """
+    inputs = {file.path for file in job.identity.inputs if keep.pushes(file.path)}
+    outputs = sorted(file.path for file in job.identity.outputs if keep.pushes(file.path))
     return {
         "cmd": command(study_file),
         **({} if place.shared else {"wdir": UP}),
         "deps": sorted([str(job.path), *inputs]),
         "outs": [
             {path: {"persist": True, **({"cache": False} if path in in_git else {})}}
-            for path in sorted(output.path for output in job.identity.outputs)
+            for path in outputs
         ],
         "meta": {"study": study, "record": job.record.id},
     }
@@ -144,12 +149,14 @@ def fitted(jobs: list[RecordedJob], study: str) -> dict[Path, dict[str, Any]]:
     return {shown: read_parameters(fit) for shown, fit in metrics_files(jobs, study).items()}
 
 
-def _metrics(jobs: list[RecordedJob], study: str) -> list[str]:
-    return _from_own([*map(str, fitted(jobs, study)), *_outputs(jobs, ".json", EVALUATE)])
+def shown(jobs: list[RecordedJob], study: str) -> dict[str, list[Any]]:
+    """Return what a study's own pipeline shows to `dvc metrics` and `dvc plots`."""
+    numbers = [*map(str, metrics_files(jobs, study)), *_outputs(jobs, ".json", EVALUATE)]
+    return {"metrics": _from_own(numbers), "plots": _plots(jobs, study)}
 
 
 def compiled(
-    jobs: list[RecordedJob], study: str, study_file: Path, in_git: set[str]
+    jobs: list[RecordedJob], study: str, study_file: Path, in_git: set[str], keep: Keep
 ) -> dict[str, Any]:
     """Return a study's own pipeline.
 
@@ -158,6 +165,7 @@ def compiled(
         study: its name.
         study_file: its configuration.
         in_git: outputs that git holds, and DVC only hashes.
+        keep: which files DVC is given.
 
     Raises:
         BadInput: two jobs would have one name, or a fit cannot be read.
@@ -167,12 +175,8 @@ def compiled(
         name = stage_name(job.identity, study)
         if name in stages:
             raise BadInput(f"{FOLDER}: stages.{name}: {job.path} would need the same name")
-        stages[name] = stage(job, study, study_file, in_git, own(study))
-    return {
-        "stages": dict(sorted(stages.items())),
-        "metrics": _metrics(jobs, study),
-        "plots": _plots(jobs, study),
-    }
+        stages[name] = stage(job, study, study_file, in_git, own(study), keep)
+    return {"stages": dict(sorted(stages.items())), **shown(jobs, study)}
 
 
 def text(content: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ class Output:
 
 
 def _snakemake(study_file: Path, *options: str) -> str:
+    python_command.require("snakemake")
     words = python_command.words("snakemake", "--configfile", str(study_file), *options)
     environment = os.environ | python_command.ENVIRONMENT
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
