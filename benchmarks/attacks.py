@@ -64,7 +64,7 @@ def _noticed(forgery: Forgery) -> tuple[str, str]:
     words = ("audit", "--study", forgery.study, "--json", *forgery.arguments)
     # Nothing is made again where what is documented is found without.
     code, lines, notes = _told(*words, "--hashes-only")
-    if not any(forgery.caught_by in line for line in lines):
+    if forgery.noted == "" and not any(forgery.caught_by in line for line in lines):
         code, lines, notes = _told(*words)
     if code == 0:
         lines = []
@@ -76,6 +76,9 @@ def _noticed(forgery: Forgery) -> tuple[str, str]:
     if forgery.caught_by:
         elsewhere = forgery.pictures and any(UNSEEN in note for note in notes)
         return (f"nothing, since {UNSEEN}", "") if elsewhere else ("nothing", forgery.caught_by)
+    if forgery.noted:
+        told = next((note for note in notes if forgery.noted in note), None)
+        return (f"note: {told[:160]}", "") if told else ("nothing", f"the note {forgery.noted}")
     if not forgery.shown_by:
         return "nothing", ""
     command = f"scaletrace {' '.join(forgery.shown_by)}"
@@ -133,8 +136,8 @@ def _forgeries(chosen: list[Forgery]) -> int:
             said = f"{one.by}; NOT AS {one.wrong}" if one.wrong else one.by
             print(f"{one.seconds:5.1f} s  {forgery.name}: {said}", flush=True)
     print(
-        f"{len(chosen)} forgeries: {counts['audit']} noticed by an audit, {counts['scaletrace']} "
-        f"by another command, {counts['nothing']} by nothing, {counts['harmless']} harmless; "
+        f"{len(chosen)} forgeries: {counts['audit']} noticed by an audit, {counts['note:']} told "
+        f"of in its notes, {counts['scaletrace']} noticed by another command, {counts['nothing']} by nothing, {counts['harmless']} harmless; "
         f"{counts['not as documented']} not as documented; {time.perf_counter() - began:.0f} s"
     )
     return counts["not as documented"]

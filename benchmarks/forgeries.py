@@ -70,14 +70,14 @@ class Forgery:
     an audit does not notice. shown_by: the command that shows what an audit does not. harmless:
     whether there is nothing to notice, as long as nothing is executed. arguments: of the audit.
     pictures: whether pictures have to be drawn again, as on the recorded kind of machine alone.
-    after: what will catch it when audits notice selections and files that nobody recorded.
+    noted: what a note of the audit tells, where that is an author's choice and no mismatch.
     """
 
     name: str
     forge: Callable[[], object]
     caught_by: str = ""
     shown_by: tuple[str, ...] = ()
-    after: str = ""
+    noted: str = ""
     arguments: tuple[str, ...] = ("--no-checkpoints",)
     study: str = STUDY
     pictures: bool = False
@@ -723,7 +723,7 @@ FORGERIES = [
     Forgery(
         "the study file and settings edited",
         _restudied("value: 0.024", "value: 0.02"),
-        after="study file",
+        noted="settings were changed after results were seen",
     ),
     Forgery(
         "trained on the test split by other rules",
@@ -793,25 +793,25 @@ FORGERIES = [
     Forgery(
         "a measured run said to have failed",
         _appended(f"failed: {{{RUN}: diverged at step 400}}"),
-        after=RUN,
+        RUN,
     ),
-    Forgery("a measured run excluded", _appended(f"exclude: {{{RUN}: an outlier}}"), after=RUN),
+    Forgery("a measured run excluded", _appended(f"exclude: {{{RUN}: an outlier}}"), RUN),
     Forgery(
         "seeds that vanish",
         _restudied("heads: 1, seeds: [0, 1, 2]", "heads: 1, seeds: [0]"),
-        after="d16-l2-s1",
+        noted="dropped: d16-l2-s1",
     ),
     # Foreign files.
     Forgery(
         "a figure of no record",
         _replaced(RESULTS / "figures/better.png", PICTURE.with_suffix(".png")),
-        after="better.png",
+        "better.png",
     ),
-    Forgery("a table of no record", _planted(str(RESULTS / "better.csv")), after="better.csv"),
+    Forgery("a table of no record", _planted(str(RESULTS / "better.csv")), "better.csv"),
     Forgery(
         "timings edited",
         _changed_rows(TIMINGS, lambda rows: [r | {"seconds": "1"} for r in rows]),
-        after="timings.csv",
+        "timings.csv",
     ),
     Forgery(
         "a foreign stage",
@@ -821,19 +821,19 @@ FORGERIES = [
     Forgery(
         "a foreign plot",
         _pipeline(lambda t: t.replace("plots:", "plots:\n- ../../../better.svg", 1)),
-        after="plots",
+        "plots",
     ),
     Forgery(
         "a foreign metric",
         _pipeline(lambda t: t.replace("metrics:", "metrics:\n- ../../../better.json", 1)),
-        after="metrics",
+        "metrics",
     ),
     Forgery(
         "a second study file of one name",
         _planted("config/better.yaml", content="study: example\n"),
-        after="config/better.yaml",
+        "config/better.yaml",
     ),
-    Forgery("files whose names differ in case", _two_cases, after="Evals"),
+    Forgery("files whose names differ in case", _two_cases, "Evals"),
     # Invented measurements.
     Forgery("an evaluation", _changed_json(EVALUATION, _better)),
     Forgery(

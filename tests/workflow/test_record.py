@@ -110,7 +110,7 @@ def test_a_file_changed_after_its_job_is_not_recorded(recorded, new_time):
 
 def test_an_unfinished_study_is_not_recorded(damaged):
     damaged.edit(TINY, "value: 0.010", "value: 0.020")
-    with pytest.raises(BadInput, match=f"run snakemake --configfile {TINY} first"):
+    with pytest.raises(BadInput, match=f"run snakemake --cores 2 --configfile {TINY} first"):
         record(Path(TINY))
 
 

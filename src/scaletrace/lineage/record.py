@@ -238,7 +238,7 @@ def record(study_file: Path) -> int:
                 raise BadInput("\n".join(wrong))
             raise BadInput(
                 f"{study}: {len(waiting)} files are not up to date ({waiting[0]}); run "
-                f"snakemake --configfile {study_file} first"
+                f"snakemake --cores 2 --configfile {study_file} first"
             )
         jobs = _recorded(asked_jobs(study_file))
         known = Acceptances(study)
@@ -297,6 +297,8 @@ def moved(study_file: Path) -> list[str]:
     records = sorted({str(job.path) for job in jobs} - recorded["records"].keys())
     events = sorted({*map(str, History(study).paths)} - recorded.get("history", {}).keys())
     wrong += [f"{path}: not recorded yet" for path in (*notes, *records, *events)]
+    if not timings_path(study).exists():
+        wrong.append(f"{timings_path(study)}: missing; snakemake makes it again")
     place = pipeline.place(study)
     if place.shared:
         wrong.append(f"{place.yaml}: as earlier releases recorded; scaletrace record moves it")
