@@ -42,7 +42,7 @@ def fingerprints(package):
         ("corpora/docstrings.py", "PACKAGE_BYTES = 3", "PACKAGE_BYTES = 4", set()),
         ("corpora/docstrings.py", "min_length=1", "min_length=2", set()),
         ("corpora/docstrings.py", "LONGER_THAN = 200", "LONGER_THAN = 201", {"corpus docstrings"}),
-        ("corpora/files.py", "named.update(matches)", "named |= set(matches)", set()),
+        ("corpora/files.py", "sorted(named)", "sorted(named)[:9]", set()),
         ("corpora/files.py", "if filled:", "if not filled:", {"corpus files"}),
         ("corpora/wikitext_2.py", '("tokens", "raw")', '("raw", "tokens")', set()),
         ("corpora/wikitext_2.py", '"test": 4358', '"test": 4359', {"corpus wikitext_2"}),

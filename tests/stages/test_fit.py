@@ -10,6 +10,7 @@ import pytest
 
 from scaletrace import contract
 from scaletrace.errors import BadInput
+from scaletrace.formats.manifest import write_manifest
 from scaletrace.stages import fit
 
 COLUMNS = (
@@ -140,6 +141,17 @@ def test_checklist_answers_the_referee(tmp_path):
     assert checklist["extrapolation"]["scales_predicted"] == 3
     assert found["params"]["E"] == 2.5
     assert "E" not in found["intervals"]
+
+
+def test_checklist_says_what_held_out_text_shares_with_train(tmp_path):
+    assert result(tmp_path, rows(), law="power_c")["checklist"]["held_out_text_in_train"] is None
+    manifest, out = tmp_path / "manifest.json", tmp_path / "fit.json"
+    shared = {"documents": 3, "bytes": 40, "too_short": 1}
+    write_manifest(manifest, {"overlap": {"test": shared}})
+    inputs = {"observations": [tmp_path / "observations.csv"], "manifest": [manifest]}
+    contract.run(fit, inputs, {"fit": out}, SETTINGS | {"law": "power_c"}, tmp_path)
+    checklist = json.loads(out.read_text(encoding="utf-8"))["checklist"]
+    assert checklist["held_out_text_in_train"] == {"test": shared}
 
 
 def test_sensitivity_comparison_and_conventions_on_request(tmp_path):
