@@ -135,11 +135,16 @@ def _forgeries(chosen: list[Forgery]) -> int:
             counts.update([kind, "not as documented"] if one.wrong else [kind])
             said = f"{one.by}; NOT AS {one.wrong}" if one.wrong else one.by
             print(f"{one.seconds:5.1f} s  {forgery.name}: {said}", flush=True)
-    print(
-        f"{len(chosen)} forgeries: {counts['audit']} noticed by an audit, {counts['note:']} told "
-        f"of in its notes, {counts['scaletrace']} noticed by another command, {counts['nothing']} by nothing, {counts['harmless']} harmless; "
-        f"{counts['not as documented']} not as documented; {time.perf_counter() - began:.0f} s"
-    )
+    told = {
+        "audit": "noticed by an audit",
+        "note:": "told of in its notes",
+        "scaletrace": "noticed by another command",
+        "nothing": "noticed by nothing",
+        "harmless": "harmless",
+        "not as documented": "not as documented",
+    }
+    said = ", ".join(f"{counts[kind]} {words}" for kind, words in told.items())
+    print(f"{len(chosen)} forgeries: {said}; {time.perf_counter() - began:.0f} s")
     return counts["not as documented"]
 
 

@@ -219,7 +219,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
         study, job = arguments.study, (arguments.stage, arguments.job["wildcards"])
-        note, study_file = job_note.Note(study, *job), history.begins(study)
+        note, study_file = job_note.Note(study, *job), history.begins(study, time.time())
         try:
             _run(arguments, note, study_file)
         except BaseException as problem:

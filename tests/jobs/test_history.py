@@ -66,12 +66,12 @@ def test_the_study_file_is_that_of_the_invocation_whatever_is_edited_meanwhile(f
     monkeypatch.setenv(history.VARIABLE, "")
     history.announce(CONFIG, "s")
     study_file("study: s\nseeds: [1]\n")
-    assert history.begins("s") == sha256
+    assert history.begins("s", 9.0) == sha256
     assert History("s").studies.keys() == {sha256}
     # Another study's is none of its own, and an edited copy none at all.
-    assert history.begins("t") is None
+    assert history.begins("t", 9.0) is None
     Path(f"work/s/studies/{sha256}.yaml").write_text("study: x\n", encoding="utf-8")
-    assert history.begins("s") is None
+    assert history.begins("s", 9.0) is None
 
 
 def test_an_evaluation_leaves_its_numbers_once(folder):
@@ -153,7 +153,7 @@ def test_a_result_is_worth_more_than_its_mention(folder, capsys):
 
 def test_what_lies_there_besides_is_named(folder):
     study_file()
-    history.begins("s")
+    history.begins("s", 9.0)
     place = history.folder_of("s")
     (place / "notes.txt").write_text("x", encoding="utf-8")
     (place / "studies/x.yaml").write_text("study: s\n", encoding="utf-8")

@@ -15,7 +15,9 @@ NAMES = {*RULES, TIMINGS}
 OTHER_MEANINGS = {
     ("commands/fit.py", "fit"): "the output of the stage, by its name",
     ("commands/predict.py", "fit"): "the command's argument",
+    ("jobs/history.py", "fit"): "a wildcard",
     ("jobs/progress.py", "trial"): "a wildcard",
+    ("lineage/audit/selection.py", "fit"): "a wildcard",
     ("lineage/diff/__init__.py", "fit"): "a kind of result that moved",
     ("lineage/diff/__init__.py", "figures"): "the heading of a kind of result that moved",
     ("lineage/diff/values.py", "fit"): "a kind of result that moved",

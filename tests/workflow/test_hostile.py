@@ -136,7 +136,8 @@ def rooted(members):
     held.pop("root")
     for name, entry in held["records"].items():
         content = io.BytesIO(members[name]).getvalue()
-        entry["sha256"] = hashlib.sha256(content).hexdigest()
+        if isinstance(entry, dict):
+            entry["sha256"] = hashlib.sha256(content).hexdigest()
     held["root"] = files.json_sha256(held)
     return {**members, "provenance/roots/tiny.json": files.to_json(held).encode()}
 

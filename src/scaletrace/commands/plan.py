@@ -235,6 +235,6 @@ def _disk_lines(disk: dict[str, Any]) -> list[str]:
         "",
         *aligned(rows),
         f"disk: about {_gb(disk['bytes_kept'])} stay, at most {_gb(disk['bytes_at_most'])} while "
-        "it runs, beside two states of each training under way; scaletrace record gives DVC a copy "
-        f"of what is pushed, {_gb(disk['bytes_pushed'])}",
+        "it runs, beside two states of each training under way;",
+        f"scaletrace record gives DVC a copy of what is pushed, {_gb(disk['bytes_pushed'])}",
     ]

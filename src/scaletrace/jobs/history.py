@@ -82,8 +82,8 @@ def _whatever_the_disk() -> Iterator[None]:
         )
 
 
-def begins(study: str) -> str | None:
-    """Keep the study file that a job runs under, and when that began; return its sha256."""
+def begins(study: str, when: float) -> str | None:
+    """Keep the study file that a job runs under, and since when; return its sha256."""
     content = _study_file(study)
     if content is None:
         return None
@@ -93,7 +93,7 @@ def begins(study: str) -> str | None:
         if not copy.exists():
             with files.replacing(copy) as draft:
                 draft.write_bytes(content)
-        write_event(folder_of(study), Used(sha256, time.time()))
+        write_event(folder_of(study), Used(sha256, when))
     return sha256
 
 

@@ -2,7 +2,6 @@
 
 import io
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -172,11 +171,11 @@ def _cut_history(study: str) -> list[str]:
 
 def _complete_history(study: str, jobs: list[RecordedJob]) -> None:
     """Add what recorded results say and no job could note: of earlier releases, on a full disk."""
-    history.begins(study)
+    ends = {job.path: job.record.circumstances.end or 0.0 for job in jobs}
+    history.begins(study, min(ends.values(), default=0.0))
     for job in jobs:
-        told = job.record.circumstances
-        when = told.end if told.end is not None else time.time()
-        history.finished(study, job.identity, job.record.id, None, told.reused.study, when)
+        reused = job.record.circumstances.reused.study
+        history.finished(study, job.identity, job.record.id, None, reused, ends[job.path])
 
 
 def _timings(study: str, jobs: list[RecordedJob]) -> str:
@@ -311,7 +310,10 @@ def moved(study_file: Path) -> list[str]:
         wrong += _other(place.yaml, pipeline.text(content), "not what the workflow compiles to")
     for path, parameters in fitted.items():
         wrong += _other(path, files.to_json(parameters), "not what the fit says")
-    locked = store.locked(place.lock)
+    try:
+        locked = store.locked(place.lock)
+    except BadInput as problem:
+        return [*wrong, str(problem)]
     if not place.shared and (stale := sorted(locked.keys() - content["stages"])):
         wrong.append(f"{place.lock}: holds {', '.join(stale)}, which the workflow has not")
     return [*wrong, *_all(disagreements(jobs, study, study_file, keep, locked, place.lock))]
