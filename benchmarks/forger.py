@@ -15,13 +15,13 @@ from typing import Any
 from scaletrace import contract
 from scaletrace.formats import files
 from scaletrace.formats.record import identifier, seal_of
-from scaletrace.jobs import ledger
+from scaletrace.jobs import history, ledger, timings
 from scaletrace.jobs.planned import asked_jobs
 from scaletrace.lineage import root
 from scaletrace.lineage.ancestry import Ancestry
 from scaletrace.lineage.dvc import pipeline
 from scaletrace.study.config import file_of, keep_of
-from scaletrace.study.rules import RESULTS, RULES
+from scaletrace.study.rules import RESULTS, RULES, timings_path
 
 Rows = list[dict[str, str]]
 CONTENT = ("sha256", "md5", "size")
@@ -164,7 +164,7 @@ def _in_order(
 
 
 def vouch(study: str) -> None:
-    """Write pipeline, lock, metrics and root anew from the records of a study."""
+    """Write pipeline, lock, metrics, timings, history and root anew from a study's records."""
     jobs, study_file, place = Ancestry(study).jobs, file_of(study), pipeline.own(study)
     in_git = set(git("ls-files", "-z", "--", str(RESULTS / study)).split("\0"))
     content, locked = pipeline.compiled(jobs, study, study_file, in_git, keep_of(study_file)), {}
@@ -185,6 +185,13 @@ def vouch(study: str) -> None:
     files.write_text(place.lock, pipeline.lock_text(dict(sorted(locked.items()))))
     for path, shown in pipeline.fitted(jobs, study).items():
         files.write_json(path, shown)
+    with timings_path(study).open("w", encoding="utf-8", newline="") as stream:
+        timings.write(study, stream)
+    for job in jobs:
+        took = job.record.circumstances
+        history.finished(
+            study, job.identity, job.record.id, None, took.reused.study, took.end or 0.0
+        )
     rules = root.read(study)["rules"]
     files.write_json(root.path_of(study), root.build(study, study_file, jobs, rules))
 

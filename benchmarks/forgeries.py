@@ -40,7 +40,7 @@ from scaletrace import kinds
 from scaletrace.formats import files
 from scaletrace.formats.acceptance import Acceptance, CodeVersion, RunAgain, write_acceptance
 from scaletrace.formats.record import read_record, seal_of
-from scaletrace.jobs import acceptances, fingerprint, ledger, meaning
+from scaletrace.jobs import acceptances, fingerprint, history, ledger, meaning
 from scaletrace.lineage import code_at, root, signature
 from scaletrace.study.config import file_of
 
@@ -261,6 +261,14 @@ def _trained_on_test() -> None:
 
 def _restudied(old: str, new: str) -> Callable[[], None]:
     return lambda: restudy(STUDY, lambda path: edit(path, old, new))
+
+
+def _erased() -> None:
+    for path in history.folder_of(STUDY).glob("evaluated-*.json"):
+        if "-s1-" in path.read_text("utf-8") or "-s2-" in path.read_text("utf-8"):
+            path.unlink()
+    _restudied("heads: 1, seeds: [0, 1, 2]", "heads: 1, seeds: [0]")()
+    commit()
 
 
 def _appended(lines: str) -> Callable[[], None]:
@@ -793,14 +801,19 @@ FORGERIES = [
     Forgery(
         "a measured run said to have failed",
         _appended(f"failed: {{{RUN}: diverged at step 400}}"),
-        RUN,
+        noted="(1 failed, with a reason)",
     ),
-    Forgery("a measured run excluded", _appended(f"exclude: {{{RUN}: an outlier}}"), RUN),
+    Forgery(
+        "a measured run excluded",
+        _appended(f"exclude: {{{RUN}: an outlier}}"),
+        noted="(1 excluded, with a reason)",
+    ),
     Forgery(
         "seeds that vanish",
         _restudied("heads: 1, seeds: [0, 1, 2]", "heads: 1, seeds: [0]"),
         noted="dropped: d16-l2-s1",
     ),
+    Forgery("seeds that vanish, and what tells of them", _erased, "cut since commit"),
     # Foreign files.
     Forgery(
         "a figure of no record",
@@ -837,7 +850,11 @@ FORGERIES = [
     # Invented measurements.
     Forgery("an evaluation", _changed_json(EVALUATION, _better)),
     Forgery(
-        "an evaluation of a checkpoint that is here", _tiny_evaluation, study=TINY, arguments=()
+        "an evaluation of a checkpoint that is here",
+        _tiny_evaluation,
+        shown_by=("reproduce", TINY_RUN, "--study", TINY),
+        study=TINY,
+        arguments=(),
     ),
     Forgery(
         "a checkpoint trained otherwise",
