@@ -136,7 +136,7 @@ def _forgeries(chosen: list[Forgery]) -> int:
             said = f"{one.by}; NOT AS {one.wrong}" if one.wrong else one.by
             print(f"{one.seconds:5.1f} s  {forgery.name}: {said}", flush=True)
     told = {
-        "audit": "noticed by an audit",
+        "audit:": "noticed by an audit",
         "note:": "told of in its notes",
         "scaletrace": "noticed by another command",
         "nothing": "noticed by nothing",

@@ -203,6 +203,11 @@ def _changed_rows(path: Path, change: Callable[[Rows], Rows]) -> Callable[[], No
     return forge
 
 
+def _quick_timings() -> None:
+    edit_rows(TIMINGS, lambda rows: [row | {"seconds": "1"} for row in rows])
+    commit()
+
+
 def _steeper(fit: dict) -> None:
     fit["params"]["alpha"] = 0.34
 
@@ -823,7 +828,7 @@ FORGERIES = [
     Forgery("a table of no record", _planted(str(RESULTS / "better.csv")), "better.csv"),
     Forgery(
         "timings edited",
-        _changed_rows(TIMINGS, lambda rows: [r | {"seconds": "1"} for r in rows]),
+        _quick_timings,
         "timings.csv",
     ),
     Forgery(
