@@ -99,6 +99,7 @@ def test_what_cannot_be_accepted_is_one_sentence(damaged):
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.long
 def test_a_job_that_accepted_code_runs_again_is_still_the_recorded_one(edited):
     accept(edited, "--sample", "1")
     evaluation = "results/tiny/evals/d16-l1-s0-48k.json"

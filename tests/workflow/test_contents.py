@@ -69,6 +69,7 @@ def test_a_second_study_with_the_same_runs_trains_nothing(own):
     assert "reused, as claimed by" in audit
 
 
+@pytest.mark.long
 def test_a_deleted_run_comes_back_and_every_command_says_so(own):
     shutil.rmtree(own.folder / "results/tiny/runs/d8-l1-s0-32k")
     assert own.jobs_to_do().get("anneal") == 1

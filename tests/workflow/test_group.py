@@ -142,6 +142,7 @@ def test_each_makes_again_records_and_restores_what_the_other_made(people):
         clone.edit(TINY, f"figures: {{residuals: {{title: {title}}}}}\n", "")
 
 
+@pytest.mark.long
 def test_a_colleagues_results_are_taken_read_and_never_linked(finished, folder):
     cache = folder / "cache"
     cache.mkdir()

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.workflow.conftest import TINY
 
 DROPPED = "d8-l1-s0-32k"
@@ -14,6 +16,7 @@ def audited(clone, *words):
     return done.returncode, done.stdout
 
 
+@pytest.mark.long
 def test_a_budget_that_is_dropped_after_its_loss_was_seen_is_named(damaged):
     first, branch = Path("first.json"), damaged.git("branch", "--show-current").strip()
     first.write_bytes(Path("provenance/roots/tiny.json").read_bytes())

@@ -64,6 +64,7 @@ def test_the_same_bits_and_nothing_touched(copy, capfd, name, job):
     assert contents() == before
 
 
+@pytest.mark.long
 def test_all_that_rests_on_a_run_is_made_from_what_was_made_now(copy, capsys):
     code, results, _ = reproduce(capsys, RUN, "--downstream")
     assert code == 0
