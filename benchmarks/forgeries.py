@@ -159,16 +159,21 @@ def _label_from_elsewhere() -> None:
     rewrite(STUDY, _told("figures", cpu="a processor that nobody has"))
 
 
-def _painted() -> None:
+def _saved_with(change: Callable[[Image.Image, PngInfo], object]) -> None:
+    """Change the picture in PNG, what it says of itself kept, and make the rest fit."""
     path = PICTURE.with_suffix(".png")
     with Image.open(path) as picture:
-        text = PngInfo()
+        told = PngInfo()
         for key, value in picture.info.items():
             if isinstance(value, str):
-                text.add_text(str(key), value)
-        picture.paste((255, 255, 255), (200, 200, 400, 400))
-        picture.save(path, pnginfo=text)
+                told.add_text(str(key), value)
+        change(picture, told)
+        picture.save(path, pnginfo=told)
     rewrite(STUDY)
+
+
+def _painted() -> None:
+    _saved_with(lambda picture, told: picture.paste((255, 255, 255), (200, 200, 400, 400)))
 
 
 def _replaced(new: Path | str, old: Path | str) -> Callable[[], None]:
@@ -626,15 +631,7 @@ def _second_picture_in_a_pdf() -> None:
 
 
 def _note_in_a_png() -> None:
-    path = PICTURE.with_suffix(".png")
-    with Image.open(path) as picture:
-        text = PngInfo()
-        for key, value in picture.info.items():
-            if isinstance(value, str):
-                text.add_text(str(key), value)
-        text.add_text("Reviewed", "by somebody of fame")
-        picture.save(path, pnginfo=text)
-    rewrite(STUDY)
+    _saved_with(lambda picture, told: told.add_text("Reviewed", "by somebody of fame"))
 
 
 def _no_number() -> None:

@@ -25,7 +25,7 @@ from scaletrace.formats.record import Code, Identity, RecordedFile, read_record
 from scaletrace.jobs import fingerprint, ledger, surroundings
 from scaletrace.jobs.command import AskedJob
 from scaletrace.jobs.planned import asked_jobs
-from scaletrace.lineage import restore
+from scaletrace.lineage.snakemake.settling import settle
 
 STUDY = "synthetic"
 CONFIG = Path("config") / f"{STUDY}.yaml"
@@ -131,7 +131,7 @@ def write_results(config: Path = CONFIG, study: str = STUDY) -> None:
         f"{python_command.in_shell('scaletrace.jobs.timings')}"
         " {params.study} > {output} 2> {log}"
     )
-    restore.settle(study, sound, rules)
+    settle(study, sound, rules)
 
 
 def measure(*words: str) -> str:

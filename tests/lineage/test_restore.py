@@ -1,8 +1,6 @@
 """The pieces of `scaletrace restore`: what it compares, and how it puts files back."""
 
-import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,9 @@ from scaletrace.jobs import ledger
 from scaletrace.jobs.command import AskedJob
 from scaletrace.lineage import restore, root
 from scaletrace.lineage.archive import Archive
-from scaletrace.lineage.restore import UNTRUE, Mismatch
-from scaletrace.lineage.snakemake import memory
+from scaletrace.lineage.restore import Mismatch
 from tests.lineage import small_study
-from tests.lineage.small_study import CONFIG, FIGURE, FIT, KEEP, RAW, TABLE, edit, text
+from tests.lineage.small_study import CONFIG, KEEP, RAW, TABLE, edit, text
 
 OBSERVE = Path("provenance/jobs/s/observe/observe.json")
 FITTED = Path("provenance/jobs/s/fit/fit=power.json")
@@ -45,18 +42,6 @@ def test_equal_differences_of_several_jobs_are_one(mismatches):
         Mismatch("code", "changed", ["a", "b"], ["c"]),
         Mismatch("file", "missing", ["gone"], []),
     ]
-
-
-def test_depths_are_those_of_the_longest_way(study):
-    depths = restore._depths(sound())
-    names = {path.parent.name: depth for path, depth in depths.items()}
-    assert names == {"corpus": 1, "evaluate": 2, "observe": 3, "fit": 4, "figures": 5}
-
-
-def test_a_job_that_rests_on_itself_is_refused(study):
-    small_study.job("corpus", {}, {"files": FIGURE}, {"train": small_study.TEXT})
-    with pytest.raises(BadInput, match="rests on its own outputs"):
-        restore._depths(sound())
 
 
 def test_records_are_those_of_the_root(study, mismatches):
@@ -159,28 +144,6 @@ def test_records_are_brought_where_there_are_none_and_taken_away_after_a_failure
     assert [path for path in Path("provenance").rglob("*") if path.is_file()] == []
     with pytest.raises(BadInput, match=r"archive: has no provenance/roots/t\.json"):
         restore._bring_records("t", archive)
-
-
-def test_times_follow_the_graph_and_snakemake_remembers(study):
-    rules = {record.identity.rule: "run it" for record in sound().values()} | {"timings": "print"}
-    began = time.time()
-    restore.settle("s", sound(), rules, untrue={FITTED})
-    times = [Path(path).stat().st_mtime for path in (small_study.TEXT, TABLE, FIT, FIGURE)]
-    assert times == sorted(times)
-    assert len(set(times)) == 4
-    assert times[0] > began
-    assert (memory.rule_code(TABLE), memory.rule_code(FIT)) == ("run it", UNTRUE)
-    assert memory.rule_code("results/s/timings.csv") == "print"
-    assert Path("results/s/timings.csv").read_text().count("\n") == 4
-    assert ledger.producer("s", small_study.record().identity.outputs[0]) is not None
-
-
-def test_the_time_of_a_link_is_its_own(folder):
-    text("cached", "x")
-    os.utime("cached", (1.0, 1.0))
-    Path("link").symlink_to("cached")
-    restore._set_time(Path("link"), 5.0)
-    assert (Path("link").lstat().st_mtime, Path("cached").stat().st_mtime) == (5.0, 1.0)
 
 
 def test_a_study_that_was_not_recorded_is_refused(folder):

@@ -61,7 +61,8 @@ def test_a_cancelled_job_is_submitted_once_more_and_resumes(clone, reference):
 
 def test_a_job_at_its_time_limit_resumes_with_a_larger_one(clone, reference):
     with (clone.folder / "slurm/site.yaml").open("a") as site:
-        site.write("warning_seconds: 5\n")
+        # However fast the machine, the limit comes before the end of the training.
+        site.write("warning_seconds: 40\n")
     driver = Driver(clone, model(LONGER), "--set-resources", "anneal:runtime=attempt*attempt")
     assert driver.finish() == 0, driver.said()
     jobs = slurm_jobs(clone, LONGER)
