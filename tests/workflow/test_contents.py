@@ -52,6 +52,7 @@ def test_a_changed_byte_runs_what_reads_it_whatever_the_times(own):
     assert {"vocab", "tokenize"} <= own.jobs_to_do().keys()
 
 
+@pytest.mark.long
 def test_a_second_study_with_the_same_runs_trains_nothing(own):
     text = (own.folder / "config/tiny.yaml").read_text(encoding="utf-8")
     second = own.folder / "config/second.yaml"

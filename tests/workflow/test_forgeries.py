@@ -33,6 +33,7 @@ def test_each_has_a_name_of_its_own():
     assert set(DAILY) <= set(names)
 
 
+@pytest.mark.long
 def test_the_forgers_hand_leaves_no_trace(tmp_path, monkeypatch):
     """What is found is what was forged, then, and not how."""
     clone = Clone.at(tmp_path / "clone")
