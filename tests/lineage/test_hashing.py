@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scaletrace.formats import untrusted
-from scaletrace.lineage.hashing import hashes_of
+from scaletrace.lineage.hashing import hashes_of, sha256_of_small
 
 ABC = {
     "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
@@ -38,3 +38,12 @@ def test_a_file_that_is_far_larger_than_it_should_be_is_not_read(folder, monkeyp
     Path("a").write_bytes(b"abc")
     assert hashes_of({"a": 1}) == {"a": "3 bytes instead of 1"}
     assert hashes_of({"a": 3}) == {"a": ABC}
+
+
+def test_a_small_file_that_is_far_larger_is_not_read(folder):
+    Path("a").write_bytes(b"abc")
+    with Path("huge").open("wb") as stream:
+        stream.truncate(1 << 42)
+    assert sha256_of_small(Path("a")) == ABC["sha256"]
+    assert sha256_of_small(Path("huge")) == f"{1 << 42} bytes instead of 0"
+    assert sha256_of_small(Path("gone")) == "missing"

@@ -27,6 +27,12 @@ def hashes_of(
     return {name: hashes[name] for name in names}
 
 
+def sha256_of_small(path: Path) -> str:
+    """Return the sha256 of a file that holds a text; of one that is far larger, or none, why."""
+    hashed = _hashes(str(path), 0, files.hashes)
+    return hashed if isinstance(hashed, str) else str(hashed["sha256"])
+
+
 def _size(name: str) -> int:
     try:
         return Path(name).stat().st_size

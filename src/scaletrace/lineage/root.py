@@ -12,6 +12,7 @@ from scaletrace.jobs import ledger
 from scaletrace.jobs.acceptances import Acceptances
 from scaletrace.jobs.history import History, folder_of
 from scaletrace.lineage.ancestry import RecordedJob
+from scaletrace.lineage.hashing import sha256_of_small
 from scaletrace.study.config import file_of
 
 
@@ -112,6 +113,6 @@ def changed_since(root: dict[str, Any]) -> list[str]:
         path = Path(name)
         if not path.is_file():
             lines.append(f"{name}: missing since the study was recorded")
-        elif files.hashes(path)["sha256"] != sha256:
+        elif sha256_of_small(path) != sha256:
             lines.append(f"{name}: changed since the study was recorded")
     return lines

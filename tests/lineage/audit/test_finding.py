@@ -1,7 +1,7 @@
 """What an audit finds, and what rests on it."""
 
 from scaletrace.lineage.audit import finding
-from scaletrace.lineage.audit.finding import Finding, in_few_words
+from scaletrace.lineage.audit.finding import Finding, in_few_words, in_words
 from tests.lineage import small_study
 from tests.lineage.small_study import TABLE
 
@@ -28,3 +28,9 @@ def test_many_names_are_counted_by_rule():
     assert in_few_words(("fit a", "fit b", "fit c", "figures x", "observe")) == (
         "3 fit, 1 figures, 1 observe"
     )
+
+
+def test_a_number_without_end_is_told_in_words():
+    assert in_words({"a": 1}) == "{'a': 1}"
+    assert in_words("x" * 100) == "x" * 80
+    assert in_words(10**5000) == "a number of thousands of digits"

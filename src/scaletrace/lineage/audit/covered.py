@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files, untrusted, yaml_files
+from scaletrace.formats import untrusted, yaml_files
 from scaletrace.formats.record import require_circumstances
 from scaletrace.jobs import ledger, timings
 from scaletrace.lineage import root
 from scaletrace.lineage.ancestry import RecordedJob
-from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.lineage.audit.finding import Finding, Scope, in_words
 from scaletrace.lineage.drift import ABSENT, different, leaves
 from scaletrace.lineage.dvc import pipeline, store
+from scaletrace.lineage.hashing import hashes_of
 from scaletrace.study.rules import LARGE, RESULTS, timings_path
 
 # What jobs and DVC leave among results that is none: logs, drafts of jobs under way.
@@ -77,14 +78,12 @@ def _files(scope: Scope) -> Iterator[Finding]:
 
 def _left(scope: Scope, path: str, maker: RecordedJob) -> Iterator[Finding]:
     """Compare what is left of a job that is asked for no more, and that no other check reads."""
-    expected = next(out.sha256 for out in maker.identity.outputs if out.path == path)
+    recorded = next(out for out in maker.identity.outputs if out.path == path)
     if scope.large or not path.endswith(LARGE):
-        try:
-            actual = str(files.hashes(Path(path))["sha256"])
-        except OSError as problem:
-            actual = f"not readable ({problem.strerror})"
-        if actual != expected:
-            yield Finding(path, "sha256", expected, actual)
+        hashed = hashes_of({path: recorded.size})[path]
+        actual = hashed if isinstance(hashed, str) else str(hashed["sha256"])
+        if actual != recorded.sha256:
+            yield Finding(path, "sha256", recorded.sha256, actual)
 
 
 def _second_study_files(scope: Scope, study_file: Path) -> Iterator[Finding]:
@@ -157,7 +156,7 @@ def _shown(
     expected = pipeline.shown(recorded, scope.study)
     rest = {key: value for key, value in content.items() if key != "stages"}
     for field, (made, there) in different(leaves(expected, ""), leaves(rest, "")).items():
-        yield Finding(str(place.yaml), field.removeprefix("."), str(made), str(there))
+        yield Finding(str(place.yaml), field.removeprefix("."), in_words(made), in_words(there))
     folder = ledger.PROVENANCE / "metrics" / scope.study
     known = pipeline.metrics_files(scope.ancestry.jobs, scope.study)
     for path in sorted(folder.rglob("*")):

@@ -64,6 +64,14 @@ class Scope:
         return Finding(file, field, str(expected), str(actual), self.affected(file))
 
 
+def in_words(value: object) -> str:
+    """Return the beginning of a value of somebody's file, which may be a number without end."""
+    try:
+        return str(value)[:80]
+    except ValueError:
+        return "a number of thousands of digits"
+
+
 def in_few_words(names: tuple[str, ...]) -> str:
     """Return the names of jobs in a few words: each where they are few, else how many by rule."""
     if len(names) <= 4:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import files
 from scaletrace.formats.evaluation import read_evaluation
 from scaletrace.formats.fit import read_parameters
 from scaletrace.formats.history import Evaluated, Event, Failed, Fitted, Used, event_in
@@ -20,10 +19,11 @@ from scaletrace.jobs.history import History, folder_of
 from scaletrace.lineage import earlier_roots, root
 from scaletrace.lineage.agreement import TOLERANCE
 from scaletrace.lineage.ancestry import RecordedJob
-from scaletrace.lineage.audit.finding import Finding, Scope
+from scaletrace.lineage.audit.finding import Finding, Scope, in_words
 from scaletrace.lineage.drift import ABSENT, different
 from scaletrace.lineage.dvc import store
 from scaletrace.lineage.earlier_roots import EarlierRoot
+from scaletrace.lineage.hashing import sha256_of_small
 from scaletrace.lineage.snapshot import objects
 from scaletrace.study.config import load
 from scaletrace.study.rules import EVALUATE, FIT, OBSERVE
@@ -77,13 +77,9 @@ def _is_root(study: str) -> bool:
     return True
 
 
-def _sha256(name: str) -> str:
-    return str(files.hashes(Path(name))["sha256"]) if Path(name).is_file() else "missing"
-
-
 def _changed(recorded: dict[str, str], field: str) -> Iterator[Finding]:
     for name, sha256 in recorded.items():
-        if (actual := _sha256(name)) != sha256:
+        if (actual := sha256_of_small(Path(name))) != sha256:
             yield Finding(name, f"sha256 {field}", sha256, actual)
 
 
@@ -92,7 +88,7 @@ def _cuts(scope: Scope, recorded: dict[str, str], earlier: list[EarlierRoot]) ->
     gone: dict[str, EarlierRoot] = {}
     for one in earlier:
         for name, sha256 in one.content.get("history", {}).items():
-            if name not in recorded and name not in gone and _sha256(name) != sha256:
+            if name not in recorded and name not in gone and sha256_of_small(Path(name)) != sha256:
                 gone[name] = one
     named = {name: f"{one.commit}:{name}" for name, one in gone.items() if one.commit}
     contents = objects(list(named.values()))
@@ -102,7 +98,7 @@ def _cuts(scope: Scope, recorded: dict[str, str], earlier: list[EarlierRoot]) ->
         what = _described(contents.get(named.get(name, "")), name)
         if one.before:
             expected = f"{what}, as in the root of {one.where} (sha256 {sha256})"
-            yield Finding(name, f"cut since {one.where}", expected, _sha256(name))
+            yield Finding(name, f"cut since {one.where}", expected, sha256_of_small(Path(name)))
         else:
             beside.append(f"{what} ({one.where})")
     if beside:
@@ -324,7 +320,7 @@ def _tell_settings(scope: Scope, history: History, study_file: Path) -> None:
         old_file, new_file = _settings(before), _settings(after)
         if old_file and new_file and any(then < when for then in measured):
             for name, (old, new) in different(old_file, new_file).items():
-                changed[f"{name}: {str(old)[:80]} -> {str(new)[:80]}"] = None
+                changed[f"{name}: {in_words(old)} -> {in_words(new)}"] = None
     if changed:
         scope.notes.append(
             f"{len(changed)} settings were changed after results were seen: {_few(changed)}"
