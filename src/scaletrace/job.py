@@ -33,6 +33,7 @@ from scaletrace.jobs import (
     known_hashes,
     ledger,
     run_cache,
+    stopping,
     surroundings,
     usage,
 )
@@ -191,16 +192,17 @@ def _compute(
     drafts.mkdir()
     try:
         temporary = {name: drafts / f"{name}{path.suffix}" for name, path in outputs.items()}
-        measured = contract.run(
-            stage,
-            inputs={
-                name: [Path(path) for path in paths]
-                for name, paths in arguments.job["inputs"].items()
-            },
-            outputs=temporary,
-            settings=arguments.settings,
-            work=work,
-        )
+        with stopping.final():
+            measured = contract.run(
+                stage,
+                inputs={
+                    name: [Path(path) for path in paths]
+                    for name, paths in arguments.job["inputs"].items()
+                },
+                outputs=temporary,
+                settings=arguments.settings,
+                work=work,
+            )
         _require_code(arguments.stage, kinds, arguments.code)
         if _described(arguments.job["inputs"])[0] != inputs:
             raise BadInput("an input changed while the job was reading it; run it again")
@@ -216,7 +218,11 @@ def _compute(
 
 def main(argv: list[str] | None = None) -> int:
     """Run one job; see the module's docstring."""
-    arguments = _arguments(argv)
+    with stopping.heeded():
+        return _main(_arguments(argv))
+
+
+def _main(arguments: argparse.Namespace) -> int:
     try:
         study, job = arguments.study, (arguments.stage, arguments.job["wildcards"])
         note, study_file = job_note.Note(study, *job), history.begins(study, time.time())

@@ -82,7 +82,8 @@ def test_a_job_whose_node_dies_goes_on_at_another(clone, reference):
     node = job_facts(job)["NodeList"]
     cluster("kill", node)
     assert driver.finish() == 0, driver.said()
-    assert slurm_jobs(clone) == [job, job]
+    # Never a second submission; how often SLURM itself begins one again is its own affair.
+    assert set(slurm_jobs(clone)) == {job}
     assert circumstances(clone)["node"] != node
     (resumed,) = seams(clone)
     assert resumed > 0

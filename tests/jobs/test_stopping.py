@@ -1,0 +1,54 @@
+import os
+import signal
+
+import pytest
+
+from scaletrace.jobs import stopping
+
+
+def handlers():
+    return [signal.getsignal(number) for number in stopping.SIGNALS]
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    before = handlers()
+    yield
+    for number, handler in zip(stopping.SIGNALS, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_the_first_signal_ends_the_job_and_the_next_do_nothing(number):
+    said = []
+    with pytest.raises(SystemExit) as ended, stopping.heeded():
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            for each in stopping.SIGNALS:
+                os.kill(os.getpid(), each)
+            said.append("why")
+    os.kill(os.getpid(), number)
+    assert (ended.value.code, said) == (128 + number, ["why"])
+
+
+def test_what_training_heard_itself_is_the_first():
+    said = []
+    with pytest.raises(SystemExit, match="143"), stopping.heeded():
+        try:
+            with stopping.final():
+                raise SystemExit(143)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            said.append("why")
+    assert said == ["why"]
+
+
+def test_a_job_that_was_not_told_to_stop_leaves_the_signals_as_they_were():
+    before = handlers()
+    with stopping.heeded():
+        assert handlers() != before
+    assert handlers() == before
+    with pytest.raises(OSError, match="full"), stopping.heeded():
+        raise OSError("full")
+    assert handlers() == before
