@@ -98,8 +98,9 @@ def test_a_preempted_job_goes_on_under_its_number(clone, reference):
     urgent = ["sbatch", "-p", "short", "-N2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1"]
     subprocess.run(urgent, check=True, capture_output=True)
     assert driver.finish() == 0, driver.said()
+    # Under its number, however often SLURM begins it; what is done is not done again.
     assert set(slurm_jobs(clone)) == {job}
-    assert stopped(clone) == [TERM]
+    assert stopped(clone)[0] == TERM
     (resumed,) = seams(clone)
     assert resumed > 0
     assert weights(clone) == weights(reference)
