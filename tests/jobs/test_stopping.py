@@ -4,6 +4,7 @@ import signal
 import pytest
 
 from scaletrace.jobs import stopping
+from scaletrace.training.task import STOP_SIGNALS
 
 
 def handlers():
@@ -65,3 +66,7 @@ def test_a_job_that_was_not_told_to_stop_leaves_the_signals_as_they_were():
     with pytest.raises(OSError, match="full"), stopping.heeded():
         raise OSError("full")
     assert handlers() == before
+
+
+def test_they_are_the_signals_that_training_hears():
+    assert stopping.SIGNALS == STOP_SIGNALS

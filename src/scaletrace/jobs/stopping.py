@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+# Those that training hears; said again, for jobs that train nothing are not to load torch.
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
