@@ -133,6 +133,27 @@ def test_the_level_of_a_broken_law_is_its_floor(capsys, fits):
     assert ask(capsys, fits, "--loss", 1.6, law="broken")[1]["reachable"] == "yes"
 
 
+def test_a_budget_is_in_the_convention_of_the_fit(capsys, fits):
+    _, plain = ask(capsys, fits, "--flops", 1e20)
+    assert plain["flop_convention"] == "6 N D"
+    content = json.loads((fits / "chinchilla.json").read_text(encoding="utf-8"))
+    content["token_cost"] = {
+        **{"convention": "flops_exact", "n_low": 1e6, "n_high": 1e10, "error": 0.0},
+        "coefficients": [math.log(2.0)],
+    }
+    (fits / "twice.json").write_text(json.dumps(content), encoding="utf-8")
+    _, twice = ask(capsys, fits, "--flops", 2e20, law="twice")
+    assert "flops_exact" in twice["flop_convention"]
+    for name in ("N_opt", "D_opt", "loss", "a"):
+        assert twice["predictions"][name]["estimate"] == pytest.approx(
+            plain["predictions"][name]["estimate"]
+        )
+    # A fit from before the cost was learnt is one to 6 N D.
+    del content["token_cost"]
+    (fits / "old.json").write_text(json.dumps(content), encoding="utf-8")
+    assert ask(capsys, fits, "--flops", 1e20, law="old")[1] == plain
+
+
 @pytest.mark.parametrize(
     ("law", "arguments", "message"),
     [

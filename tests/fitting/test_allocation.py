@@ -6,6 +6,7 @@ import pytest
 from scaletrace import kinds
 from scaletrace.fitting.allocation import derived, loss_at, needed, needed_beside, optimal
 from scaletrace.fitting.law import Law
+from scaletrace.fitting.token_cost import TokenCost
 from scaletrace.laws import broken, chinchilla, power_n
 
 PARAMS = {
@@ -27,8 +28,16 @@ def vector(law: str) -> np.ndarray:
     return np.array([[PARAMS[law][name] for name in law_of(law).names]])
 
 
-def loss(law: str, n: np.ndarray, d: np.ndarray) -> np.ndarray:
-    everything = {"n": n, "d": d, "c": 6.0 * n * d, "u": d}
+# A token costs from 12 x 6 N at a million parameters to 1.05 x 6 N at ten billion.
+EXACT = TokenCost("flops_exact", 1e6, 1e10, [1.05, -1.15, 0.22, 0.0], 0.0)
+
+
+def cost_of(n: float, d: float) -> float:
+    return float(EXACT.flops(np.array(n), np.array(d)))
+
+
+def loss(law: str, n: np.ndarray, d: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+    everything = {"n": n, "d": d, "c": 6.0 * n * d if c is None else c, "u": d}
     return law_of(law).predict(PARAMS[law], {v: everything[v] for v in law_of(law).variables})
 
 
@@ -41,6 +50,21 @@ def test_optimum_is_the_least_loss_on_the_isoflop_line(law, flops):
     losses = loss(law, n, flops / 6.0 / n)
     assert n[losses.argmin()] == pytest.approx(found["N_opt"], rel=0.01)
     assert losses.min() == pytest.approx(found["loss"], rel=1e-9)
+
+
+# By its definition of U_N, data_constrained counts parameters beyond the optimum of 6 N D for less.
+@pytest.mark.parametrize("law", ["chinchilla", "kaplan", "overtraining"])
+@pytest.mark.parametrize("flops", [1e17, 1e20, 1e24])
+def test_optimum_is_the_least_loss_where_tokens_cost_what_was_learnt(law, flops):
+    found = {n: float(q(vector(law))[0]) for n, q in optimal(law_of(law), flops, EXACT).items()}
+    n = found["N_opt"] * np.geomspace(0.01, 100.0, 4001)
+    d = flops / EXACT.flops(n, np.ones(len(n)))
+    assert cost_of(found["N_opt"], found["D_opt"]) == pytest.approx(flops)
+    losses = loss(law, n, d, np.full(len(n), flops))
+    assert n[losses.argmin()] == pytest.approx(found["N_opt"], rel=0.005)
+    assert losses.min() == pytest.approx(found["loss"], rel=1e-7)
+    more = float(optimal(law_of(law), 1.1 * flops, EXACT)["N_opt"](vector(law))[0])
+    assert found["a"] == pytest.approx(np.log(more / found["N_opt"]) / np.log(1.1), abs=0.01)
 
 
 @pytest.mark.parametrize("law", PARAMS)
@@ -57,6 +81,33 @@ def test_what_a_target_needs_reaches_it_and_no_less_does(law):
     best = optimal(law_of(law), need["C"])
     assert float(best["loss"](vector(law))[0]) == pytest.approx(2.3)
     assert float(best["N_opt"](vector(law))[0]) == pytest.approx(need["N_opt"])
+
+
+@pytest.mark.parametrize("law", PARAMS)
+@pytest.mark.parametrize("target", [2.3, 3.5])
+def test_what_a_target_needs_is_the_optimum_of_its_budget_under_a_learnt_cost(law, target):
+    need = {n: float(q(vector(law))[0]) for n, q in needed(law_of(law), target, EXACT).items()}
+    assert cost_of(need["N_opt"], need["D_opt"]) == pytest.approx(need["C"])
+    best = optimal(law_of(law), need["C"], EXACT)
+    assert float(best["loss"](vector(law))[0]) == pytest.approx(target)
+    assert float(best["N_opt"](vector(law))[0]) == pytest.approx(need["N_opt"], rel=1e-4)
+
+
+def test_a_budget_of_all_resamples_is_found_at_once():
+    random = np.random.default_rng(0)
+    params = vector("chinchilla") * np.exp(0.1 * random.normal(size=(400, 5)))
+    best = optimal(chinchilla.LAW, 1e19, EXACT)["N_opt"]
+    alone = [float(best(row[None])[0]) for row in params[:9]]
+    assert best(params)[:9] == pytest.approx(alone, rel=1e-10)
+
+
+@pytest.mark.parametrize("law", ["chinchilla", "overtraining"])
+def test_what_a_target_needs_beside_a_held_variable_under_a_learnt_cost(law):
+    for held, value in (("n", 1e9), ("d", 1e11)):
+        other = float(needed_beside(law_of(law), 3.0, held, value, EXACT)(vector(law))[0])
+        n, d = (value, other) if held == "n" else (other, value)
+        at = loss(law, np.array([n]), np.array([d]), EXACT.flops(np.array([n]), np.array([d])))
+        assert at[0] == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "kaplan", "overtraining"])

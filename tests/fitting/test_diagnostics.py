@@ -9,6 +9,7 @@ from scaletrace.fitting.design import examine
 from scaletrace.fitting.extrapolation import rolling
 from scaletrace.fitting.fit import Observations, fit
 from scaletrace.fitting.penalties import Objective
+from scaletrace.fitting.token_cost import SIX_N_D
 from scaletrace.laws import chinchilla, power_n
 
 LAW = chinchilla.LAW
@@ -132,9 +133,9 @@ def test_failed_resamples_are_counted():
 
 def test_optimum_outside_the_measured_range_is_said():
     inside = study()
-    assert diagnostics.optimum(fit(inside, LAW, Objective()), inside)[1] == []
+    assert diagnostics.optimum(fit(inside, LAW, Objective()), inside, SIX_N_D)[1] == []
     outside = study(tokens=np.geomspace(3e12, 3e14, 6))
-    figures, found = diagnostics.optimum(fit(outside, LAW, Objective()), outside)
+    figures, found = diagnostics.optimum(fit(outside, LAW, Objective()), outside, SIX_N_D)
     assert codes(found) == ["optimum_outside_range"]
     ratio = figures["D_opt"] / figures["N_opt"]
     assert ratio < figures["measured_d_over_n"][0]

@@ -54,7 +54,7 @@ def keys(*kinds: type) -> list[str]:
                 *(fit.Fit, fit.Interval, fit.Residual, fit.CurveAlone, fit.CurveAtHeld, fit.Data),
                 *(fit.CurvesAlong, fit.ObjectiveValue, fit.Diagnostics, fit.MeasuredRange),
                 *(fit.Draws, fit.Step, fit.Extrapolation, fit.Warned, fit.ComparedLaw),
-                *(fit.OtherChoice, fit.Chosen),
+                *(fit.OtherChoice, fit.Chosen, fit.LearntCost),
             ),
         ),
     ],

@@ -5,14 +5,17 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
 from scaletrace.formats.fit import Answering, read_answering
 
+if TYPE_CHECKING:
+    from scaletrace.fitting.token_cost import TokenCost
+
 GIVEN = {
-    "flops": "training FLOPs, counted as 6 N D",
+    "flops": "training FLOPs, counted as in the fit",
     "n": "model parameters, counted as in the fit",
     "d": "training tokens",
     "unique": "unique tokens (default: all are)",
@@ -94,6 +97,7 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     return {
         "law": law.name,
         "given": given,
+        "flop_convention": _cost(fit).words,
         "predictions": {} if reachable == "unreachable" else predictions,
         "reachable": reachable,
         "warnings": [{"code": code, "message": message} for code, message in warnings],
@@ -102,11 +106,12 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
 
 def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """Return the functions of the parameters that answer the question."""
+    import numpy as np
+
     from scaletrace.fitting import allocation
-    from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN
 
     asked, variables = set(given), set(law.variables)
-    both = allocation.trades_off(law)
+    both, cost = allocation.trades_off(law), _cost(fit)
     target = given.get("loss")
     if "perplexity" in given:
         if fit.data.columns.get("loss") in ("bits_per_byte", "perplexity"):
@@ -117,13 +122,14 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
     if target is not None:
         held = sorted(asked - {"loss", "perplexity"})
         if not held and (both or len(variables) == 1):
-            return allocation.needed(law, target)
+            return allocation.needed(law, target, cost)
         if both and held in (["n"], ["d"]):
             other = "D" if held == ["n"] else "N"
-            return {other: allocation.needed_beside(law, target, held[0], given[held[0]])}
+            value = given[held[0]]
+            return {other: allocation.needed_beside(law, target, held[0], value, cost)}
     elif asked == {"flops"}:
         if both:
-            return allocation.optimal(law, given["flops"])
+            return allocation.optimal(law, given["flops"], cost)
         if variables == {"c"}:
             return {"loss": allocation.loss_at(law, {"c": given["flops"]})}
     else:
@@ -132,8 +138,8 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
             if other in point:
                 point.setdefault(name, point[other])
         if "c" in variables and {"n", "d"} <= set(point):
-            area = point["n"] * point["d"]
-            point.setdefault("c", FLOPS_PER_PARAMETER_AND_TOKEN * area)
+            n, d = np.array(point["n"]), np.array(point["d"])
+            point.setdefault("c", float(cost.flops(n, d)))
         if variables == set(point):
             return {"loss": allocation.loss_at(law, point)}
     options = ["--loss L", "--perplexity P"] if both or len(variables) == 1 else []
@@ -146,6 +152,13 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
         f"{law.name} cannot answer {' '.join(f'--{name}' for name in given) or 'nothing'}; "
         f"ask with one of {', '.join(options)}"
     )
+
+
+def _cost(fit: Answering) -> "TokenCost":
+    """Return what a token costs, as the fit learnt it; 6 N D in a fit that says nothing of it."""
+    from scaletrace.fitting.token_cost import SIX_N_D, TokenCost
+
+    return TokenCost(**vars(fit.token_cost)) if fit.token_cost else SIX_N_D
 
 
 def _reachable(

@@ -1,18 +1,25 @@
 """What follows from a fitted law: compute-optimal N and D, losses, and what a target loss needs.
 
 Functions take published parameters (…, p) in the order of the law and return (…): one call serves
-the fit and all its resamples. FLOPs are counted as C = 6 N D. A target that cannot be reached is
-inf, for it takes more than any N, D or C.
+the fit and all its resamples. FLOPs are C = D x what a token costs at that N, by the convention of
+a `TokenCost`: 6 N D where none is given. A target that cannot be reached is inf, for it takes more
+than any N, D or C.
 """
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law, TwoPowers
+from scaletrace.fitting.token_cost import SIX_N_D, TokenCost
 
 Quantity = Callable[[Array], Array]
-BISECTIONS = 200
+FARTHEST = 690.0  # |log| of any N, D or C: beyond lie no floating-point numbers
+HALVINGS, ROUNDING = 60, 1e-13  # of an interval of log N, and when it is small enough
+PLACES = 41  # of log N within the learnt range, at which the least loss of a budget is looked for
+TOGETHER = 16  # rows of coordinates that are inverted at once
+NEARBY = 1e-3  # step of log C for the local exponent
 
 
 def trades_off(law: Law) -> bool:
@@ -21,39 +28,68 @@ def trades_off(law: Law) -> bool:
 
 
 def derived(law: Law) -> dict[str, Quantity]:
-    """Quantities of the law alone: the exponent a of N_opt ~ C^a; D_opt grows as C^(1 - a)."""
+    """Quantities of the law alone: the exponent a of N_opt ~ C^a where C is 6 N D.
+
+    D_opt grows as C^(1 - a). Under another convention the exponent changes with the budget:
+    `optimal` gives it there.
+    """
     if not trades_off(law):
         return {}
 
     def a(params: Array) -> Array:
-        _, _, alpha, _, beta, _ = _two_powers(law, params)
-        return beta / (alpha + beta)
+        powers = _two_powers(law, params)
+        return powers.beta / (powers.alpha + powers.beta)
 
     return {"a": a}
 
 
-def optimal(law: Law, flops: float) -> dict[str, Quantity]:
-    """N_opt, D_opt and the loss there for a budget of FLOPs.
+def optimal(law: Law, flops: float, cost: TokenCost = SIX_N_D) -> dict[str, Quantity]:
+    """N_opt, D_opt, the loss there, and the local exponent a = dlog(N_opt)/dlog(C) of a budget.
 
-    N_opt = G (C/6)^a, D_opt = (C/6)^b / G with G = (alpha A / (beta B))^(1/(alpha + beta))
-    (Hoffmann et al. 2022, equation 4).
+    Where C is a multiple of N D: N_opt = G (C/6)^a, D_opt = (C/6)^b / G with
+    G = (alpha A / (beta B))^(1/(alpha + beta)) (Hoffmann et al. 2022, equation 4). Else the least
+    loss along the curve of constant C, by halving.
     """
-    log_area = np.log(flops / FLOPS_PER_PARAMETER_AND_TOKEN)
+    log_c = np.log(flops)
 
-    def log_n(params: Array) -> Array:
-        _, _, alpha, _, beta, _ = _two_powers(law, params)
-        return _log_g(law, params) + beta / (alpha + beta) * log_area
+    def log_d(params: Array) -> Array:
+        log_n = log_optimum(law, log_c, cost, params)
+        return log_c - cost.log_flops_per_token(log_n)
 
     def loss(params: Array) -> Array:
-        floor, log_a, alpha, log_b, beta, outer = _two_powers(law, params)
-        n = log_n(params)
-        return floor + (np.exp(log_a - alpha * n) + np.exp(log_b - beta * (log_area - n))) ** outer
+        powers, log_n = _two_powers(law, params), log_optimum(law, log_c, cost, params)
+        return powers.floor + np.exp(powers.outer * _log_sum(powers, cost, log_n, log_c))
 
     return {
-        "N_opt": lambda params: np.exp(log_n(params)),
-        "D_opt": lambda params: np.exp(log_area - log_n(params)),
+        "N_opt": lambda params: np.exp(log_optimum(law, log_c, cost, params)),
+        "D_opt": lambda params: np.exp(log_d(params)),
         "loss": loss,
+        "a": lambda params: local_exponent(law, log_c, cost, params),
     }
+
+
+def local_exponent(law: Law, log_c: float, cost: TokenCost, params: Array) -> Array:
+    """dlog(N_opt)/dlog(C) at a budget: D_opt grows as C^(1 - a (1 + slope of the cost))."""
+    up, down = (log_optimum(law, log_c + s * NEARBY, cost, params) for s in (0.5, -0.5))
+    return (up - down) / NEARBY
+
+
+def log_optimum(law: Law, log_c: float, cost: TokenCost, params: Array) -> Array:
+    """Log N of the least loss of a budget."""
+    powers = _two_powers(law, params)
+    if cost.proportional:
+        log_area = log_c - np.log(FLOPS_PER_PARAMETER_AND_TOKEN) - cost.log_factor(np.zeros(()))
+        return _log_g(powers) + powers.beta / (powers.alpha + powers.beta) * log_area
+    # The loss may have more than one minimum where the cost bends: look for the lowest, then halve.
+    learnt = np.linspace(np.log(cost.n_low), np.log(cost.n_high), PLACES)
+    places = np.concatenate([[-FARTHEST], learnt, [FARTHEST]])
+    columns = TwoPowers(*(np.asarray(x)[..., None] for x in powers))
+    losses = _log_sum(columns, cost, places, log_c)
+    lowest = losses.argmin(axis=-1)
+    low = places[np.maximum(lowest - 1, 0)]
+    high = places[np.minimum(lowest + 1, len(places) - 1)]
+
+    return _halve(lambda log_n: _rises(powers, cost, log_n, log_c), low, high)
 
 
 def loss_at(law: Law, variables: Mapping[str, float]) -> Quantity:
@@ -63,7 +99,7 @@ def loss_at(law: Law, variables: Mapping[str, float]) -> Quantity:
     return lambda params: np.exp(law.jet(law.internal(params, zero), logs).value[:, 0])
 
 
-def needed(law: Law, loss: float) -> dict[str, Quantity]:
+def needed(law: Law, loss: float, cost: TokenCost = SIX_N_D) -> dict[str, Quantity]:
     """What reaching `loss` takes: the optimal C, N, D, or the variable of a one-variable law.
 
     Solves the law itself: with E in place, N = (A / (loss - E))^(1/alpha).
@@ -71,36 +107,52 @@ def needed(law: Law, loss: float) -> dict[str, Quantity]:
     if not trades_off(law):
         return {law.variables[0]: _inverse(law, loss)}
 
-    def log_area(params: Array) -> Array:
-        _, log_a, alpha, log_b, beta, _ = _two_powers(law, params)
-        g = _log_g(law, params)
-        both = np.logaddexp(log_a - alpha * g, log_b + beta * g)
-        return (both - _log_excess(law, loss, params)) * (alpha + beta) / (alpha * beta)
+    def at(params: Array) -> tuple[Array, Array]:
+        """Log N and log D: along the best of all budgets, N alone gives the powers' shares."""
+        powers = _two_powers(law, params)
+        goal = _log_excess(powers, loss)
 
-    def share(params: Array) -> Array:
-        _, _, alpha, _, beta, _ = _two_powers(law, params)
-        return beta / (alpha + beta)
+        def enough(log_n: Array) -> NDArray[np.bool_]:
+            by_size = powers.log_a - powers.alpha * log_n - powers.compute * cost.log_factor(log_n)
+            return by_size - np.log(_share(powers, cost, log_n)) <= goal
+
+        ends = np.full(np.shape(goal), FARTHEST)
+        log_n = _beyond(_halve(enough, -ends, ends))
+        by_tokens = goal + np.log1p(-_share(powers, cost, log_n))
+        by_tokens += powers.compute * cost.log_factor(log_n)
+        return log_n, (powers.log_b - by_tokens) / powers.beta
+
+    def log_c(params: Array) -> Array:
+        log_n, log_d = at(params)
+        return log_d + cost.log_flops_per_token(log_n)
 
     return {
-        "C": lambda params: FLOPS_PER_PARAMETER_AND_TOKEN * np.exp(log_area(params)),
-        "N_opt": lambda params: np.exp(_log_g(law, params) + share(params) * log_area(params)),
-        "D_opt": lambda params: np.exp(
-            (1.0 - share(params)) * log_area(params) - _log_g(law, params)
-        ),
+        "C": lambda params: np.exp(log_c(params)),
+        "N_opt": lambda params: np.exp(at(params)[0]),
+        "D_opt": lambda params: np.exp(at(params)[1]),
     }
 
 
-def needed_beside(law: Law, loss: float, held: str, value: float) -> Quantity:
+def needed_beside(
+    law: Law, loss: float, held: str, value: float, cost: TokenCost = SIX_N_D
+) -> Quantity:
     """N for `loss` when d is held at `value`, or D when n is, for laws that are sums of powers."""
 
     def other(params: Array) -> Array:
-        _, log_a, alpha, log_b, beta, _ = _two_powers(law, params)
+        powers, fixed = _two_powers(law, params), np.log(value)
+        goal = _log_excess(powers, loss)
         if held == "n":
-            log_a, alpha, log_b, beta = log_b, beta, log_a, alpha
-        spent = np.exp(log_b - beta * np.log(value))
-        with np.errstate(divide="ignore"):
-            rest = np.log(np.maximum(np.exp(_log_excess(law, loss, params)) - spent, 0.0))
-        return np.exp((log_a - rest) / alpha)
+            by_size = powers.log_a - powers.alpha * fixed
+            rest = _log_rest(goal + powers.compute * cost.log_factor(fixed), by_size)
+            return np.exp((powers.log_b - rest) / powers.beta)
+        by_tokens = powers.log_b - powers.beta * fixed
+
+        def enough(log_n: Array) -> NDArray[np.bool_]:
+            both = np.logaddexp(powers.log_a - powers.alpha * log_n, by_tokens)
+            return both - powers.compute * cost.log_factor(log_n) <= goal
+
+        ends = np.full(np.shape(goal), FARTHEST)
+        return np.exp(_beyond(_halve(enough, -ends, ends)))
 
     return other
 
@@ -113,30 +165,81 @@ def _inverse(law: Law, loss: float) -> Quantity:
             return law.inverse(params, loss)
         zero = dict.fromkeys(law.variables, 0.0)
         theta = law.internal(params, zero)
-        return np.array([_bisect(law, row, np.log(loss)) for row in theta])
+
+        found = [
+            _halve(
+                lambda log_x, rows=rows: _each(law, rows, log_x) <= np.log(loss),
+                np.zeros(len(rows)),
+                np.full(len(rows), FARTHEST),
+            )
+            for rows in np.array_split(theta, range(TOGETHER, len(theta), TOGETHER))
+        ]
+        return np.exp(_beyond(np.concatenate(found)))
 
     return solve
 
 
-def _bisect(law: Law, theta: Array, log_loss: float) -> float:
-    low, high = 0.0, 200.0
-    for _ in range(BISECTIONS):
+def _each(law: Law, theta: Array, log_x: Array) -> Array:
+    """Log loss of each row of coordinates (B, p) at its own place (B,)."""
+    return law.jet(theta, {law.variables[0]: log_x}).value.diagonal()
+
+
+def _halve(upper: Callable[[Array], NDArray[np.bool_]], low: Array, high: Array) -> Array:
+    """Where `upper`, of log values (…), turns from false to true between low and high."""
+    for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        above = law.jet(theta[None], {law.variables[0]: np.array([middle])}).value[0, 0] > log_loss
-        low, high = (middle, high) if above else (low, middle)
-    return float(np.exp(low)) if low < 199.0 else float("inf")
+        there = upper(middle)
+        low, high = np.where(there, low, middle), np.where(there, middle, high)
+        if np.max(high - low) < ROUNDING:
+            break
+    return high
 
 
-def _log_g(law: Law, params: Array) -> Array:
-    _, log_a, alpha, log_b, beta, _ = _two_powers(law, params)
-    return (np.log(alpha) + log_a - np.log(beta) - log_b) / (alpha + beta)
+def _beyond(log_value: Array) -> Array:
+    """What was not found up to the end of the search is infinite."""
+    return np.where(log_value > 0.99 * FARTHEST, np.inf, log_value)
 
 
-def _log_excess(law: Law, loss: float, params: Array) -> Array:
-    """Logarithm of what the two powers must sum to; -inf where the loss is below the floor."""
-    floor, *_, outer = _two_powers(law, params)
+def _log_sum(powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: float) -> Array:
+    """Logarithm of what the two powers sum to at N on a budget."""
+    log_d = log_c - cost.log_flops_per_token(log_n)
+    both = np.logaddexp(powers.log_a - powers.alpha * log_n, powers.log_b - powers.beta * log_d)
+    return both - powers.compute * cost.log_factor(log_n)
+
+
+def _rises(powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: float) -> NDArray[np.bool_]:
+    """Whether the loss rises with N at N on a budget: the first power's share is below its best."""
+    log_d = log_c - cost.log_flops_per_token(log_n)
+    by_size, by_tokens = powers.log_a - powers.alpha * log_n, powers.log_b - powers.beta * log_d
+    return by_size - np.logaddexp(by_size, by_tokens) < np.log(_share(powers, cost, log_n))
+
+
+def _share(powers: TwoPowers, cost: TokenCost, log_n: Array) -> Array:
+    """Share of N's power in the sum of both, where N is the best of its budget.
+
+    There the slope of the sum along constant C, D = C / phi(N), is zero.
+    """
+    slope = cost.slope(log_n)
+    growth = powers.beta * (1.0 + slope)
+    share = (growth - powers.compute * slope) / (powers.alpha + growth)
+    return np.clip(share, 1e-12, 1.0 - 1e-12)
+
+
+def _log_g(powers: TwoPowers) -> Array:
+    gap = np.log(powers.alpha) + powers.log_a - np.log(powers.beta) - powers.log_b
+    return gap / (powers.alpha + powers.beta)
+
+
+def _log_rest(log_whole: Array, log_part: Array) -> Array:
+    """Logarithm of what is left of a sum beside one part; -inf where the part is all of it."""
     with np.errstate(divide="ignore"):
-        return np.log(np.maximum(loss - floor, 0.0)) / outer
+        return np.log(np.maximum(np.exp(log_whole) - np.exp(log_part), 0.0))
+
+
+def _log_excess(powers: TwoPowers, loss: float) -> Array:
+    """Logarithm of what the two powers must sum to; -inf where the loss is below the floor."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.maximum(loss - powers.floor, 0.0)) / powers.outer
 
 
 def _two_powers(law: Law, params: Array) -> TwoPowers:

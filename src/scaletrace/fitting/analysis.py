@@ -1,7 +1,7 @@
 """A whole analysis of one set of observations: arrays in, the plain data of `FIT.json` out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from scaletrace.fitting.intervals import intervals
 from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.solver import NotConvergedError
+from scaletrace.fitting.token_cost import token_cost_of
 
 KEPT_DRAWS = 400  # resamples stored with the fit, for intervals of predictions
 USABLE = 0.5  # share of resamples that must converge for their spread to be an error
@@ -63,7 +64,8 @@ def analyse(
     correlation, shared = diagnostics.shared_noise(fitted, observations.cluster, method.unit)
     errors = {name: by_name[name]["se"] for name in by_name}
     influence, influential = diagnostics.influence(fitted, errors, names)
-    best, outside = diagnostics.optimum(fitted, observations)
+    cost = token_cost_of(observations.variables, columns)
+    best, outside = diagnostics.optimum(fitted, observations, cost)
     warnings = [
         *(diagnostics.warning(code, message) for code, message in design_warnings),
         *diagnostics.optimisation(fitted, failed, method.resamples),
@@ -87,6 +89,7 @@ def analyse(
         },
         "intervals": by_name,
         "derived": {name: by_name[name]["estimate"] for name in by_name if name not in law.names},
+        "token_cost": asdict(cost),
         "n_observations": len(observations),
         "n_clusters": len(np.unique(observations.cluster)),
         "diagnostics": {

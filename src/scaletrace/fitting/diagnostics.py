@@ -11,6 +11,7 @@ from scaletrace.fitting.allocation import optimal, trades_off
 from scaletrace.fitting.fit import FittedLaw, Observations
 from scaletrace.fitting.intervals import IDENTIFIED
 from scaletrace.fitting.solver import minimise
+from scaletrace.fitting.token_cost import TokenCost
 
 Warnings = list[dict[str, str]]
 UNLIKELY = 0.01  # probability at which shared noise counts as seen
@@ -121,17 +122,28 @@ def influence(
     return figures, warnings
 
 
-def optimum(fitted: FittedLaw, observations: Observations) -> tuple[dict[str, Any], Warnings]:
-    """Warn where the compute-optimal D/N at the largest budget lies outside the measured D/N."""
+def optimum(
+    fitted: FittedLaw, observations: Observations, cost: TokenCost
+) -> tuple[dict[str, Any], Warnings]:
+    """Warn where the compute-optimal D/N at the largest budget lies outside the measured D/N.
+
+    The budget is in the convention of `cost`; `flops_6nd` is 6 N D of the optimum.
+    """
     if not trades_off(fitted.law):
         return {}, []
     n, d = observations.variables["n"], observations.variables["d"]
-    flops = float((6.0 * n * d).max())
+    flops = float(cost.flops(n, d).max())
     params = np.array([list(fitted.params.values())])
-    best = {name: float(q(params)[0]) for name, q in optimal(fitted.law, flops).items()}
+    best = {name: float(q(params)[0]) for name, q in optimal(fitted.law, flops, cost).items()}
     ratio = best["D_opt"] / best["N_opt"]
     low, high = float((d / n).min()), float((d / n).max())
-    figures = {"flops_6nd": flops, **best, "measured_d_over_n": [low, high]}
+    figures = {
+        "flops": flops,
+        "flop_convention": cost.convention,
+        "flops_6nd": 6.0 * best["N_opt"] * best["D_opt"],
+        **best,
+        "measured_d_over_n": [low, high],
+    }
     if not np.isfinite(ratio) or low <= ratio <= high:
         return figures, []
     side = "above" if ratio > high else "below"

@@ -77,7 +77,10 @@ class Parameter:
 
 
 class TwoPowers(NamedTuple):
-    """A law as loss = floor + (A / N^alpha + B / D^beta)^outer on runs of C = 6 N D, each (…)."""
+    """A law as loss = floor + ((A / N^alpha + B / D^beta) / f^compute)^outer, each (…).
+
+    f is C / (6 N D), for laws in which the FLOPs C themselves occur; it is 1 where C is 6 N D.
+    """
 
     floor: Array
     log_a: Array
@@ -85,6 +88,7 @@ class TwoPowers(NamedTuple):
     log_b: Array
     beta: Array
     outer: Array
+    compute: Array | float = 0.0
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,27 @@ class Isoflop:
 
 
 @dataclass(frozen=True)
+class LearntCost:
+    """What a token costs, C / D, as a multiple of 6 N.
+
+    convention: `6nd`, or the column that C was taken from. coefficients: of a Chebyshev series
+    in log N from n_low to n_high, for the logarithm of the multiple. error: root mean square of
+    what it leaves of ln(C / D).
+    """
+
+    convention: Text
+    n_low: Number
+    n_high: Number
+    coefficients: Listed[Number]
+    error: Number
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless there is a range of positive N, and a series on it."""
+        if not (0.0 < self.n_low <= self.n_high and self.coefficients):
+            raise ValueError("0 < n_low <= n_high and coefficients are needed")
+
+
+@dataclass(frozen=True)
 class Chosen:
     """What the fit was asked for."""
 
@@ -278,6 +299,7 @@ class Answering(FittedValues):
     draws: Draws
     settings: Chosen
     diagnostics: Diagnostics
+    token_cost: LearntCost | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,10 @@ def _guesses(logs: Logs, log_loss: Array) -> Array:
 
 
 def _two_powers(params: Columns) -> TwoPowers:
-    """Two powers at the optimum, where nothing is repeated."""
+    """Two powers at the optimum, where nothing is repeated.
+
+    Where a token costs other than 6 N, they are those of N itself, larger than U_N though it be.
+    """
     return TwoPowers(
         floor=params["E"],
         log_a=np.log(params["A"]),

@@ -50,7 +50,7 @@ def _guesses(logs: Logs, log_loss: Array) -> Array:
 
 
 def _two_powers(params: Columns) -> TwoPowers:
-    """Two powers with C = 6 N D: M/C = 1/(6 N^2) and 1/(M C) = 1/(6 D^2)."""
+    """Two powers with C = 6 f N D: M/C = 1/(6 f N^2) and 1/(M C) = 1/(6 f D^2)."""
     eta = params["eta"]
     six = eta * np.log(FLOPS_PER_PARAMETER_AND_TOKEN)
     return TwoPowers(
@@ -60,6 +60,7 @@ def _two_powers(params: Columns) -> TwoPowers:
         log_b=np.log(params["b"]) - six,
         beta=2.0 * eta,
         outer=np.ones_like(params["E"]),
+        compute=eta,
     )
 
 
