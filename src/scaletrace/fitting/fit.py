@@ -175,9 +175,9 @@ def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Min
 
 def starting_points(problem: Problem, fixed: Mapping[str, float]) -> Array:
     """Return the law's starting values about its centre, moved to the problem's coordinates."""
-    law = problem.law
-    centre = law.centre(problem.logs)
-    about = {name: x - centre[name] for name, x in problem.logs.items()}
+    law, moved = problem.law, problem.law.centre(problem.logs)
+    about = {name: x - moved[name] for name, x in problem.logs.items()}
+    centre = {name: problem.centre[name] + moved[name] for name in moved}
     values = law.natural(law.guesses(about, problem.log_loss), centre)
     for name, value in fixed.items():
         values[:, law.index(name)] = value
