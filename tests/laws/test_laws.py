@@ -10,7 +10,7 @@ from scaletrace import kinds
 from scaletrace.fitting.allocation import needed, optimal
 from scaletrace.fitting.differences import ByDifferences
 from scaletrace.fitting.fit import Observations, fit
-from scaletrace.fitting.law import VARIABLES, Array, Jet, Law, Logs
+from scaletrace.fitting.law import VARIABLES, Array, Jet, Law, Logs, logs_of
 from scaletrace.fitting.penalties import Objective
 from scaletrace.laws import chinchilla
 
@@ -27,6 +27,7 @@ TRUE = {
     },
     "overtraining": {"E": 1.8, "a": 141.0, "b": 190.0, "eta": 0.121},
     "broken": {"a": 1.5, "b": 30.0, "c0": 0.2, "c1": 0.15, "d1": 3e7, "f1": 0.4},
+    "annealing": {"L0": 2.6, "A": 0.6, "alpha": 0.5, "C": 0.4},
 }
 
 
@@ -38,7 +39,9 @@ def design() -> dict[str, np.ndarray]:
     """Return a full grid of sizes, tokens and shares of unique tokens."""
     n, d, share = np.meshgrid(np.geomspace(1e5, 1e10, 8), np.geomspace(1e7, 1e11, 6), [1.0, 0.01])
     n, d, u = n.ravel(), d.ravel(), (d * share).ravel()
-    return {"n": n, "d": d, "c": 6.0 * n * d, "u": u}
+    s1, step = np.geomspace(1.0, 100.0, len(n)), np.arange(len(n))
+    s2 = np.where(step % 3 == 0, 1e-3 * step, 0.0)
+    return {"n": n, "d": d, "c": 6.0 * n * d, "u": u, "s1": s1, "s2": s2}
 
 
 def observations(variables: dict[str, np.ndarray], loss: np.ndarray) -> Observations:
@@ -49,7 +52,7 @@ def observations(variables: dict[str, np.ndarray], loss: np.ndarray) -> Observat
 def assert_derivatives_agree(law: Law) -> None:
     """Compare the derivatives of a law with differences, about every third of its own starts."""
     variables, random = design(), np.random.default_rng(0)
-    logs = {v: np.log(variables[v]) for v in law.variables}
+    logs = {v: logs_of(variables[v]) for v in law.variables}
     centre = law.centre(logs)
     centred = {v: x - centre[v] for v, x in logs.items()}
     log_loss = np.log(2.0 + 40.0 * variables["n"] ** -0.3 + 400.0 * variables["d"] ** -0.3)
@@ -134,7 +137,7 @@ def test_noise_free_losses_give_the_parameters_back(name):
 @pytest.mark.parametrize("name", kinds.names("laws"))
 def test_natural_and_internal_are_inverse(name):
     law, values = law_of(name), np.array(list(TRUE[name].values()))
-    centre = {"n": 15.0, "d": 20.0, "c": 37.0, "u": 20.0}
+    centre = {"n": 15.0, "d": 20.0, "c": 37.0, "u": 20.0, "s1": 3.0, "s2": -4.0}
     np.testing.assert_allclose(law.natural(law.internal(values, centre), centre), values)
 
 
@@ -181,6 +184,12 @@ def test_overtraining_by_hand():
     params = {"E": 1.8, "a": 3.0, "b": 5.0, "eta": 0.5}
     # M = 4: (3 * 2 + 5 / 2) / sqrt(1e4)
     assert one("overtraining", params, n=1e6, d=4e6, c=1e4) == pytest.approx(1.8 + 8.5 / 100.0)
+
+
+def test_annealing_by_hand():
+    params = {"L0": 2.5, "A": 0.5, "alpha": 0.5, "C": 2.0}
+    assert one("annealing", params, s1=25.0, s2=0.0) == pytest.approx(2.6)
+    assert one("annealing", params, s1=25.0, s2=0.05) == pytest.approx(2.5)
 
 
 def test_broken_by_hand():

@@ -60,7 +60,13 @@ def test_a_default_that_is_written_out_changes_no_settings(tmp_path):
 
 
 @pytest.mark.parametrize("law", kinds.names("laws"))
-def test_every_law_can_stand_in_a_study(tmp_path, law):
+def test_every_law_of_runs_can_stand_in_a_study(tmp_path, law):
+    if kinds.load("laws", law).LAW.along is not None:
+        (said,) = refusal(tmp_path, law)
+        assert said.startswith(f"fits[0].law: {law} is a law of loss curves")
+        (said,) = refusal(tmp_path, {"law": "chinchilla", "compare": [law]})
+        assert said.startswith(f"fits[0].compare: {law} is a law of loss curves")
+        return
     chosen = settings(tmp_path, {"law": law, "per": "all"})
     assert chosen == {law: {"law": law, "budget": None, **PLAIN}}
 
@@ -120,7 +126,7 @@ def test_a_fit_to_other_columns_than_the_figures_is_drawn_in_none(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "keys", "said"),
     [
-        ("cubic", {}, "fits[0].law: found 'cubic'; input should be 'broken', 'chinchilla'"),
+        ("cubic", {}, "fits[0].law: found 'cubic'; input should be 'annealing', 'broken'"),
         ({"law": "kaplan", "detla": 1}, {}, "fits[0].detla: unknown key"),
         ({"law": "kaplan", "delta": 0}, {}, "fits[0].delta: found 0"),
         ({"law": "kaplan", "n": "params"}, {}, "fits[0].n: found 'params'"),

@@ -13,7 +13,12 @@ from scaletrace.formats.fit import Fit, read_fit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments; a column left out is the table's default."""
-    parser.add_argument("table", type=Path, help="CSV with a header line, one run a row")
+    parser.add_argument(
+        "table",
+        type=Path,
+        nargs="+",
+        help="CSV with a header line, one run a row; of loss curves, the curve.csv files",
+    )
     parser.add_argument("--law", required=True, help=", ".join(kinds.names("laws")))
     columns = parser.add_argument_group("columns")
     for name, what in (
@@ -88,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "fit.json"
         contract.run(
-            fit, {"observations": [arguments.table]}, {"fit": written}, settings, Path(folder)
+            fit, {"observations": _files(arguments.table)}, {"fit": written}, settings, Path(folder)
         )
         text, fitted = written.read_text(encoding="utf-8"), read_fit(written)
     if arguments.out:
@@ -103,6 +108,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         print(f"written: {arguments.out}")
     return 0
+
+
+def _files(given: list[Path]) -> list[Path]:
+    """Return a table, or curves with those of the trunks that they left."""
+    from scaletrace.fitting.training_curves import trunk_of, with_trunks
+
+    return with_trunks(given) if any(trunk_of(path) for path in given) else given
 
 
 def _fixed(pairs: list[str]) -> dict[str, float]:

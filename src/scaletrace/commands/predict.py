@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletrace import kinds
+from scaletrace.commands import _schedule
 from scaletrace.errors import BadInput
 from scaletrace.formats.fit import Answering, read_answering
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("fit", type=Path, help="FIT.json as `scaletrace fit --out` writes it")
     for name, what in GIVEN.items():
         parser.add_argument(f"--{name}", type=float, metavar="X", help=what)
+    _schedule.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     fit = read_answering(arguments.fit)
     given = {
         name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None
-    }
+    } | _schedule.areas_of(arguments)
     try:
         answer = predict(fit, given)
     except BadInput:
@@ -74,7 +76,7 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
         raise LookupError(fit.law)
     law = kinds.load("laws", fit.law).LAW
     for name, value in given.items():
-        if not (math.isfinite(value) and value > 0.0):
+        if not (math.isfinite(value) and (value > 0.0 or (name == "s2" and value == 0.0))):
             raise BadInput(f"--{name} {value}: a positive finite number is needed")
     quantities = _quantities(law, fit, given)
     estimate = np.array([[fit.params[name] for name in law.names]])
@@ -147,6 +149,7 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
         options += ["--flops C", "--n N --d D"]
     else:
         words = {"n": "--n N", "d": "--d D", "c": "--flops C", "u": "--unique U"}
+        words |= {"s1": "--schedule FILE", "s2": "or --steps S --learning-rate R --cooldown K"}
         options.append(" ".join(words[name] for name in law.variables))
     raise BadInput(
         f"{law.name} cannot answer {' '.join(f'--{name}' for name in given) or 'nothing'}; "

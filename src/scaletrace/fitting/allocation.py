@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law, TwoPowers
+from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law, TwoPowers, logs_of
 from scaletrace.fitting.token_cost import SIX_N_D, TokenCost
 
 Quantity = Callable[[Array], Array]
@@ -94,7 +94,7 @@ def log_optimum(law: Law, log_c: float, cost: TokenCost, params: Array) -> Array
 
 def loss_at(law: Law, variables: Mapping[str, float]) -> Quantity:
     """Loss at one point."""
-    logs = {name: np.log([float(variables[name])]) for name in law.variables}
+    logs = {name: logs_of([variables[name]]) for name in law.variables}
     zero = dict.fromkeys(law.variables, 0.0)
     return lambda params: np.exp(law.jet(law.internal(params, zero), logs).value[:, 0])
 

@@ -23,6 +23,8 @@ def rolling(
     first, "rms_relative_error", "largest_relative_error"}; steps is empty where too few scales
     remain. Errors are means over the runs at that scale of predicted / observed - 1, by logs.
     """
+    if law.along is not None:  # the points of a curve are no scales
+        return _summary(law.along, [])
     variable = next(v for v in ("n", "d", "c") if v in observations.variables)
     x = observations.variables[variable]
     scales = _scales(x)
@@ -62,6 +64,10 @@ def rolling(
                     "relative_error": float(np.expm1((predicted - observed).mean())),
                 }
             )
+    return _summary(variable, steps)
+
+
+def _summary(variable: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
     errors = np.array([step["relative_error"] for step in steps])
     return {
         "variable": variable,

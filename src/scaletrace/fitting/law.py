@@ -10,13 +10,13 @@ Shapes: B coordinate vectors (starts, resamples, profile points) x p parameters 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Logs = Mapping[str, Array]  # variable (n, d, c, u) -> centred natural logarithms, shape (n,)
+Logs = Mapping[str, Array]  # variable (n, d, c, u, …) -> centred natural logarithms, shape (n,)
 Centre = Mapping[str, float]  # variable -> the logarithm that was subtracted
 Columns = Mapping[str, Array]  # parameter -> its published values, (…)
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
@@ -26,7 +26,15 @@ VARIABLES = {
     "d": "training tokens D",
     "c": "training FLOPs C",
     "u": "unique tokens U",
+    "s1": "area S1 under the learning rate",
+    "s2": "annealing area S2 of the learning rate",
 }
+
+
+def logs_of(values: Any) -> Array:
+    """Return natural logarithms; that of nothing, as S2 before any annealing, is -inf."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.asarray(values, dtype=float))
 
 
 @dataclass(frozen=True)
@@ -47,11 +55,13 @@ class Term:
     """Logarithm of one summand: value (B, n), first and second derivatives by coordinate.
 
     A derivative has shape (n,) where it is the same for all coordinate vectors, else (B, n).
+    sign: -1.0 where the summand is subtracted.
     """
 
     value: Array
     first: dict[int, Array]
     second: dict[tuple[int, int], Array] = field(default_factory=dict)
+    sign: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,7 @@ class Law:
     counted_like: a variable that counts the same thing as another one: both are measured about
     that one's centre, and where it is not given it equals that one.
     may_be_constant: variables that the runs need not vary, for no exponent is theirs alone.
+    along: the variable that grows along one training, where the law is of whole loss curves.
     """
 
     name: str
@@ -120,6 +131,7 @@ class Law:
     inverse: Callable[[Array, float], Array] | None = None
     counted_like: Mapping[str, str] = field(default_factory=dict)
     may_be_constant: tuple[str, ...] = ()
+    along: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,7 +154,7 @@ class Law:
 
     def centre(self, logs: Logs) -> dict[str, float]:
         """Return what to subtract from each variable's logarithms (n,)."""
-        means = {name: float(x.mean()) for name, x in logs.items()}
+        means = {name: float(x[np.isfinite(x)].mean()) for name, x in logs.items()}
         return means | {name: means[other] for name, other in self.counted_like.items()}
 
     def columns(self, params: Array) -> Columns:
@@ -154,7 +166,7 @@ class Law:
         """Return the loss (n,) at natural values of the variables, each (n,), by named params."""
         vector = np.array([params[name] for name in self.names])[None]
         zero = dict.fromkeys(VARIABLES, 0.0)
-        logs = {name: np.log(np.asarray(value, dtype=float)) for name, value in values.items()}
+        logs = {name: logs_of(value) for name, value in values.items()}
         return np.exp(self.jet(self.internal(vector, zero), logs).value[0])
 
     def faults_of_fixed(self, fixed: Mapping[str, float]) -> Iterator[str]:
@@ -212,11 +224,15 @@ class Law:
 
 
 def log_sum_exp(terms: list[Term], coordinates: int) -> Jet:
-    """Logarithm of a sum of exponentials of `terms`, with derivatives, for p = `coordinates`."""
+    """Logarithm of a sum of exponentials of `terms`, with derivatives, for p = `coordinates`.
+
+    It is nan where subtracted terms leave nothing.
+    """
     stack = np.stack(np.broadcast_arrays(*(term.value for term in terms)))
     top = stack.max(axis=0)
-    shares = np.exp(stack - top)
+    shares = np.exp(stack - top) * np.array([term.sign for term in terms])[:, None, None]
     total = shares.sum(axis=0)
+    total = np.where(total > 0.0, total, np.nan)
     shares /= total
     batch, count = total.shape
     gradient = np.zeros((batch, coordinates, count))

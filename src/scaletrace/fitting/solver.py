@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scaletrace.fitting.law import Array, Law
+from scaletrace.fitting.law import Array, Law, logs_of
 from scaletrace.fitting.penalties import Objective
 
 CELLS = 1 << 15  # observations x coordinate vectors that advance together: fits a processor cache
@@ -97,7 +97,7 @@ def problem_of(
     then left about zero.
     """
     fixed = fixed or {}
-    logs = {name: np.log(np.asarray(variables[name], dtype=float)) for name in law.variables}
+    logs = {name: logs_of(variables[name]) for name in law.variables}
     log_loss = np.log(np.asarray(loss, dtype=float))
     centre = law.centre(logs)
     low, high = law.bounds({name: x - centre[name] for name, x in logs.items()}, log_loss)

@@ -1,6 +1,6 @@
 """A law fitted to a table of runs, with everything that `FIT.json` says of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.diagnostics import MANY_FAILED, warning
 from scaletrace.fitting.fit import Observations
 from scaletrace.fitting.law import Law
+from scaletrace.fitting.loss_curves import prepare_curves
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import Prepared, conventions, prepare, split, with_variables
 from scaletrace.fitting.settings import LEAST_RESAMPLES, OBJECTIVES, UNITS, Settings
@@ -48,6 +49,20 @@ def fit_table(
         return result
     except (NotConvergedError, DesignError) as error:
         raise BadInput(f"{path}: {error}") from error
+
+
+def fit_curves(paths: Sequence[Path], settings: Settings, laws: Laws) -> dict[str, Any]:
+    """Return what `FIT.json` holds of a law along whole trainings, from their `curve.csv` files.
+
+    Raises:
+        BadInput: settings or curves cannot be used, or the fit did not converge.
+    """
+    chosen = check_settings(settings, laws[settings.law])
+    prepared = prepare_curves(paths, laws[chosen.law], chosen)
+    try:
+        return _analyse(RunsTable(paths[0], [], [], []), prepared, chosen, laws)
+    except (NotConvergedError, DesignError) as error:
+        raise BadInput(f"{paths[0]}: {error}") from error
 
 
 def _analyse(table: RunsTable, prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]:

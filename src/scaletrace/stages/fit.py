@@ -1,4 +1,4 @@
-"""Fit a law to a table of runs and write `FIT.json`."""
+"""Fit a law to a table of runs, or to loss curves, and write `FIT.json`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A table of runs, and of a study's own table what its held-out text shares with train."""
+    """A table of runs, and of a study's own table what its held-out text shares with train.
 
-    observations: Path
+    For a law of loss curves, the curves in place of the table.
+    """
+
+    observations: tuple[Path, ...]
     manifest: Path | None = None
 
 
@@ -42,7 +45,11 @@ def _laws(settings: Settings) -> dict[str, "Law"]:
         if name not in known:
             key = "law" if name == settings.law else "compare"
             raise BadInput(f"fit: {key} {name!r}; allowed: {', '.join(known)}")
-    return {name: folders.load("laws", name).LAW for name in _names(settings)}
+    laws = {name: folders.load("laws", name).LAW for name in _names(settings)}
+    for name in settings.compare:
+        if laws[name].along != laws[settings.law].along:
+            raise BadInput(f"fit: compare {name!r}: not a law of the same observations")
+    return laws
 
 
 def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dict[str, Any]:
@@ -51,11 +58,19 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     Raises:
         BadInput: settings, table or manifest cannot be used, or the fit did not converge.
     """
-    from scaletrace.fitting.table_fit import fit_table
+    from scaletrace.fitting.table_fit import fit_curves, fit_table
     from scaletrace.formats.fit import write_fit
     from scaletrace.formats.manifest import read_overlap
 
     del work
+    laws = _laws(settings)
+    if laws[settings.law].along is not None:
+        write_fit(outputs.fit, fit_curves(inputs.observations, settings, laws))
+        return {}
+    if len(inputs.observations) != 1:
+        raise BadInput(
+            f"fit: {len(inputs.observations)} files; {settings.law} is fitted to one table of runs"
+        )
     overlap = read_overlap(inputs.manifest) if inputs.manifest is not None else None
-    write_fit(outputs.fit, fit_table(inputs.observations, settings, _laws(settings), overlap))
+    write_fit(outputs.fit, fit_table(inputs.observations[0], settings, laws, overlap))
     return {}

@@ -392,7 +392,8 @@ class Graph:
 
     def _fit(self, name: str) -> Job:
         inputs = fit.Inputs(
-            observations=self._outputs(OBSERVE).observations, manifest=self._documents.manifest
+            observations=(self._outputs(OBSERVE).observations,),
+            manifest=self._documents.manifest,
         )
         return self._made(
             FIT, {"fit": name}, inputs, lambda: self.plan.fits()[name], self._analysis

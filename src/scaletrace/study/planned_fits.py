@@ -89,6 +89,15 @@ def _faults(
 ) -> Iterator[str]:
     """Yield what the study's runs cannot give a fit, each with the key that asks for it."""
     law = kinds.load("laws", entry.law).LAW
+    if law.along is not None:
+        yield (
+            f"law: {law.name} is a law of loss curves, not of a study's runs; "
+            f"fit it with `scaletrace fit CURVE.csv ... --law {law.name}`"
+        )
+        return
+    for name in entry.compare:
+        if kinds.load("laws", name).LAW.along is not None:
+            yield f"compare: {name} is a law of loss curves, not of a study's runs"
     yield from (f"fixed: {fault}" for fault in law.faults_of_fixed(entry.fixed))
     if entry.loss not in (None, "loss") and entry.weighted:
         yield (
