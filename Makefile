@@ -41,7 +41,7 @@ lock:
 	rm -rf .venv-lock build
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade setuptools
-	.venv-lock/bin/python -m pip install --quiet '.[run,test]'
+	.venv-lock/bin/python -m pip install --quiet '.[tables,workflow,test]'
 	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude scaletrace \
 		| sed 's/+cpu$$//' > requirements.lock
 	rm -rf .venv-lock build

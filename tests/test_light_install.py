@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXTRA = [re.split(r"[ <>=]", one)[0] for one in PROJECT["optional-dependencies"]["run"]]
+EXTRA = [re.split(r"[ <>=]", one)[0] for one in PROJECT["optional-dependencies"]["workflow"]]
 STUDY = ("--study", "example")
 FIGURE, TABLE = "results/example/figures/loss_vs_params.png", "results/example/observations.csv"
 READS = [
@@ -82,7 +82,7 @@ def test_commands_that_read_need_nothing_of_the_extra_and_others_name_it(clone):
         assert code == 2, (command, said)
         assert said == (
             f"scaletrace {command[0]}: {module} is not installed; what computes, records or "
-            "restores needs the extra `run`: see README, Reviewer\n"
+            "restores needs the extra `workflow`: see README, Reviewer\n"
         )
 
 
@@ -100,7 +100,7 @@ def test_the_package_alone_audits_a_clone(clone, tmp_path):
     )
     installed = {one["name"].lower() for one in json.loads(listed.stdout)}
     assert not installed & {name.lower() for name in EXTRA}
-    assert {"numpy", "scaletrace"} <= installed
+    assert {"numpy", "pandas", "scaletrace"} <= installed
     done = subprocess.run(
         [tmp_path / "light/bin/scaletrace", "audit", *STUDY, "--no-checkpoints"],
         cwd=clone,
@@ -110,4 +110,4 @@ def test_the_package_alone_audits_a_clone(clone, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the code that audits lies outside of the repository that it judges" in done.stdout
-    assert "networkx, pandas, sympy, torch: not installed here" in done.stdout
+    assert "networkx, sympy, torch: not installed here" in done.stdout

@@ -70,12 +70,12 @@ def test_independent_resampling_says_what_it_assumes(table, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("loss", "perplexity", 1), "no column 'loss'"),
-        (lambda text: text.replace("n_tokens", "tokens"), "needs training tokens D"),
+        (lambda text: text.replace("loss", "seconds", 1), "no column 'loss'"),
+        (lambda text: text.replace("n_tokens", "steps"), "needs training tokens D"),
         (lambda text: "\n".join(text.splitlines()[:7]) + "\n", "6 usable rows"),
         (lambda text: text.replace("\n", "\n1,2,oops\n", 1), "line 2, column 'loss': 'oops'"),
         (lambda text: text.replace("\n", "\n-5,2,3\n", 1), "line 2, column 'n_params': '-5'"),
-        (lambda text: text.replace("\n", "\n1,2,nan\n", 1), "line 2, column 'loss': 'nan'"),
+        (lambda text: text.replace("\n", "\n1,2,inf\n", 1), "line 2, column 'loss': 'inf'"),
         (lambda text: text.replace("\n", "\n1,2\n", 1), "line 2: 2 cells under 3 columns"),
         (lambda text: text.replace("n_params", "loss"), "each once"),
         (lambda text: "", "must name every column"),

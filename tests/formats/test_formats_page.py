@@ -54,7 +54,7 @@ def keys(*kinds: type) -> list[str]:
                 *(fit.Fit, fit.Interval, fit.Residual, fit.CurveAlone, fit.CurveAtHeld, fit.Data),
                 *(fit.CurvesAlong, fit.ObjectiveValue, fit.Diagnostics, fit.MeasuredRange),
                 *(fit.Draws, fit.Step, fit.Extrapolation, fit.Warned, fit.ComparedLaw),
-                *(fit.OtherChoice, fit.Chosen, fit.LearntCost),
+                *(fit.OtherChoice, fit.Chosen, fit.LearntCost, fit.MeasuredMetric),
             ),
         ),
     ],
@@ -76,9 +76,11 @@ def test_the_page_names_every_module_of_formats_that_holds_a_file():
         "fields",
         "files",
         "progress_line",
+        "row_conditions",
         "source",
         "typed_json",
         "untrusted",
+        "written_numbers",
         "yaml_files",
     }
     folder = PAGE.parents[1] / "src/scaletrace/formats"

@@ -45,9 +45,9 @@ def install(folder, name, record, *needs):
 
 
 def test_what_the_extra_needs_computes_and_other_extras_do_not(tmp_path, monkeypatch, afresh):
-    needs = ("base", 'trains; extra == "run"', 'dvc; extra == "run"', 'tests; extra == "test"')
+    needs = ("base", 'trains; extra == "workflow"', 'dvc; extra == "run"', 'tests; extra == "test"')
     install(tmp_path, "scaletrace", "", *needs)
-    install(tmp_path, "base", "", 'other; extra == "run"')
+    install(tmp_path, "base", "", 'other; extra == "workflow"')
     for name in ("trains", "dvc", "tests", "other"):
         install(tmp_path, name, "")
     monkeypatch.setattr("sys.path", [str(tmp_path)])

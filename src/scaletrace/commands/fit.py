@@ -1,23 +1,28 @@
 """Fit a scaling law to any table of runs, and say how far to trust it."""
 
 import argparse
+import contextlib
+import math
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from scaletrace import contract, kinds
 from scaletrace.errors import BadInput
-from scaletrace.fitting.settings import Settings
+from scaletrace.fitting.settings import METRICS, Settings
 from scaletrace.formats.fit import Fit, read_fit
+from scaletrace.formats.untrusted import LARGEST_TEXT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments; a column left out is the table's default."""
     parser.add_argument(
         "table",
-        type=Path,
         nargs="+",
-        help="CSV with a header line, one run a row; of loss curves, the curve.csv files",
+        help="one run a row, under a header: text with commas, tabs, semicolons or pipes; JSON "
+        "lines or an array; Parquet; Excel; - for standard input (docs/tables.md); of loss "
+        "curves, the curve.csv files",
     )
     parser.add_argument("--law", required=True, help=", ".join(kinds.names("laws")))
     columns = parser.add_argument_group("columns")
@@ -32,6 +37,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("seed-column", "random seed"),
     ):
         columns.add_argument(f"--{name}", metavar="COLUMN", help=what)
+    columns.add_argument(
+        "--scale",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FACTOR",
+        help="multiply n, d, flops, unique or loss, as in n=1e6",
+    )
+    columns.add_argument("--metric", help=f"what the loss column measures: {', '.join(METRICS)}")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help='use only the rows of which it holds, such as "split == test"; may be repeated',
+    )
     parser.add_argument("--budget", help="use only the rows with this label in column budget")
     parser.add_argument("--family", help="use only the rows with this name in column family")
     parser.add_argument(
@@ -89,11 +110,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     names = Settings.__dataclass_fields__
     settings = {name: getattr(arguments, name) for name in names}
-    settings["fixed"] = _fixed(arguments.fixed)
-    with tempfile.TemporaryDirectory() as folder:
+    settings["fixed"] = _by_name("--fix", "E=1.7", arguments.fixed)
+    settings["scale"] = _scales(arguments.scale)
+    with tempfile.TemporaryDirectory() as folder, _ordinary(arguments.table, folder) as files:
         written = Path(folder) / "fit.json"
         contract.run(
-            fit, {"observations": _files(arguments.table)}, {"fit": written}, settings, Path(folder)
+            fit, {"observations": _with_trunks(files)}, {"fit": written}, settings, Path(folder)
         )
         text, fitted = written.read_text(encoding="utf-8"), read_fit(written)
     if arguments.out:
@@ -110,27 +132,60 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _files(given: list[Path]) -> list[Path]:
+def _with_trunks(given: list[Path]) -> list[Path]:
     """Return a table, or curves with those of the trunks that they left."""
     from scaletrace.fitting.training_curves import trunk_of, with_trunks
 
     return with_trunks(given) if any(trunk_of(path) for path in given) else given
 
 
-def _fixed(pairs: list[str]) -> dict[str, float]:
-    fixed = {}
+@contextlib.contextmanager
+def _ordinary(given: list[str], folder: str) -> Iterator[list[Path]]:
+    """Yield the paths of tables; of one that comes through a pipe, that of a copy in the folder."""
+    paths = [Path(path) for path in given]
+    piped = [i for i, path in enumerate(paths) if given[i] == "-" or path.is_fifo()]
+    for i in piped:
+        copy = Path(folder) / f"piped{i}"
+        with sys.stdin.buffer if given[i] == "-" else paths[i].open("rb") as stream:
+            copy.write_bytes(stream.read(LARGEST_TEXT + 1))
+        paths[i] = copy
+    try:
+        yield paths
+    except BadInput as problem:
+        said = str(problem)
+        for i in piped:
+            name = "standard input" if given[i] == "-" else given[i]
+            said = said.replace(str(paths[i]), name)
+        raise BadInput(said) from None
+
+
+def _scales(pairs: list[str]) -> dict[str, float]:
+    """Return factors by variable; raise BadInput for another name or a factor that is none."""
+    variables = {"n": "n", "d": "d", "flops": "c", "c": "c", "unique": "u", "loss": "loss"}
+    scales = _by_name("--scale", "n=1e6", pairs)
+    for name, factor in scales.items():
+        if name not in variables or not 0.0 < factor < math.inf:
+            allowed = ", ".join(variables)
+            raise BadInput(f"--scale {name}={factor:g}: a positive factor of one of {allowed}")
+    return {variables[name]: factor for name, factor in scales.items()}
+
+
+def _by_name(option: str, example: str, pairs: list[str]) -> dict[str, float]:
+    values = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
         try:
-            fixed[name] = float(value)
+            values[name] = float(value)
         except ValueError:
-            raise BadInput(f"--fix {pair!r}: NAME=VALUE is needed, such as E=1.7") from None
-    return fixed
+            raise BadInput(f"{option} {pair!r}: NAME=VALUE is needed, such as {example}") from None
+    return values
 
 
 def summary(fit: Fit) -> Iterator[str]:
     """Yield the lines that a person reads first."""
-    yield f"{fit.law}: loss = {fit.formula}"
+    symbol = {"n_opt": "N_opt", "d_opt": "D_opt"}.get(fit.describes, fit.describes)
+    yield f"{fit.law}: {symbol} = {fit.formula}"
+    yield from _taken(fit)
     yield f"{fit.n_observations} runs in {fit.n_clusters} clusters; objective " + (
         f"{fit.objective.name} = {fit.objective.value:.6g} (sum)"
     )
@@ -144,6 +199,22 @@ def summary(fit: Fit) -> Iterator[str]:
     yield from _tables(fit)
     for warning in fit.warnings:
         yield f"warning: {warning.message} [{warning.code}]"
+
+
+def _taken(fit: Fit) -> Iterator[str]:
+    """Yield what was read as what, and how."""
+    words = {"loss_se": "standard errors", "cluster": "clusters", "seed": "seeds"}
+    taken = []
+    for name in ("n", "d", "c", "u", "loss", "loss_se", "cluster", "seed"):
+        column = fit.data.columns.get(name)
+        if column is None or (name in ("cluster", "seed") and column in (name, "size")):
+            continue
+        scale = f" x {fit.data.scales[name]:g}" if name in fit.data.scales else ""
+        what = words.get(name, name if len(name) > 1 else name.upper())
+        taken.append(f"{what} from {column}{scale}")
+    unit = f" ({fit.metric.unit})" if fit.metric else ""
+    yield ", ".join(taken) + unit
+    yield from fit.data.notes
 
 
 def _line(name: str, fit: Fit) -> str:

@@ -115,6 +115,7 @@ class Law:
     (…, p) give a loss; found by bisection where it is None.
     counted_like: a variable that counts the same thing as another one: both are measured about
     that one's centre, and where it is not given it equals that one.
+    describes: the quantity that the law is of: the loss, or the best N or D (n_opt, d_opt).
     may_be_constant: variables that the runs need not vary, for no exponent is theirs alone.
     along: the variable that grows along one training, where the law is of whole loss curves.
     """
@@ -132,6 +133,7 @@ class Law:
     counted_like: Mapping[str, str] = field(default_factory=dict)
     may_be_constant: tuple[str, ...] = ()
     along: str | None = None
+    describes: str = "loss"
 
     @property
     def names(self) -> tuple[str, ...]:

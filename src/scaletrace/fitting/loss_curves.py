@@ -14,12 +14,13 @@ from scaletrace.fitting.preparation import Prepared
 from scaletrace.fitting.settings import Settings
 from scaletrace.fitting.training_curves import TrainingCurve, read_trainings
 from scaletrace.formats.curve import CurvePoint
+from scaletrace.formats.runs_table import RunsTable
 
 Indices = NDArray[np.int64]
 MOMENTUM = 0.999  # lambda of the annealing area (Tissue et al. 2024)
 TABLE_OPTIONS = (
     *("budget", "family", "n", "d", "flops", "unique", "loss", "loss_se", "cluster"),
-    "seed_column",
+    *("seed_column", "where", "scale", "metric"),
 )
 
 
@@ -89,7 +90,8 @@ def prepare_curves(paths: Sequence[Path], law: Law, chosen: Settings) -> Prepare
         *({"s1": s1, "s2": s2}, loss, cluster, np.zeros(len(loss), np.int64)),
         steps / steps.mean(),
     )
-    return Prepared(observations, {"s1": "s1", "s2": "s2", "loss": "loss"}, names, "training")
+    columns = {"s1": "s1", "s2": "s2", "loss": "loss"}
+    return Prepared(observations, columns, names, "training", RunsTable(paths[0], {}, []))
 
 
 def _observed(curve: TrainingCurve) -> tuple[Array, ...]:

@@ -1,109 +1,192 @@
 """From a table of runs to observations: columns, conventions, clusters, weights."""
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scaletrace.errors import BadInput
 from scaletrace.fitting import profiles
+from scaletrace.fitting.agreement import disagreement
+from scaletrace.fitting.columns import (
+    OPTIONS,
+    Column,
+    Numbers,
+    cell_faults,
+    derive,
+    find,
+    present,
+    read,
+)
 from scaletrace.fitting.design import ALIKE
+from scaletrace.fitting.diagnostics import Warnings, warning
 from scaletrace.fitting.fit import Observations, fit
 from scaletrace.fitting.law import VARIABLES, Array, Law
+from scaletrace.fitting.metric import ALLOWED, NATS, PERCENT, Metric, fitted_values, metric_of
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.settings import Settings
-from scaletrace.formats.runs_table import RunsTable
+from scaletrace.fitting.table_notes import derived_notes, metric_notes, rising_notes
+from scaletrace.formats.runs_table import RunsTable, refuse
 
 N_COLUMNS = ("n_params", "n_non_embedding", "n_total", "n_with_head")
 FLOP_COLUMNS = ("flops", "flops_6nd", "flops_exact")
 
 # Nats and bits are of order one; the squares of what lies far beyond overflow.
 LARGEST_LOSS = 1e30
+NO_LOSS = "no loss"
+DESCRIBED_UNITS = {"n_opt": "parameters", "d_opt": "tokens"}
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A table's runs as observations, in the order of the file, none dropped for its loss.
 
-    columns: variable -> column; used: what was weighted and clustered by, in words.
+    columns: variable -> column, or the formula that gives it; clusters: what was clustered by, in
+    words; table: the rows that they are; scales: what columns in other units were multiplied by;
+    notes: warnings of how the table was read.
     """
 
     observations: Observations
     columns: dict[str, str]
     names: list[str]
     clusters: str
+    table: RunsTable
+    scales: dict[str, float] = field(default_factory=dict)
+    metric: Metric = NATS
+    notes: Warnings = field(default_factory=list)
 
 
 def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
     """Read every column that the fit uses, and check that the rows can carry it.
 
     Raises:
-        BadInput: a column is missing or has unusable cells, too few rows, or nothing varies.
+        BadInput: a column is missing, ambiguous or has unusable cells (all of which are named),
+            N, D and C are not in units that go together, too few rows, or nothing varies.
     """
-    variables, columns = read_variables(table, chosen, law)
-    if {"n", "d"} <= set(law.variables) or chosen.isoflop:
-        columns, variables = _with_flops(table, chosen, columns, variables)
-    loss_column = table.column_for("loss", chosen.loss)
-    if loss_column is None:
-        raise BadInput(f"{table.path}: no column 'loss'; the table has {', '.join(table.header)}")
-    loss = np.array(table.numbers(loss_column))
-    if loss.max(initial=1.0) > LARGEST_LOSS or loss.min(initial=1.0) < 1 / LARGEST_LOSS:
+    target = find(table, law.describes, chosen)
+    if target is None:
         raise BadInput(
-            f"{table.path}: column {loss_column!r}: found {loss.min():g} to {loss.max():g}; a fit "
-            f"takes losses of {1 / LARGEST_LOSS:g} to {LARGEST_LOSS:g}"
+            f"{table.path}: no column {law.describes!r}; the table has {', '.join(table.header)}: "
+            "name one with --loss"
         )
-    columns["loss"] = loss_column
+    table = table.take(present(table, target.name), NO_LOSS)
+    known = read_variables(table, chosen, law)
+    if {"n", "d"} <= set(law.variables) or chosen.isoflop:
+        known = _with_flops(table, chosen, known)
+    metric, fitted = read_target(table, target, law, chosen)
+    error = find(table, "loss_se", chosen) if chosen.weighted else None
+    errors = read(table, error) if error else None
+    every = [*known.values(), fitted, *([errors] if errors else [])]
+    refuse(table.path, [fault for numbers in every for fault in numbers.faults])
+    notes = derived_notes(law, known) + _in_units(table, chosen) + metric_notes(metric, target.name)
+    variables = {v: numbers.values for v, numbers in known.items()}
+    columns = {v: numbers.column for v, numbers in known.items()} | {"loss": target.name}
+    scales = {v: numbers.factor for v, numbers in known.items()} | {"loss": fitted.factor}
     cluster, clusters = _clusters(table, chosen, variables)
     if clusters in table.header:
         columns["cluster"] = clusters
     seed_column = chosen.seed_column or ("seed" if "seed" in table.header else None)
     if seed_column:
         columns["seed"] = seed_column
+    loss = fitted.values
     seeds = _codes(table.labels(seed_column)) if seed_column else np.zeros(len(loss), np.int64)
-    names = table.labels("run") if "run" in table.header else [f"line {i}" for i in table.lines]
     observations = Observations(variables, loss, cluster, seeds, np.ones(len(loss)))
     _require_enough(table, chosen, law, observations, columns)
-    error_column = table.column_for("loss_se", chosen.loss_se) if chosen.weighted else None
-    if error_column:
-        columns["loss_se"] = error_column
-        errors = np.array(table.numbers(error_column)) / loss
-        observations = _weighted(observations, law, chosen, errors)
-    return Prepared(observations, columns, names, clusters)
+    if law.describes == "loss":
+        notes = rising_notes(loss, variables, target.name) + notes
+    if error and errors:
+        columns["loss_se"] = error.name
+        share = PERCENT if metric.percent else 1.0
+        observations = _weighted(observations, law, chosen, errors.values / share / loss)
+    scales = {v: x for v, x in scales.items() if x != 1.0}
+    return Prepared(*(observations, columns, table.names, clusters), table, scales, metric, notes)
 
 
-def read_variables(
-    table: RunsTable, chosen: Settings, law: Law
-) -> tuple[dict[str, Array], dict[str, str]]:
-    """Return the law's variables, each (n,), and their columns; FLOPs are 6ND where not given."""
-    asked = {"n": chosen.n, "d": chosen.d, "c": chosen.flops, "u": chosen.unique}
-    options = {"n": "--n", "d": "--d", "c": "--flops", "u": "--unique"}
-    variables, columns = {}, {}
+def read_variables(table: RunsTable, chosen: Settings, law: Law) -> dict[str, Numbers]:
+    """Return the law's variables, from their columns or by C = 6 N D from the others.
+
+    Raises:
+        BadInput: a variable has no column, or several that could be it.
+    """
+    known: dict[str, Numbers] = {}
     for v in law.variables:
-        column = table.column_for(v, asked[v])
-        if column is None and v == "c" and {"n", "d"} <= set(variables):
-            variables[v], columns[v] = 6.0 * variables["n"] * variables["d"], "6ND"
+        column = find(table, v, chosen)
+        if column is not None:
+            known[v] = read(table, column)
+    for v in law.variables:
+        if v in known:
             continue
-        if column is None:
+        found = derive(v, {**_others(table, chosen), **known})
+        if found is None:
             raise BadInput(
                 f"{table.path}: {law.name} needs {VARIABLES[v]}; none of the columns "
-                f"{', '.join(table.header)} is known for it: name one with {options[v]}"
+                f"{', '.join(table.header)} is known for it: name one with {OPTIONS[v]}"
             )
-        variables[v], columns[v] = np.array(table.numbers(column)), column
-    return variables, columns
+        known[v] = found
+    return {v: known[v] for v in law.variables}
+
+
+def _others(table: RunsTable, chosen: Settings) -> dict[str, Numbers]:
+    """Return what the table itself has of n, d and c, where one column can be it."""
+    known = {}
+    for v in ("n", "d", "c"):
+        with contextlib.suppress(BadInput):
+            column = find(table, v, chosen)
+            if column is not None:
+                known[v] = read(table, column)
+    return known
 
 
 def _with_flops(
-    table: RunsTable, chosen: Settings, columns: dict[str, str], variables: dict[str, Array]
-) -> tuple[dict[str, str], dict[str, Array]]:
+    table: RunsTable, chosen: Settings, known: dict[str, Numbers]
+) -> dict[str, Numbers]:
     """Add the FLOPs of the table, or 6ND, for what is shown beside the fit."""
-    if "c" in variables:
-        return columns, variables
-    column = table.column_for("c", chosen.flops)
-    if column:
-        flops = np.array(table.numbers(column))
+    if "c" in known:
+        return known
+    column = find(table, "c", chosen)
+    flops = read(table, column) if column else derive("c", known)
+    return known | ({"c": flops} if flops else {})
+
+
+def _in_units(table: RunsTable, chosen: Settings) -> Warnings:
+    """Check that N, D and C go together; where their scale was said, only warn.
+
+    Raises:
+        BadInput: they do not.
+    """
+    sentence = disagreement(_others(table, chosen))
+    if sentence is None:
+        return []
+    if {"n", "d", "c"} & chosen.scale.keys():
+        return [warning("units_disagree", sentence)]
+    raise BadInput(f"{table.path}: {sentence}")
+
+
+def read_target(
+    table: RunsTable, column: Column, law: Law, chosen: Settings
+) -> tuple[Metric, Numbers]:
+    """Return what the law describes: its metric, and the numbers that are fitted.
+
+    Raises:
+        BadInput: numbers that are too large or too small for a fit.
+    """
+    values = np.array(table.numbers(column.name), dtype=float) * column.factor
+    if law.describes == "loss":
+        metric = metric_of(column.name, chosen.metric, values)
     else:
-        column, flops = "6ND", 6.0 * variables["n"] * variables["d"]
-    return {**columns, "c": column}, {**variables, "c": flops}
+        metric = Metric("other", DESCRIBED_UNITS[law.describes])
+    fitted, wrong = fitted_values(metric, values)
+    needed = ALLOWED.get(metric.name, "a positive finite number is needed")
+    faults = cell_faults(table, column.name, wrong, needed)
+    sound = fitted[~wrong]
+    extreme = sound.max(initial=1.0) > LARGEST_LOSS or sound.min(initial=1.0) < 1 / LARGEST_LOSS
+    if extreme:
+        raise BadInput(
+            f"{table.path}: column {column.name!r}: found {sound.min():g} to {sound.max():g}; a "
+            f"fit takes losses of {1 / LARGEST_LOSS:g} to {LARGEST_LOSS:g}"
+        )
+    return metric, Numbers(fitted, column.name, column.factor, faults)
 
 
 def _clusters(
@@ -145,7 +228,7 @@ def _require_enough(
     if chosen.unit == "cluster" and len(np.unique(kept.cluster)) < 3:
         raise BadInput(
             f"{table.path}: {len(np.unique(kept.cluster))} clusters; a bootstrap over clusters "
-            "needs at least 3: name another column with --cluster, or resample observations"
+            "needs at least 3: name another column with --cluster, or say --unit observation"
         )
 
 
@@ -189,8 +272,9 @@ def with_variables(
     """Add the variables that the laws to compare need beyond the fitted law's own."""
     variables = dict(observations.variables)
     for law in laws:
-        for v, values in read_variables(table, chosen, law)[0].items():
-            variables.setdefault(v, values[keep])
+        for v, numbers in read_variables(table, chosen, law).items():
+            refuse(table.path, numbers.faults)
+            variables.setdefault(v, numbers.values[keep])
     return Observations(
         *(variables, observations.loss, observations.cluster, observations.seed),
         observations.weights,
@@ -205,6 +289,8 @@ def conventions(table: RunsTable, law: Law) -> dict[str, dict[str, Array]]:
         ("FLOP convention", "c", FLOP_COLUMNS),
     ):
         if variable in law.variables:
-            present = [column for column in known if column in table.header]
-            choices[choice] = {column: np.array(table.numbers(column)) for column in present}
+            there = [column for column in known if column in table.header]
+            numbers = {column: read(table, Column(column)) for column in there}
+            refuse(table.path, [fault for one in numbers.values() for fault in one.faults])
+            choices[choice] = {column: one.values for column, one in numbers.items()}
     return choices

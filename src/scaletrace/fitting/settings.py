@@ -5,14 +5,20 @@ from typing import Literal, get_args
 
 ObjectiveName = Literal["huber", "squared_log", "squared", "asymmetric"]
 UnitName = Literal["observation", "cluster", "seed"]
+MetricName = Literal["nats", "bits_per_byte", "perplexity", "accuracy", "error", "other"]
 OBJECTIVES: tuple[str, ...] = get_args(ObjectiveName)
 UNITS: tuple[str, ...] = get_args(UnitName)
+METRICS: tuple[str, ...] = get_args(MetricName)
 LEAST_RESAMPLES = 100
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a fit depends on besides the table. A column that is None is the table's default."""
+    """What a fit depends on besides the table. A column that is None is the table's default.
+
+    where: conditions on rows, all of which must hold; scale: n, d, c, u or loss -> what the
+    column is multiplied by; metric: what the loss column measures.
+    """
 
     law: str
     budget: str | None
@@ -38,3 +44,6 @@ class Settings:
     compare: list[str] = field(default_factory=list)
     sensitivity: bool = False
     isoflop: bool = False
+    where: list[str] = field(default_factory=list)
+    scale: dict[str, float] = field(default_factory=dict)
+    metric: str | None = None

@@ -18,9 +18,10 @@ from scaletrace.fitting.law import Law
 from scaletrace.fitting.loss_curves import prepare_curves
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import Prepared, conventions, prepare, split, with_variables
-from scaletrace.fitting.settings import LEAST_RESAMPLES, OBJECTIVES, UNITS, Settings
+from scaletrace.fitting.settings import LEAST_RESAMPLES, METRICS, OBJECTIVES, UNITS, Settings
 from scaletrace.fitting.solver import NotConvergedError
-from scaletrace.formats.runs_table import RunsTable, read_runs
+from scaletrace.fitting.table_notes import left_out_notes, mixed_notes
+from scaletrace.formats.runs_table import read_runs
 
 Laws = Mapping[str, Law]
 
@@ -40,11 +41,11 @@ def fit_table(
         BadInput: settings or table cannot be used, or the fit did not converge.
     """
     chosen = check_settings(settings, laws[settings.law])
-    table = read_runs(path, chosen.budget, chosen.family)
+    table = read_runs(path, chosen.budget, chosen.family, chosen.where)
     try:
         # Weights need a first fit, which may fail as the second may.
         prepared = prepare(table, laws[chosen.law], chosen)
-        result = _analyse(table, prepared, chosen, laws)
+        result = _analyse(prepared, chosen, laws)
         result["checklist"]["held_out_text_in_train"] = overlap
         return result
     except (NotConvergedError, DesignError) as error:
@@ -60,13 +61,13 @@ def fit_curves(paths: Sequence[Path], settings: Settings, laws: Laws) -> dict[st
     chosen = check_settings(settings, laws[settings.law])
     prepared = prepare_curves(paths, laws[chosen.law], chosen)
     try:
-        return _analyse(RunsTable(paths[0], [], [], []), prepared, chosen, laws)
+        return _analyse(prepared, chosen, laws)
     except (NotConvergedError, DesignError) as error:
         raise BadInput(f"{paths[0]}: {error}") from error
 
 
-def _analyse(table: RunsTable, prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]:
-    law, every = laws[chosen.law], prepared.observations
+def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]:
+    law, every, table = laws[chosen.law], prepared.observations, prepared.table
     objective = Objective(chosen.objective, chosen.delta, chosen.above)
     method = Method(
         *(objective, chosen.fixed, chosen.unit, chosen.resamples, chosen.seed, chosen.level)
@@ -75,9 +76,16 @@ def _analyse(table: RunsTable, prepared: Prepared, chosen: Settings, laws: Laws)
     observations = every.take(keep)
     names = [prepared.names[i] for i in keep]
     result = analyse(observations, law, method, prepared.columns, names)
-    result["warnings"] = _left_out(table) + _mixed(table) + result["warnings"]
+    result["warnings"] = [
+        *(*left_out_notes(table), *mixed_notes(table)),
+        *(*prepared.notes, *result["warnings"]),
+    ]
+    result["describes"] = law.describes
+    result["metric"] = asdict(prepared.metric)
     result["data"] = {
         "columns": prepared.columns,
+        "scales": prepared.scales,
+        "notes": table.notes,
         "budget": chosen.budget,
         "family": chosen.family,
         "clusters": prepared.clusters,
@@ -99,29 +107,6 @@ def _analyse(table: RunsTable, prepared: Prepared, chosen: Settings, laws: Laws)
         result["isoflop"] = _isoflop(observations, objective, method, result)
     result["checklist"] = checklist(result, law, prepared, chosen)
     return result
-
-
-def _left_out(table: RunsTable) -> list[dict[str, str]]:
-    return [
-        warning(
-            "runs_left_out",
-            f"{len(runs)} run{'s' if len(runs) > 1 else ''} with status {status} left out: "
-            f"{', '.join(runs)}",
-        )
-        for status, runs in sorted(table.left_out.items())
-    ]
-
-
-def _mixed(table: RunsTable) -> list[dict[str, str]]:
-    families = sorted({row.get("family", "") for row in table.rows})
-    if len(families) < 2:
-        return []
-    return [
-        warning(
-            "families_mixed",
-            f"one law through runs of {', '.join(families)}: choose one with --family",
-        )
-    ]
 
 
 def _isoflop(
@@ -167,9 +152,10 @@ def check_settings(chosen: Settings, law: Law) -> Settings:
     for name, value, allowed in (
         ("objective", chosen.objective, OBJECTIVES),
         ("unit", chosen.unit, UNITS),
+        ("metric", chosen.metric, (*METRICS, None)),
     ):
         if value not in allowed:
-            raise BadInput(f"fit: {name} {value!r}; allowed: {', '.join(allowed)}")
+            raise BadInput(f"fit: {name} {value!r}; allowed: {', '.join(filter(None, allowed))}")
     for name, value, sound, allowed in (
         ("delta", chosen.delta, 0.0 < chosen.delta < np.inf, "a positive number"),
         ("above", chosen.above, 0.0 < chosen.above < 1.0, "between 0 and 1"),

@@ -106,11 +106,27 @@ class FitCurve:
 
 @dataclass(frozen=True)
 class Data:
-    """The table that was fitted: its columns by variable, and which rows of it were chosen."""
+    """The table that was fitted: its columns by variable, and which rows of it were chosen.
+
+    scales: what a column in another unit was multiplied by; left_out: why -> how many runs;
+    notes: what was read in another way than it stands there.
+    """
 
     columns: Named[Text]
+    scales: Named[Number] = field(default_factory=dict)
+    left_out: Named[Whole] = field(default_factory=dict)
+    notes: Listed[Text] = field(default_factory=list)
     budget: Text | None = None
     family: Text | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredMetric:
+    """What the fitted column measures, and the unit of what was fitted."""
+
+    name: Text
+    unit: Text
+    percent: bool = False
 
 
 @dataclass(frozen=True)
@@ -300,6 +316,8 @@ class Answering(FittedValues):
     settings: Chosen
     diagnostics: Diagnostics
     token_cost: LearntCost | None = field(default=None, kw_only=True)
+    metric: MeasuredMetric | None = field(default=None, kw_only=True)
+    describes: Text = field(default="loss", kw_only=True)
 
 
 @dataclass(frozen=True)

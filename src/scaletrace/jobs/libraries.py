@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 PACKAGE = "scaletrace"
 # What an install has that computes studies; without it, it reads them.
-EXTRA = "run"
+EXTRA = "workflow"
 # They start jobs and move files, and compute nothing.
 WORKFLOW = {"dvc", "snakemake", "snakemake-executor-plugin-slurm"}
 

@@ -77,6 +77,8 @@ def _table(runs: "list[Run]", settings: "Settings") -> RunsTable:
         seen[label] += 1
         loss = 1.0 + place
         known = dataclasses.asdict(run) | {"run": run.name, "unique_tokens": run.n_tokens}
-        values = {"loss": loss, "bits_per_byte": loss, "perplexity": loss, "loss_se": 1.0} | known
+        values = {"loss": loss, "bits_per_byte": loss, "perplexity": 1.0 + loss, "loss_se": 1.0}
+        values |= known
         rows.append({column: str(values.get(column, "")) for column in COLUMNS})
-    return RunsTable(TABLE, list(COLUMNS), rows, list(range(2, len(rows) + 2)))
+    columns = {column: [row[column] for row in rows] for column in COLUMNS}
+    return RunsTable(TABLE, columns, list(range(2, len(rows) + 2)))
