@@ -69,7 +69,7 @@ def test_optimum_is_the_least_loss_where_tokens_cost_what_was_learnt(law, flops)
 
 @pytest.mark.parametrize("law", PARAMS)
 def test_exponent_is_the_growth_of_the_optimum(law):
-    a = float(derived(law_of(law))["a"](vector(law))[0])
+    a = float(derived(law_of(law))[law_of(law).exponent_name](vector(law))[0])
     small, large = (float(optimal(law_of(law), c)["N_opt"](vector(law))[0]) for c in (1e20, 1e22))
     assert np.log(large / small) / np.log(100.0) == pytest.approx(a)
 

@@ -27,7 +27,7 @@ def by_differences(law: Law) -> Law:
 def chinchilla_log_loss(theta: Array, logs: Logs) -> Array:
     """The law of Hoffmann et al. as a person would write it down."""
     e, a, alpha, b, beta = (theta[:, i, None] for i in range(5))
-    return np.log(np.exp(e) + np.exp(a - alpha * logs["n"]) + np.exp(b - beta * logs["d"]))
+    return np.log(e + np.exp(a - alpha * logs["n"]) + np.exp(b - beta * logs["d"]))
 
 
 PLAIN = dataclasses.replace(chinchilla.LAW, jet=ByDifferences(chinchilla_log_loss))

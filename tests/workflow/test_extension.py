@@ -17,12 +17,12 @@ from scaletrace.fitting.law import Law, Parameter
 
 def _log_loss(theta, logs):
     level, amplitude = theta[:, 0, None], theta[:, 1, None]
-    return np.logaddexp(level, amplitude - 0.5 * logs["n"])
+    return np.log(level + np.exp(amplitude - 0.5 * logs["n"]))
 
 
 def _guesses(logs, log_loss):
-    low = log_loss.min()
-    return np.array([(low + np.log(share), low + np.log1p(-share)) for share in (0.5, 0.9)])
+    low = np.exp(log_loss.min())
+    return np.array([(share * low, np.log((1.0 - share) * low)) for share in (0.5, 0.9)])
 
 
 LAW = Law(

@@ -21,6 +21,20 @@ def memory(mb: float) -> str:
     return f"{mb:.0f} MiB" if mb < 1024 else f"{mb / 1024:.1f} GiB"
 
 
+def with_ends(estimate: float, low: float | None, high: float | None) -> tuple[str, str, str]:
+    """Return an estimate and its interval's ends, with as many digits as tell them apart.
+
+    An end that is None is called open.
+    """
+    numbers = [number for number in (estimate, low, high) if number is not None]
+    for digits in range(5, 17):
+        written = {f"{number:.{digits}g}" for number in numbers}
+        if len(written) == len(set(numbers)):
+            break
+    said = ["open" if number is None else f"{number:.{digits}g}" for number in (low, high)]
+    return f"{estimate:.{max(digits, 6)}g}", *said
+
+
 def aligned(rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
     """Return rows as lines whose columns are aligned: the first `left` to the left, others right.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scaletrace import contract, kinds
+from scaletrace.commands._columns import with_ends
 from scaletrace.errors import BadInput
 from scaletrace.fitting.settings import METRICS, Settings
 from scaletrace.formats.fit import Fit, read_fit
@@ -171,13 +172,19 @@ def _scales(pairs: list[str]) -> dict[str, float]:
 
 
 def _by_name(option: str, example: str, pairs: list[str]) -> dict[str, float]:
-    values = {}
+    values: dict[str, float] = {}
+    faults = []
     for pair in pairs:
         name, _, value = pair.partition("=")
+        if name in values:
+            faults.append(f"{option} {pair!r}: {name} is {values[name]:g} already")
+            continue
         try:
             values[name] = float(value)
         except ValueError:
-            raise BadInput(f"{option} {pair!r}: NAME=VALUE is needed, such as {example}") from None
+            faults.append(f"{option} {pair!r}: NAME=VALUE is needed, such as {example}")
+    if faults:
+        raise BadInput("\n".join(faults))
     return values
 
 
@@ -221,9 +228,11 @@ def _line(name: str, fit: Fit) -> str:
     interval = fit.intervals.get(name)
     if interval is None:
         return f"  {name:<8} {fit.params[name]:<12.6g} held"
-    ends = ["open" if end is None else f"{end:.5g}" for end in (interval.low, interval.high)]
+    estimate, *ends = with_ends(interval.estimate, interval.low, interval.high)
+    if interval.low == interval.high:
+        return f"  {name:<8} {estimate:<12} given by the form of the law"
     sure = "weakly identified" if interval.se is None else f"standard error {interval.se:.3g}"
-    return f"  {name:<8} {interval.estimate:<12.6g} [{ends[0]}, {ends[1]}]  {sure}"
+    return f"  {name:<8} {estimate:<12} [{ends[0]}, {ends[1]}]  {sure}"
 
 
 def _tables(fit: Fit) -> Iterator[str]:

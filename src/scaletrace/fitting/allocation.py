@@ -30,8 +30,8 @@ def trades_off(law: Law) -> bool:
 def derived(law: Law) -> dict[str, Quantity]:
     """Quantities of the law alone: the exponent a of N_opt ~ C^a where C is 6 N D.
 
-    D_opt grows as C^(1 - a). Under another convention the exponent changes with the budget:
-    `optimal` gives it there.
+    It is called `a_opt` where the law has a parameter a. D_opt grows as C^(1 - a). Under another
+    convention the exponent changes with the budget: `optimal` gives it there.
     """
     if not trades_off(law):
         return {}
@@ -40,7 +40,7 @@ def derived(law: Law) -> dict[str, Quantity]:
         powers = _two_powers(law, params)
         return powers.beta / (powers.alpha + powers.beta)
 
-    return {"a": a}
+    return {law.exponent_name: a}
 
 
 def optimal(law: Law, flops: float, cost: TokenCost = SIX_N_D) -> dict[str, Quantity]:

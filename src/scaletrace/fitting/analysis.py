@@ -59,7 +59,7 @@ def analyse(
         )
     design, unsupported, design_warnings = examine(law, observations.variables)
     if len(draws) < USABLE * method.resamples:
-        unsupported |= {*law.names, "a"}
+        unsupported |= {*law.names, law.exponent_name}
     by_name = intervals(fitted, draws, method.unit, method.level, unsupported)
     correlation, shared = diagnostics.shared_noise(fitted, observations.cluster, method.unit)
     errors = {name: by_name[name]["se"] for name in by_name}

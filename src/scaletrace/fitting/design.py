@@ -66,7 +66,7 @@ def examine(law: Law, variables: Mapping[str, Array]) -> tuple[dict[str, Any], s
         spread = _spread_off_curve(variables["n"], variables["d"])
         figures["spread_of_d_at_given_n"] = float(np.exp(spread))
         if spread < ONE_CURVE:
-            unsupported |= {*law.names, "a"}
+            unsupported |= {*law.names, law.exponent_name}
             warnings.append(
                 (
                     "collinear_design",
@@ -81,7 +81,7 @@ def examine(law: Law, variables: Mapping[str, Array]) -> tuple[dict[str, Any], s
 def _names(law: Law, variable: str) -> set[str]:
     """Parameters that a variable without range leaves open: its own, the level, what follows."""
     own = {p.name for p in law.parameters if p.variable in (variable, "") or p.kind == "level"}
-    return own | {"a"}
+    return own | {law.exponent_name}
 
 
 def _spread_off_curve(n: Array, d: Array) -> float:

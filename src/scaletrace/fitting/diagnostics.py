@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from scaletrace.fitting.allocation import optimal, trades_off
-from scaletrace.fitting.fit import FittedLaw, Observations
+from scaletrace.fitting.fit import FittedLaw, Observations, first_steps
 from scaletrace.fitting.intervals import IDENTIFIED
 from scaletrace.fitting.solver import minimise
 from scaletrace.fitting.token_cost import TokenCost
@@ -16,6 +16,8 @@ from scaletrace.fitting.token_cost import TokenCost
 Warnings = list[dict[str, str]]
 UNLIKELY = 0.01  # probability at which shared noise counts as seen
 MANY_FAILED = 0.05
+LEFT_OUT = 200  # observations up to which each is left out in turn
+MOST_MOVING = 5  # of more, so many for each exponent
 
 
 def warning(code: str, message: str, **more: str) -> dict[str, str]:
@@ -94,32 +96,52 @@ def influence(
 ) -> tuple[dict[str, Any], Warnings]:
     """Refit without each observation in turn; warn where an exponent moves by more than its error.
 
+    Of many observations only those are left out that one Newton step says move an exponent most.
     errors: standard error by parameter, or None. names: of the observations, for the message.
     """
     count = len(fitted.problem.log_loss)
     if count - 1 <= fitted.problem.free.sum():
         return {}, []
-    weights = np.where(np.eye(count, dtype=bool), 0.0, fitted.weights)
-    starts = np.broadcast_to(fitted.theta, (count, len(fitted.theta)))
+    exponents = [
+        index
+        for index, parameter in enumerate(fitted.law.parameters)
+        if parameter.kind == "exponent" and fitted.problem.free[index]
+    ]
+    if not exponents:
+        return {}, []
+    rows = _most_influential(fitted, exponents)
+    weights = np.broadcast_to(fitted.weights, (len(rows), count)).copy()
+    weights[np.arange(len(rows)), rows] = 0.0
+    starts = np.broadcast_to(fitted.theta, (len(rows), len(fitted.theta)))
     minimum = minimise(fitted.problem, starts, weights, near=True)
     moves = np.where(minimum.converged[:, None], minimum.theta - fitted.theta, 0.0)
     figures, warnings = {}, []
-    for index, parameter in enumerate(fitted.law.parameters):
-        if parameter.kind != "exponent" or not fitted.problem.free[index]:
-            continue
+    for index in exponents:
+        parameter = fitted.law.parameters[index]
         worst = int(np.argmax(np.abs(moves[:, index])))
         move, error = float(moves[worst, index]), errors.get(parameter.name)
-        figures[parameter.name] = {"observation": names[worst], "move": move}
+        name = names[rows[worst]]
+        figures[parameter.name] = {"observation": name, "move": move}
         if error and abs(move) > error:
             warnings.append(
                 warning(
                     "influential_point",
-                    f"without {names[worst]}, {parameter.name} moves by {move:+.3g}, more than "
+                    f"without {name}, {parameter.name} moves by {move:+.3g}, more than "
                     f"its standard error {error:.2g}: check that run, and show the fit without it",
                     parameter=parameter.name,
                 )
             )
     return figures, warnings
+
+
+def _most_influential(fitted: FittedLaw, exponents: list[int]) -> NDArray[np.int64]:
+    """Observations to leave out: all of few; of many those whose first step moves most."""
+    count = len(fitted.problem.log_loss)
+    if count <= LEFT_OUT:
+        return np.arange(count)
+    steps = np.abs(first_steps(fitted))
+    largest = [np.argsort(steps[:, index])[-MOST_MOVING:] for index in exponents]
+    return np.unique(np.concatenate(largest))
 
 
 def optimum(

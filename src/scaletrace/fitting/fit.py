@@ -1,7 +1,7 @@
 """One law fitted to one set of observations, with the certificate that says how well it went."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,19 @@ from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.solver import (
     AGREEMENT,
+    CELLS,
     Minimum,
     NotConvergedError,
     Problem,
     Spring,
+    Surface,
     minimise,
     problem_of,
     surface,
 )
 
 GRID, NARROWINGS = 17, 10  # values of an exponent, and how often their range is narrowed
+SOME = 4000  # observations of very many, to see where starts lead
 MOVED = 1e-8  # a smaller move from the start, in logs and exponents, is none
 
 
@@ -74,6 +77,18 @@ class FittedLaw:
         return dict(zip(self.law.names, map(float, values), strict=True))
 
     @property
+    def surface(self) -> Surface:
+        """The objective about the minimum, one row."""
+        problem = self.problem
+        return surface(
+            problem,
+            problem.objective,
+            self.theta[None],
+            self.weights[None],
+            problem.log_loss[None],
+        )
+
+    @property
     def log_residuals(self) -> Array:
         """Log observed minus log predicted loss (n,)."""
         return self.problem.log_loss - self.law.jet(self.theta[None], self.problem.logs).value[0]
@@ -95,7 +110,7 @@ def fit(
     if starts is None:
         starts = starting_points(problem, fixed or {})
     weights = observations.weights / observations.weights.mean()
-    minimum = minimise(problem, starts, weights[None])
+    minimum = _explore(problem, starts, weights)
     if not minimum.converged[minimum.value.argmin()]:
         minimum = _along_the_valley(problem, minimum, weights)
         starts = np.resize(starts, minimum.theta.shape)
@@ -132,6 +147,22 @@ def fit(
     return FittedLaw(problem, weights, theta, float(minimum.value[best]), certificate)
 
 
+def _explore(problem: Problem, starts: Array, weights: Array) -> Minimum:
+    """Minimise from every start; of very many observations first to some of them."""
+    count = len(weights)
+    if count <= CELLS:
+        return minimise(problem, starts, weights[None])
+    some = np.random.default_rng(0).choice(count, SOME, replace=False)
+    logs = {name: x[some] for name, x in problem.logs.items()}
+    part = replace(problem, logs=logs, log_loss=problem.log_loss[some])
+    reached = minimise(part, starts, weights[None, some])
+    distinct, which = np.unique(reached.theta.round(6), axis=0, return_inverse=True)
+    whole = minimise(problem, distinct, weights[None], near=True)
+    return Minimum(
+        whole.theta[which], whole.value[which], whole.gradient[which], whole.converged[which]
+    )
+
+
 def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Minimum:
     """Search a flat curved valley by its exponent: hold it on a grid, solve, narrow the grid.
 
@@ -143,10 +174,7 @@ def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Min
         for index, parameter in enumerate(problem.law.parameters)
         if parameter.kind == "exponent" and problem.free[index]
     ]
-    # Where no level is left above zero its logarithm has no end: start from its bound too.
-    levels = np.array([parameter.kind == "level" for parameter in problem.law.parameters])
-    gone = np.where(levels & problem.free, problem.low, reached.theta)
-    minima = [reached, minimise(problem, gone, weights[None])]
+    minima = [reached, without_level(problem, reached.theta, weights[None])]
     for index in exponents:
         best = reached.theta[reached.value.argmin()]
         targets = np.geomspace(1e-4, problem.high[index], GRID)
@@ -171,6 +199,31 @@ def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Min
             for name in ("theta", "value", "gradient", "converged")
         )
     )
+
+
+def without_level(problem: Problem, starts: Array, weights: Array) -> Minimum:
+    """Minimise with the level held at its bound, zero, and let it go there.
+
+    In a valley that leads to no level at all the steps towards it are ever shorter. starts (B, p),
+    weights (B, n) or (1, n).
+    """
+    levels = np.array([parameter.kind == "level" for parameter in problem.law.parameters])
+    levels &= problem.free
+    held = replace(problem, free=problem.free & ~levels)
+    gone = minimise(held, np.where(levels, problem.low, starts), weights, near=True)
+    return minimise(problem, gone.theta, weights, final=True)
+
+
+def first_steps(fitted: FittedLaw) -> Array:
+    """Return the Newton step (n, p) that doubling each observation's weight calls for."""
+    problem, free = fitted.problem, fitted.problem.free
+    jet = problem.law.jet(fitted.theta[None], problem.logs)
+    slope = problem.objective(jet.value, problem.log_loss[None])[1][0] * fitted.weights
+    at = fitted.surface
+    inverse = np.linalg.pinv(at.hessian[0][np.ix_(free, free)], rcond=1e-10, hermitian=True)
+    steps = np.zeros((len(slope), len(free)))
+    steps[:, free] = (slope * jet.gradient[0][free]).T @ inverse
+    return steps
 
 
 def starting_points(problem: Problem, fixed: Mapping[str, float]) -> Array:

@@ -14,6 +14,7 @@ from scaletrace.fitting.profiles import Profile
 IDENTIFIED, WEAK = "identified", "weakly identified"
 # Where the design cannot carry a parameter, the range is what losses this accurate would allow.
 MODEL_ERROR = 1e-3
+ORDER = ("level", "exponent", "amplitude", "location", "scale")
 SPREAD = 10.0  # a location or scale known to no better than this factor is weakly identified
 
 
@@ -62,9 +63,11 @@ def intervals(
             },
         }
 
-    # Exponents first: an amplitude is as well identified as the exponent of its variable.
+    # The level first, for what falls towards an open end is open itself, then exponents, for an
+    # amplitude is as well identified as the exponent of its variable.
     vague: set[str] = set()
-    order = sorted(range(len(law.names)), key=lambda i: law.parameters[i].kind != "exponent")
+    level_open = False
+    order = sorted(range(len(law.names)), key=lambda i: ORDER.index(law.parameters[i].kind))
     for i in order:
         parameter = law.parameters[i]
         if not fitted.problem.free[i]:
@@ -75,7 +78,8 @@ def intervals(
             loose if parameter.name in unsupported else rise,
             logarithmic=parameter.logarithmic,
         )
-        weak = _too_wide(parameter, limits, float(estimates[i]), fitted, vague)
+        weak = level_open or _too_wide(parameter, limits, float(estimates[i]), fitted, vague)
+        level_open |= parameter.kind == "level" and limits.open
         if parameter.kind == "exponent" and (weak or limits.open):
             vague.add(parameter.variable)
         floor = 0.0 if parameter.kind in ("level", "exponent") and parameter.low >= 0.0 else None
@@ -86,7 +90,7 @@ def intervals(
             lambda theta, quantity=quantity: quantity(law_values(fitted, theta)),
             loose if name in unsupported else rise,
         )
-        weak = limits.high - limits.low > 0.5
+        weak = level_open or limits.high - limits.low > 0.5
         add(name, float(quantity(estimates)), quantity(values), limits, weak, None)
     return result
 

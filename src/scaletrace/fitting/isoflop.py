@@ -177,7 +177,7 @@ def _shape(codes: NDArray[np.int64], count: int) -> Law:
         paper="compare Hoffmann et al. 2022, arXiv:2203.15556, approach 2",
         variables=("n",),
         parameters=(
-            *(Parameter(f"E_{k}", "level") for k in range(count)),
+            *(Parameter(f"E_{k}", "amplitude") for k in range(count)),
             *(Parameter(f"p_{k}", "amplitude", variable="n") for k in range(count)),
             *(Parameter(f"q_{k}", "amplitude", variable="n") for k in range(count)),
             Parameter("alpha", "exponent", 1e-3, 4.0, "n"),

@@ -1,14 +1,15 @@
 """What a law is, and the calculus that laws share.
 
-A law is fitted in internal coordinates: logarithms of everything positive, plain numbers for
-exponents, and every variable as a logarithm about its own centre. That makes the prediction a
-log-sum-exp of terms that are linear, or nearly so, in the coordinates, and keeps units out of
-the optimisation. `Law.natural` and `Law.internal` convert to and from the published parameters.
+A law is fitted in internal coordinates: logarithms of amplitudes and locations, plain numbers for
+exponents and for the level E, which may be zero, and every variable as a logarithm about its own
+centre. That makes the prediction a log-sum-exp of terms that are linear, or nearly so, in the
+coordinates, and keeps units out of the optimisation. `Law.natural` and `Law.internal` convert to
+and from the published parameters.
 
 Shapes: B coordinate vectors (starts, resamples, profile points) x p parameters x n observations.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ Logs = Mapping[str, Array]  # variable (n, d, c, u, …) -> centred natural loga
 Centre = Mapping[str, float]  # variable -> the logarithm that was subtracted
 Columns = Mapping[str, Array]  # parameter -> its published values, (…)
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
+SMALLEST = 1e-300  # a level at or below it is zero
 
 VARIABLES = {
     "n": "model parameters N",
@@ -65,12 +67,20 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Level:
+    """The summand E, the loss that no scale removes: value (B, 1) and its coordinate."""
+
+    value: Array
+    index: int
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One parameter of a law.
 
-    kind: `level` (a loss, E), `amplitude` (the size of a falling term, A), `location` (a value of
-    a variable, Nc), `scale` (a positive pure number, R_D_star) are fitted as logarithms;
-    `exponent` as it is. low and high bound exponents and scales, in natural units.
+    kind: `amplitude` (the size of a falling term, A), `location` (a value of a variable, Nc),
+    `scale` (a positive pure number, R_D_star) are fitted as logarithms; `exponent` and `level` (a
+    loss, E, zero or more) as they are. low and high bound exponents and scales, in natural units.
     variable: what an exponent multiplies or where a location lies.
     """
 
@@ -83,7 +93,7 @@ class Parameter:
     @property
     def logarithmic(self) -> bool:
         """Whether the internal coordinate is the logarithm of the parameter."""
-        return self.kind != "exponent"
+        return self.kind not in ("exponent", "level")
 
 
 class TwoPowers(NamedTuple):
@@ -150,6 +160,11 @@ class Law:
         return tuple(v for v in self.variables if v not in self.may_be_constant)
 
     @property
+    def exponent_name(self) -> str:
+        """Name of the growth of N_opt with C; `a_opt` where a parameter is called a."""
+        return "a_opt" if "a" in self.names else "a"
+
+    @property
     def level(self) -> str | None:
         """Name of the loss that remains at any scale; None where the law has none."""
         return next((p.name for p in self.parameters if p.kind == "level"), None)
@@ -178,9 +193,18 @@ class Law:
                 yield f"{self.name} has no parameter {name!r}; {', '.join(self.names)}"
                 continue
             parameter = self.parameters[self.index(name)]
-            positive = parameter.logarithmic or parameter.low >= 0.0
-            if not np.isfinite(value) or (positive and value <= 0.0):
+            if parameter.kind == "level":
+                if not np.isfinite(value) or value < 0.0:
+                    yield f"{name} held at {value}; a finite number of 0 or more is needed"
+            elif parameter.logarithmic and not (np.isfinite(value) and value > 0.0):
                 yield f"{name} held at {value}; a positive finite number is needed"
+            elif parameter.kind in ("exponent", "scale") and not (
+                parameter.low <= value <= parameter.high
+            ):
+                yield (
+                    f"{name} held at {value}; {self.name} allows {parameter.low:g} to "
+                    f"{parameter.high:g}"
+                )
         if set(fixed) >= set(self.names):
             yield f"every parameter of {self.name} is held; leave at least one to fit"
 
@@ -205,12 +229,13 @@ class Law:
     def bounds(self, logs: Logs, log_loss: Array) -> tuple[Array, Array]:
         """Lower and upper bounds (p,), (p,) of the coordinates for these observations.
 
-        A level or an amplitude may shrink to a millionth of the loss: there the term is gone.
+        A level may be zero. An amplitude may shrink to a millionth of the loss: there its term is
+        gone.
         """
         low, high = [], []
         for parameter in self.parameters:
             if parameter.kind == "level":
-                pair = (log_loss.min() - 14.0, log_loss.max())
+                pair = (0.0, np.exp(log_loss.max()))
             elif parameter.kind == "amplitude":
                 pair = (log_loss.min() - 14.0, log_loss.max() + 14.0)
             elif parameter.kind == "location":
@@ -225,26 +250,35 @@ class Law:
         return np.array(low), np.array(high)
 
 
-def log_sum_exp(terms: list[Term], coordinates: int) -> Jet:
-    """Logarithm of a sum of exponentials of `terms`, with derivatives, for p = `coordinates`.
+def log_sum_exp(terms: Sequence[Term | Level], coordinates: int) -> Jet:
+    """Logarithm of a sum of exponentials of `terms` and a level, with derivatives by coordinate.
 
-    It is nan where subtracted terms leave nothing.
+    coordinates: how many there are, p. It is nan where subtracted terms leave nothing.
     """
-    stack = np.stack(np.broadcast_arrays(*(term.value for term in terms)))
+    powers = [term for term in terms if isinstance(term, Term)]
+    levels = [term for term in terms if isinstance(term, Level)]
+    stack = np.stack(np.broadcast_arrays(*(term.value for term in powers)))
     top = stack.max(axis=0)
-    shares = np.exp(stack - top) * np.array([term.sign for term in terms])[:, None, None]
+    for level in levels:
+        top = np.maximum(top, np.log(np.maximum(level.value, SMALLEST)))
+    shares = np.exp(stack - top) * np.array([term.sign for term in powers])[:, None, None]
     total = shares.sum(axis=0)
+    one = np.exp(-top)
+    for level in levels:
+        total = total + level.value * one
     total = np.where(total > 0.0, total, np.nan)
     shares /= total
     batch, count = total.shape
     gradient = np.zeros((batch, coordinates, count))
-    for term, share in zip(terms, shares, strict=True):
+    for term, share in zip(powers, shares, strict=True):
         for index, first in term.first.items():
             gradient[:, index] += share * first
+    for level in levels:
+        gradient[:, level.index] += one / total
 
     def curvature(weights: Array) -> Array:
         hessian = -(gradient * weights[:, None, :]) @ gradient.transpose(0, 2, 1)
-        for term, share in zip(terms, shares, strict=True):
+        for term, share in zip(powers, shares, strict=True):
             weighted = weights * share
             pairs = [(i, j) for i in term.first for j in term.first if i <= j]
             for i, j in pairs:

@@ -2,16 +2,14 @@
 
 import numpy as np
 
-from scaletrace.fitting.law import Array, Jet, Law, Logs, Parameter, Term, log_sum_exp
+from scaletrace.fitting.law import Array, Jet, Law, Level, Logs, Parameter, Term, log_sum_exp
 
 EXPONENT = {"kind": "exponent", "low": 0.0, "high": 4.0}
 
 
-def constant(theta: Array, index: int, count: int) -> Term:
-    """E, the term that no scale removes, for `count` observations."""
-    return Term(
-        np.broadcast_to(theta[:, index, None], (len(theta), count)), {index: np.ones(count)}
-    )
+def constant(theta: Array, index: int) -> Level:
+    """E, the term that no scale removes."""
+    return Level(theta[:, index, None], index)
 
 
 def falling(theta: Array, amplitude: int, exponent: int, x: Array) -> Term:
@@ -21,11 +19,11 @@ def falling(theta: Array, amplitude: int, exponent: int, x: Array) -> Term:
 
 
 def starting_grid(log_loss: Array, exponents: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
-    """Rows (log E, log rest, *exponents): E at two shares of the lowest loss."""
+    """Rows (E, log rest, *exponents): E at two shares of the lowest loss."""
     lowest, middle = np.exp(log_loss.min()), np.exp(np.median(log_loss))
     shares = (0.5, 0.9)
     return [
-        (np.log(share * lowest), np.log(middle - share * lowest), *row)
+        (share * lowest, np.log(middle - share * lowest), *row)
         for share in shares
         for row in exponents
     ]
@@ -48,7 +46,7 @@ def one_power(name: str, variable: str, amplitude: str, exponent: str) -> Law:
 
     def jet(theta: Array, logs: Logs) -> Jet:
         x = logs[variable]
-        return log_sum_exp([constant(theta, 0, len(x)), falling(theta, 1, 2, x)], 3)
+        return log_sum_exp([constant(theta, 0), falling(theta, 1, 2, x)], 3)
 
     def guesses(logs: Logs, log_loss: Array) -> Array:
         del logs

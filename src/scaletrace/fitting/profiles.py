@@ -8,6 +8,7 @@ where a profile never rises: there the data do not bound the quantity.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import fdtri
@@ -17,9 +18,9 @@ from scaletrace.fitting.law import Array
 from scaletrace.fitting.solver import ROUNDING, Spring, minimise, surface
 
 ASSUMES = "noise is independent and Gaussian in log loss"
-REACHES = 12  # the search doubles its reach this often on either side
-ROUNDS = 2  # then it divides the bracket this often
-POINTS = 8
+NEAR, FAR = 2.0 ** np.arange(-1.0, 2.0), 2.0 ** np.arange(2.0, 11.0)  # distances in reaches
+ROUNDS = 3  # then the bracket is divided this often
+CLOSE = 0.02  # or until it is this part of the distance
 STIFF = 100.0  # a spring whose energy at full stretch is this multiple of the threshold
 
 Z = np.linspace(-8.0, 8.0, 4001)
@@ -68,6 +69,10 @@ def threshold(fitted: FittedLaw, level: float, least_noise: float = 0.0) -> floa
 
 def profile(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -> Profile:
     """Interval of `quantity`, a function (B, p) -> (B,) of coordinates, within `rise`."""
+    one = np.ones(1)
+    if not Spring(quantity, one, one).slope(fitted.theta[None])[0][fitted.problem.free].any():
+        given = float(quantity(fitted.theta[None])[0])  # by the form of the law
+        return Profile(given, given, False, False)
     ends, opens = [], []
     for side in (-1.0, 1.0):
         end, is_open = _search(fitted, quantity, rise, side)
@@ -82,28 +87,65 @@ def _search(
     """End of the interval on one side, and whether it is open."""
     centre = float(quantity(fitted.theta[None])[0])
     reach = _reach(fitted, quantity, rise)
-    targets: Array = centre + side * reach * 2.0 ** np.arange(-2.0, REACHES - 2)
-    inner, outer = (centre, 0.0, fitted.theta), (side * np.inf, np.inf)
-    for _ in range(ROUNDS + 1):
-        # Springs that yield little compared with what is left to search.
-        stiffness = 2.0 * STIFF * rise / np.minimum(np.abs(targets - centre), reach) ** 2
-        resting = _rest(fitted, Spring(quantity, targets, stiffness), inner[2])
-        for value, height, theta in sorted(zip(*resting, strict=True), key=lambda p: side * p[0]):
-            if side * value <= side * inner[0]:
-                continue
-            if side * value >= side * outer[0]:
-                break
-            if height >= rise:
-                outer = (float(value), float(height))
-                break
-            inner = (float(value), float(height), theta)
-        if np.isinf(outer[0]):
-            return inner[0], True
-        targets = np.linspace(inner[0], outer[0], POINTS + 2)[1:-1]
-    # The root of the rise is nearly linear in the quantity.
-    low, high, goal = (np.sqrt(max(x, 0.0)) for x in (inner[1], outer[1], rise))
+    inner, outer = _At(centre, 0.0, fitted.theta), _At(side * np.inf, np.inf, fitted.theta)
+    for distances in (NEAR, FAR):
+        inner, outer = _narrow(
+            fitted, quantity, rise, inner, outer, centre + side * reach * distances, reach
+        )
+        if np.isfinite(outer.height):
+            break
+    else:
+        return inner.value, True
+    for _ in range(ROUNDS):
+        if abs(outer.value - inner.value) <= CLOSE * abs(outer.value - centre):
+            break
+        root = _root(inner, outer, rise)
+        around = 0.4 * CLOSE * (root - centre)
+        targets = np.array([root - around, root + around])
+        inner, outer = _narrow(fitted, quantity, rise, inner, outer, targets, reach)
+    return _root(inner, outer, rise), False
+
+
+class _At(NamedTuple):
+    """A resting point: the quantity, the rise of the objective, and theta."""
+
+    value: float
+    height: float
+    theta: Array
+
+
+def _root(inner: _At, outer: _At, rise: float) -> float:
+    """Where the objective has risen by `rise`: the root of its rise is nearly linear."""
+    low, high, goal = (np.sqrt(max(x, 0.0)) for x in (inner.height, outer.height, rise))
     part = (goal - low) / (high - low) if high > low else 1.0
-    return float(inner[0] + part * (outer[0] - inner[0])), False
+    return float(inner.value + part * (outer.value - inner.value))
+
+
+def _narrow(
+    fitted: FittedLaw,
+    quantity: Callable[[Array], Array],
+    rise: float,
+    inner: _At,
+    outer: _At,
+    targets: Array,
+    reach: float,
+) -> tuple[_At, _At]:
+    """Return the closest resting points below and above `rise` after springs to `targets`."""
+    centre = float(quantity(fitted.theta[None])[0])
+    side = np.sign(outer.value - centre)
+    # Springs that yield little compared with what is left to search.
+    stiffness = 2.0 * STIFF * rise / np.minimum(np.abs(targets - centre), reach) ** 2
+    resting = _rest(fitted, Spring(quantity, targets, stiffness), inner.theta)
+    for at in sorted(map(_At._make, zip(*resting, strict=True)), key=lambda p: side * p.value):
+        if side * at.value <= side * inner.value:
+            continue
+        if side * at.value >= side * outer.value:
+            break
+        if at.height >= rise:
+            outer = _At(float(at.value), float(at.height), at.theta)
+            break
+        inner = _At(float(at.value), float(at.height), at.theta)
+    return inner, outer
 
 
 def _rest(fitted: FittedLaw, spring: Spring, start: Array) -> tuple[Array, Array, Array]:
@@ -122,14 +164,8 @@ def _rest(fitted: FittedLaw, spring: Spring, start: Array) -> tuple[Array, Array
 
 def _reach(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -> float:
     """Distance at which the objective has risen by `rise`, to second order; at most 1."""
-    problem, free = fitted.problem, fitted.problem.free
-    at = surface(
-        problem,
-        problem.objective,
-        fitted.theta[None],
-        fitted.weights[None],
-        problem.log_loss[None],
-    )
+    free = fitted.problem.free
+    at = fitted.surface
     one = np.ones(1)
     along = Spring(quantity, one, one).slope(fitted.theta[None])[0][free]
     hessian = at.hessian[0][np.ix_(free, free)]

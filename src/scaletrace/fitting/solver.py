@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.law import Array, Law, logs_of
 from scaletrace.fitting.penalties import Objective
 
@@ -14,6 +15,7 @@ CELLS = 1 << 15  # observations x coordinate vectors that advance together: fits
 STEPS = 1000  # Newton steps at most: a regular fit takes 10 to 40, a flat valley hundreds
 STEPS_NEAR = 200  # from the minimum of a similar problem
 COARSE, FINE = 1e-2, 1e-12  # predicted relative decrease of the objective at which to stop
+LONGEST = 2.0  # a step of a logarithm: beyond it terms vanish that a parabola knows nothing of
 ROUNDING = 1e-13  # log residuals below this are arithmetic noise
 EXACT = 1e-6  # root mean square log residual of an exact fit, whose gradient is all rounding
 STATIONARY = 1e-6  # relative gradient of a minimum
@@ -39,6 +41,11 @@ class Problem:
     low: Array
     high: Array
     free: NDArray[np.bool_]
+
+    @property
+    def logarithmic(self) -> NDArray[np.bool_]:
+        """Which coordinates (p,) are logarithms."""
+        return np.array([parameter.logarithmic for parameter in self.law.parameters])
 
     def natural(self, theta: Array) -> Array:
         """Published parameters of coordinates (…, p)."""
@@ -95,6 +102,9 @@ def problem_of(
 
     A fixed amplitude or location must not move with an exponent or the centre: coordinates are
     then left about zero.
+
+    Raises:
+        DesignError: a value that these observations' bounds exclude, such as a level above them.
     """
     fixed = fixed or {}
     logs = {name: logs_of(variables[name]) for name in law.variables}
@@ -109,8 +119,25 @@ def problem_of(
             high[index] += max(ends)
         centre = dict.fromkeys(centre, 0.0)
     logs = {name: x - centre[name] for name, x in logs.items()}
+    _require_allowed(law, fixed, low, high)
     free = np.array([name not in fixed for name in law.names])
     return Problem(law, objective, logs, log_loss, centre, low, high, free)
+
+
+def _require_allowed(law: Law, fixed: Mapping[str, float], low: Array, high: Array) -> None:
+    """Refuse values of `fixed` beyond the bounds (p,) of the coordinates, with what is allowed."""
+    faults = []
+    for name, value in fixed.items():
+        index = law.index(name)
+        ends = low[index], high[index]
+        if law.parameters[index].logarithmic:
+            ends = np.exp(ends[0]), np.exp(ends[1])
+        if not ends[0] <= value <= ends[1]:
+            faults.append(
+                f"{name} held at {value:g}; these losses allow {ends[0]:.4g} to {ends[1]:.4g}"
+            )
+    if faults:
+        raise DesignError(f"{law.name}: {'; '.join(faults)}")
 
 
 def minimise(
@@ -121,18 +148,20 @@ def minimise(
     spring: Spring | None = None,
     *,
     near: bool = False,
+    final: bool = False,
 ) -> Minimum:
     """Minimise from every row of starts (B, p) under observation weights (B, n) or (1, n).
 
     Weights may have any overall scale: each row is divided by its mean, so that a multiple of
     the objective has the same path and the same minimum. near: the starts are minima of a
-    similar problem, so that the coarsest threshold need not come first. observed (B, n): log
+    similar problem, so that the coarsest threshold need not come first; final: they are minima
+    of this one but for a coordinate or two, so that none need. observed (B, n): log
     losses to fit in place of the problem's own. spring: tied to the rows, and part of the value.
     """
     count = len(problem.log_loss)
     starts = np.clip(starts, problem.low, problem.high)
     *rough, final = problem.objective.coarser()
-    rows, steps = max(1, CELLS // count), STEPS_NEAR if near else STEPS
+    rows, steps = max(1, CELLS // count), STEPS_NEAR if near or final else STEPS
     pieces = []
     for first in range(0, len(starts), rows):
         part = slice(first, first + rows)
@@ -143,7 +172,7 @@ def minimise(
         seen = np.broadcast_to(seen, share.shape)
         pull = spring.take(part) if spring else None
         theta = starts[part]
-        for objective in rough[1:] if near else rough:
+        for objective in [] if final else rough[1:] if near else rough:
             theta = _newton(problem, objective, theta, share, seen, pull, COARSE, steps).theta
         pieces.append(_newton(problem, final, theta, share, seen, pull, FINE, steps))
     return Minimum(
@@ -186,18 +215,25 @@ def surface(
     spring: Spring | None = None,
 ) -> Surface:
     """Objective and derivatives at theta (B, p) under weights and log losses (B, n)."""
-    jet = problem.law.jet(theta, problem.logs)
-    value, slope, curvature = objective(jet.value, observed)
-    distance = np.maximum(np.abs(jet.value - observed), ROUNDING)
-    weighted = weights * slope
-    touching = np.einsum("bn,bn->b", np.abs(weighted), 1.0 / distance) / len(problem.log_loss)
-    hessian = jet.curvature(weighted)
-    hessian += (jet.gradient * (weights * curvature)[:, None, :]) @ jet.gradient.transpose(0, 2, 1)
-    scale = touching[:, None] * np.einsum("bpn,bpn->bp", jet.gradient, jet.gradient)
+    total = touching = 0.0
+    gradient = hessian = squares = 0.0
+    # Pieces fit a processor cache.
+    for first in range(0, len(problem.log_loss), CELLS):
+        part = slice(first, first + CELLS)
+        weight, seen = weights[:, part], observed[:, part]
+        jet = problem.law.jet(theta, {name: x[part] for name, x in problem.logs.items()})
+        value, slope, curvature = objective(jet.value, seen)
+        distance = np.maximum(np.abs(jet.value - seen), ROUNDING)
+        weighted = weight * slope
+        total = total + np.einsum("bn,bn->b", weight, value)
+        touching = touching + np.einsum("bn,bn->b", np.abs(weighted), 1.0 / distance)
+        gradient = gradient + (jet.gradient @ weighted[:, :, None])[:, :, 0]
+        bent = (jet.gradient * (weight * curvature)[:, None, :]) @ jet.gradient.transpose(0, 2, 1)
+        hessian = hessian + jet.curvature(weighted) + bent
+        squares = squares + np.einsum("bpn,bpn->bp", jet.gradient, jet.gradient)
+    scale = (touching / len(problem.log_loss))[:, None] * squares
     # A term that has vanished still needs a scale.
     scale = np.maximum(scale, 1e-12 * scale.max(axis=1, keepdims=True)) + 1e-100
-    total = np.einsum("bn,bn->b", weights, value)
-    gradient = (jet.gradient @ weighted[:, :, None])[:, :, 0]
     if spring is not None:
         stretch, along = spring.quantity(theta) - spring.target, spring.slope(theta)
         total += 0.5 * spring.stiffness * stretch**2
@@ -233,6 +269,8 @@ def _newton(
             break
         here, local = theta[rows], at.take(rows)
         step = _step(local, damping[rows], _movable(problem, here, local.gradient))
+        longest = np.abs(np.where(problem.logarithmic, step, 0.0)).max(axis=1, keepdims=True)
+        step *= np.minimum(1.0, LONGEST / np.maximum(longest, LONGEST))
         target = np.clip(here + step, problem.low, problem.high)
         pull = spring.take(rows) if spring else None
         new = surface(problem, objective, target, weights[rows], observed[rows], pull)

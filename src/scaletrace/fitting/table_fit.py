@@ -104,15 +104,19 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
             every, chosen.drop_highest, law, objective, chosen.fixed, conventions(table, law)
         )
     if chosen.isoflop:
-        result["isoflop"] = _isoflop(observations, objective, method, result)
+        result["isoflop"] = _isoflop(observations, objective, method, result, law.exponent_name)
     result["checklist"] = checklist(result, law, prepared, chosen)
     return result
 
 
 def _isoflop(
-    observations: Observations, objective: Objective, method: Method, result: dict[str, Any]
+    observations: Observations,
+    objective: Objective,
+    method: Method,
+    result: dict[str, Any],
+    name: str,
 ) -> dict[str, Any]:
-    """IsoFLOP analysis, and how far its exponent lies from the parametric fit's."""
+    """IsoFLOP analysis, and how far its exponent lies from the parametric fit's, called `name`."""
     minima = isoflop.analyse(observations, objective, method.resamples, method.seed, method.level)
     failed, resamples = minima["resamples_failed"], minima["resamples"]
     if failed > MANY_FAILED * resamples:
@@ -123,7 +127,7 @@ def _isoflop(
                 "were left out: train more sizes at each budget",
             )
         )
-    parametric = result["intervals"].get("a")
+    parametric = result["intervals"].get(name)
     if parametric is None:
         return minima
     apart = minima["a"]["estimate"] - parametric["estimate"]
@@ -147,15 +151,16 @@ def check_settings(chosen: Settings, law: Law) -> Settings:
     """Return settings whose every value is allowed for their law.
 
     Raises:
-        BadInput: a value outside what is allowed.
+        BadInput: values outside what is allowed, a line each.
     """
+    faults: list[str] = []
     for name, value, allowed in (
         ("objective", chosen.objective, OBJECTIVES),
         ("unit", chosen.unit, UNITS),
         ("metric", chosen.metric, (*METRICS, None)),
     ):
         if value not in allowed:
-            raise BadInput(f"fit: {name} {value!r}; allowed: {', '.join(filter(None, allowed))}")
+            faults.append(f"{name} {value!r}; allowed: {', '.join(filter(None, allowed))}")
     for name, value, sound, allowed in (
         ("delta", chosen.delta, 0.0 < chosen.delta < np.inf, "a positive number"),
         ("above", chosen.above, 0.0 < chosen.above < 1.0, "between 0 and 1"),
@@ -168,9 +173,10 @@ def check_settings(chosen: Settings, law: Law) -> Settings:
         ("seed", chosen.seed, chosen.seed >= 0, "0 or more"),
     ):
         if not sound:
-            raise BadInput(f"fit: {name} {value}; allowed: {allowed}")
-    for fault in law.faults_of_fixed(chosen.fixed):
-        raise BadInput(f"fit: {fault}")
+            faults.append(f"{name} {value}; allowed: {allowed}")
+    faults += law.faults_of_fixed(chosen.fixed)
     if chosen.isoflop and not {"n", "d"} <= set(law.variables):
-        raise BadInput(f"fit: isoflop needs a law of N and D; {law.name} is {law.formula}")
+        faults.append(f"isoflop needs a law of N and D; {law.name} is {law.formula}")
+    if faults:
+        raise BadInput("\n".join(f"fit: {fault}" for fault in faults))
     return chosen

@@ -13,10 +13,10 @@ ANNEALED = (0.01, 0.1)  # shares of the middle loss that annealing may have remo
 
 
 def _jet(theta: Array, logs: Logs) -> Jet:
-    """Coordinates log L0, log A, alpha, log C."""
+    """Coordinates L0, log A, alpha, log C."""
     s1, s2 = logs["s1"], logs["s2"]
     removed = Term(theta[:, 3, None] + s2, {3: np.ones(len(s2))}, sign=-1.0)
-    return log_sum_exp([constant(theta, 0, len(s1)), falling(theta, 1, 2, s1), removed], 4)
+    return log_sum_exp([constant(theta, 0), falling(theta, 1, 2, s1), removed], 4)
 
 
 def _offsets(theta: Array, centre: Centre) -> dict[int, Array]:

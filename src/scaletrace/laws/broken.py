@@ -16,7 +16,7 @@ from scaletrace.fitting.powers import constant, starting_grid
 
 
 def _jet(theta: Array, logs: Logs) -> Jet:
-    """Coordinates log a, log b, c0, c1, log d1, log f1."""
+    """Coordinates a, log b, c0, c1, log d1, log f1."""
     x = logs["n"]
     _, b, c0, c1, log_d1, log_f1 = (theta[:, i, None] for i in range(6))
     f1, ones = np.exp(log_f1), np.ones(len(x))
@@ -36,7 +36,7 @@ def _jet(theta: Array, logs: Logs) -> Jet:
             (5, 5): -c1 * (bend + f1 * slope * t**2),
         },
     )
-    return log_sum_exp([constant(theta, 0, len(x)), term], 6)
+    return log_sum_exp([constant(theta, 0), term], 6)
 
 
 def _offsets(theta: Array, centre: Centre) -> dict[int, Array]:

@@ -17,11 +17,9 @@ from scaletrace.fitting.powers import EXPONENT, constant, falling, two_power_gue
 
 
 def _jet(theta: Array, logs: Logs) -> Jet:
-    """Coordinates log E, log A, alpha, log B, beta."""
+    """Coordinates E, log A, alpha, log B, beta."""
     n, d = logs["n"], logs["d"]
-    return log_sum_exp(
-        [constant(theta, 0, len(n)), falling(theta, 1, 2, n), falling(theta, 3, 4, d)], 5
-    )
+    return log_sum_exp([constant(theta, 0), falling(theta, 1, 2, n), falling(theta, 3, 4, d)], 5)
 
 
 def _offsets(theta: Array, centre: Centre) -> dict[int, Array]:

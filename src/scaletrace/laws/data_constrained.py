@@ -52,7 +52,7 @@ def _saturation(excess: Array, log_limit: Array) -> tuple[Array, ...]:
 
 
 def _jet(theta: Array, logs: Logs) -> Jet:
-    """Coordinates log E, log A, alpha, log B, beta, log R_D*, log R_N*.
+    """Coordinates E, log A, alpha, log B, beta, log R_D*, log R_N*.
 
     U_N, the N for which the unique tokens are compute-optimal, follows from A, alpha, B, beta:
     log U_N = (log(alpha A / (beta B)) + beta log U_D) / alpha.
@@ -105,7 +105,7 @@ def _jet(theta: Array, logs: Logs) -> Jet:
         pair = (min(i, 2), max(i, 2))
         z_second[pair] = z_second[pair] - value * (2.0 if i == 2 else 1.0)
     model = Term(a - alpha * log_n, z_first, z_second)
-    return log_sum_exp([constant(theta, 0, len(n)), model, tokens], 7)
+    return log_sum_exp([constant(theta, 0), model, tokens], 7)
 
 
 def _offsets(theta: Array, centre: Centre) -> dict[int, Array]:

@@ -18,11 +18,11 @@ from scaletrace.fitting.powers import EXPONENT, constant, falling, starting_grid
 
 
 def _jet(theta: Array, logs: Logs) -> Jet:
-    """Coordinates log E, log a, log b, eta."""
+    """Coordinates E, log a, log b, eta."""
     ratio, c = logs["d"] - logs["n"], logs["c"]
     return log_sum_exp(
         [
-            constant(theta, 0, len(c)),
+            constant(theta, 0),
             falling(theta, 1, 3, c - ratio),
             falling(theta, 2, 3, c + ratio),
         ],
