@@ -51,6 +51,10 @@ def test_asymmetric_noise_free_curves_give_the_exponent(name):
     if name != "kaplan":
         for budget, n in zip(found["budgets"], minima(name), strict=True):
             assert budget["n_opt"] == pytest.approx(n, rel=1e-3)
+            best = surface(name, n, budget["flops"] / 6.0 / n)
+            assert budget["loss_opt"] == pytest.approx(best, rel=1e-5)
+            assert 0.0 <= min(budget["curve"]["loss"]) - budget["loss_opt"] < 1e-2
+            assert len(budget["measured"]["n"]) == len(budget["measured"]["loss"]) == 9
 
 
 def test_a_parabola_is_biased_on_the_same_curves():

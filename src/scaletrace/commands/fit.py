@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scaletrace import contract, kinds
 from scaletrace.commands._columns import with_ends
+from scaletrace.drawing.forms import form_of
 from scaletrace.errors import BadInput
 from scaletrace.fitting.settings import METRICS, Settings
 from scaletrace.formats.fit import Fit, read_fit
@@ -97,6 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--isoflop", action="store_true", help="also find each budget's best N, and its growth"
     )
     parser.add_argument("--out", type=Path, metavar="FIT.json", help="write the whole result here")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="draw it: .pdf .svg .png .html, see `figure`"
+    )
     parser.add_argument("--json", action="store_true", help="print the whole result as JSON")
 
 
@@ -109,6 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
     from scaletrace.formats.files import write_text
     from scaletrace.stages import fit
 
+    if arguments.figure:
+        form_of(arguments.figure)
     names = Settings.__dataclass_fields__
     settings = {name: getattr(arguments, name) for name in names}
     settings["fixed"] = _by_name("--fix", "E=1.7", arguments.fixed)
@@ -124,12 +130,14 @@ def run(arguments: argparse.Namespace) -> int:
             write_text(arguments.out, text)
         except OSError as error:
             raise BadInput(f"{arguments.out}: cannot be written ({error.strerror})") from error
+    if arguments.figure:
+        _draw(text, arguments.out or Path("FIT.json"), arguments.figure)
     if arguments.json:
         print(text, end="")
         return 0
     print("\n".join(summary(fitted)))
-    if arguments.out:
-        print(f"written: {arguments.out}")
+    for written in filter(None, (arguments.out, arguments.figure)):
+        print(f"written: {written}")
     return 0
 
 
@@ -138,6 +146,13 @@ def _with_trunks(given: list[Path]) -> list[Path]:
     from scaletrace.fitting.training_curves import trunk_of, with_trunks
 
     return with_trunks(given) if any(trunk_of(path) for path in given) else given
+
+
+def _draw(text: str, path: Path, figure: Path) -> None:
+    from scaletrace.drawing.fitted_runs import fitted_runs
+    from scaletrace.drawing.picture import save
+
+    save(fitted_runs(text.encode(), path), figure)
 
 
 @contextlib.contextmanager

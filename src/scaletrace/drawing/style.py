@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -260,10 +260,15 @@ def key(axes: "Axes", lines: Sequence[Sequence[tuple[Any, str]]], note: str = ""
 
 def save(figure: "Figure", outputs: Mapping[str, Path], identity: str) -> None:
     """Write the figure to outputs' pdf, svg and png, with its identity and no time inside."""
+    for form in ("pdf", "svg", "png"):
+        save_as(figure, form, outputs[form], identity)
+
+
+def save_as(figure: "Figure", form: str, output: "Path | IO[bytes]", identity: str) -> None:
+    """Write the figure as pdf, svg or png, with its identity and no time inside."""
     metadata = {
         "pdf": {"Keywords": identity, "CreationDate": None},
         "svg": {"Description": identity, "Date": None},
         "png": {"Description": identity},
     }
-    for form, entries in metadata.items():
-        figure.savefig(outputs[form], format=form, metadata=entries)
+    figure.savefig(output, format=form, metadata=metadata[form])

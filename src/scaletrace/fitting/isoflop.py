@@ -21,6 +21,7 @@ from scaletrace.fitting.profiles import noise_scale
 from scaletrace.fitting.solver import NotConvergedError, minimise, problem_of
 
 SAME_BUDGET = 0.02  # budgets this close (relative) are one
+SAMPLES = 41  # of a budget's curve, for drawing
 FEWEST = 5  # runs at a budget, for its three own parameters to be fitted
 
 
@@ -104,6 +105,7 @@ def analyse(
             "n_opt": float(np.exp(minima[k])),
             "d_opt": float(np.exp(area[k] - minima[k])),
             "inside_measured_range": bool(inside[k]),
+            **_drawn(fitted, data.take(codes == k), k, minima[k]),
         }
         for k in range(count)
     ]
@@ -113,6 +115,21 @@ def analyse(
         "b": interval(float(b), growth(area - draws)),
         "resamples": resamples,
         "resamples_failed": int((~refits.converged).sum()),
+    }
+
+
+def _drawn(fitted: FittedLaw, own: Observations, budget: int, minimum: float) -> dict[str, Any]:
+    """Return the loss at a budget's minimum, its own runs, and its curve through them."""
+    log_n = np.log(own.variables["n"])
+    ends = min(log_n.min(), minimum), max(log_n.max(), minimum)
+    grid = np.append(np.linspace(*ends, SAMPLES), minimum)
+    law = _shape(np.full(len(grid), budget), (len(fitted.theta) - 3) // 3)
+    logs = {"n": grid - fitted.problem.centre["n"]}
+    losses = np.exp(law.jet(fitted.theta[None], logs).value[0]).tolist()
+    return {
+        "loss_opt": losses.pop(),
+        "curve": {"n": np.exp(grid[:-1]).tolist(), "loss": losses},
+        "measured": {"n": own.variables["n"].tolist(), "loss": own.loss.tolist()},
     }
 
 

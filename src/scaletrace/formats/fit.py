@@ -5,13 +5,16 @@ parts of Scaletrace read, and the one place that reads it. Who needs a part alon
 so that a file which is wrong elsewhere, or older than another part, still answers.
 """
 
+import math
+import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
-from scaletrace.formats import typed_json
+from scaletrace.errors import BadInput
+from scaletrace.formats import typed_json, untrusted
 from scaletrace.formats.files import write_json
 from scaletrace.formats.typed_json import Listed, Named, Number, Text, Whole
 
@@ -242,10 +245,40 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class Points:
+    """Losses at sizes N."""
+
+    n: Listed[Number]
+    loss: Listed[Number]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless there is a loss for every N."""
+        if len(self.n) != len(self.loss):
+            raise ValueError("n and loss are needed, equally many of each")
+
+
+@dataclass(frozen=True)
+class BudgetMinimum:
+    """One budget of an IsoFLOP analysis: its best N, and the curve that it is the minimum of.
+
+    curve, measured: None in files of earlier releases.
+    """
+
+    flops: Number
+    n_opt: Number
+    d_opt: Number
+    inside_measured_range: bool
+    loss_opt: Number | None = None
+    curve: Points | None = None
+    measured: Points | None = None
+
+
+@dataclass(frozen=True)
 class Isoflop:
     """The IsoFLOP analysis of the same runs."""
 
     a: Exponent
+    budgets: Listed[BudgetMinimum] = field(default_factory=list)
     disagreement: Disagreement | None = None
 
 
@@ -334,6 +367,7 @@ class Fit(Drawable, Answering):
     comparison: Listed[ComparedLaw] = field(default_factory=list)
     sensitivity: Listed[OtherChoice] = field(default_factory=list)
     isoflop: Isoflop | None = None
+    checklist: Named[Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -344,6 +378,40 @@ class _Parameters:
 @dataclass(frozen=True)
 class _Residuals:
     residuals: Listed[Residual]
+
+
+def parse_with_rows(content: bytes, path: Path) -> tuple[Fit, list[dict[str, Any]]]:
+    """Return the fit in a file's content, and its rows of residuals with all that they hold.
+
+    Raises:
+        BadInput: as `read_fit`.
+    """
+    try:
+        data = untrusted.from_json(content)
+    except ValueError as error:
+        raise BadInput(f"{path}: not {WHAT} ({str(error)[:200]})") from None
+    return typed_json.checked(data, path, Fit, WHAT), data["residuals"]
+
+
+def column_of(
+    rows: list[dict[str, Any]], column: str, path: Path, *, zero: bool = False
+) -> list[float]:
+    """Return a column of a fit's rows of residuals: positive finite numbers, or zero too.
+
+    Raises:
+        BadInput: a row has none.
+    """
+    values = []
+    for place, row in enumerate(rows):
+        value: Any = row.get(column)
+        known = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (known and (0.0 < value < math.inf or (zero and value == 0.0))):
+            raise BadInput(
+                f"{path}: not {WHAT} (residuals.{place}.{column[:80]}: found "
+                f"{reprlib.repr(value)}; a positive finite number is needed)"
+            )
+        values.append(float(value))
+    return values
 
 
 def write_fit(path: Path, content: dict[str, Any]) -> None:
