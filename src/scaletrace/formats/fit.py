@@ -159,11 +159,20 @@ class Design:
 
 
 @dataclass(frozen=True)
+class SharedNoise:
+    """How residuals of one cluster resemble one another."""
+
+    intraclass_correlation: Number | None = None
+
+
+@dataclass(frozen=True)
 class Diagnostics:
-    """How well the law describes the runs; r_squared is of log loss."""
+    """How well the law describes the runs; noise and r_squared are of log loss."""
 
     design: Design
     r_squared: Number | None = None
+    noise: Number | None = None
+    shared_noise: SharedNoise = SharedNoise()
 
 
 @dataclass(frozen=True)
@@ -354,6 +363,13 @@ class Answering(FittedValues):
 
 
 @dataclass(frozen=True)
+class Planning(Answering):
+    """What proposals of further runs rest on; a residual has the run's variables by column."""
+
+    residuals: Listed[Named[Number | Text]]
+
+
+@dataclass(frozen=True)
 class Fit(Drawable, Answering):
     """A fitted law, as `FIT.json` holds it."""
 
@@ -441,6 +457,11 @@ def read_drawable(path: Path) -> Drawable:
 def read_answering(path: Path) -> Answering:
     """Read what predictions from a fit rest on; errors as `read_fit`."""
     return typed_json.read(path, Answering, WHAT)
+
+
+def read_planning(path: Path) -> Planning:
+    """Read what proposals of further runs rest on; errors as `read_fit`."""
+    return typed_json.read(path, Planning, WHAT)
 
 
 def read_parameters(path: Path) -> dict[str, float]:
