@@ -217,3 +217,18 @@ def test_exported_from_wandb(tmp_path, capsys):
     assert code == 0
     assert "N from params, D from train/tokens, C from 6ND, loss from eval/loss" in text
     assert "1 run with status crashed left out: bad" in text
+
+
+@cases
+def test_a_table_of_optima(tmp_path, capsys):
+    out = tmp_path / "fit.json"
+    code, text = fit(CASES / "four_optima.csv", capsys, "--out", out, law="n_opt")
+    assert code == 0
+    assert "n_opt: N_opt = k C^a" in text
+    assert "C from flops, N_opt from n_opt (parameters)" in text
+    found = json.loads(out.read_text())
+    logs = np.log([[1e18, 2e18, 5e18, 1e19], [1.1e8, 1.6e8, 2.5e8, 3.8e8]])
+    assert found["params"]["a"] == pytest.approx(np.polyfit(*logs, 1)[0], abs=0.02)
+    assert cli.main(["predict", str(out), "--flops", "1e20", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)["predictions"]
+    assert 1e9 < answer["N_opt"]["estimate"] < 2e9

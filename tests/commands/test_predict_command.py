@@ -214,3 +214,55 @@ def test_garbage_is_one_sentence(tmp_path, capsys, content):
     (tmp_path / "fit.json").write_text(content, encoding="utf-8")
     assert cli.main(["predict", str(tmp_path / "fit.json"), "--n", "1e8", "--d", "1e10"]) == 2
     assert "not a fit that scaletrace wrote" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory) -> Path:
+    """Return a folder with one fit to each metric of the same runs."""
+    folder = tmp_path_factory.mktemp("metrics")
+    n = np.geomspace(1e6, 1e10, 12)
+    loss = (E + A / n**ALPHA) * np.exp(1e-3 * np.random.default_rng(0).normal(size=12))
+    columns = {"val_ppl": np.exp(loss), "val_bpb": loss / 3, "accuracy": 1 - loss / 20}
+    for name, values in columns.items():
+        rows = [f"{a!r},{b!r}" for a, b in zip(n.tolist(), values.tolist(), strict=True)]
+        path = folder / f"{name}.csv"
+        path.write_text("\n".join([f"params,{name}", *rows]) + "\n", encoding="utf-8")
+        command = ["fit", str(path), "--law", "power_n", "--bootstrap", "100", "--fix", "E=1.7"]
+        command[-1] = {"val_bpb": f"E={E / 3}", "accuracy": f"E={E / 20}"}.get(name, command[-1])
+        assert cli.main([*command, "--out", str(folder / f"{name}.json")]) == 0
+    return folder
+
+
+def test_answers_are_in_the_metric_of_the_column(capsys, metrics):
+    loss = E + A / 1e11**ALPHA
+    _, answer = ask(capsys, metrics, "--n", 1e11, law="val_ppl")
+    found = answer["predictions"]
+    assert list(found) == ["perplexity"]
+    assert found["perplexity"]["estimate"] == pytest.approx(math.exp(loss), rel=2e-3)
+    assert found["perplexity"]["low"] < found["perplexity"]["high"]
+    _, answer = ask(capsys, metrics, "--n", 1e11, law="accuracy")
+    found = answer["predictions"]["accuracy"]
+    assert found["estimate"] == pytest.approx(1 - loss / 20, rel=2e-3)
+    assert found["low"] < found["estimate"] < found["high"]
+
+
+def test_a_perplexity_is_asked_only_of_what_is_known_to_be_in_nats(capsys, metrics):
+    _, answer = ask(capsys, metrics, "--perplexity", 10.0, law="val_ppl")
+    n = answer["predictions"]["n"]["estimate"]
+    _, back = ask(capsys, metrics, "--n", n, law="val_ppl")
+    assert back["predictions"]["perplexity"]["estimate"] == pytest.approx(10.0)
+    for law in ("val_bpb", "accuracy"):
+        assert cli.main(["predict", str(metrics / f"{law}.json"), "--perplexity", "10"]) == 2
+        said = capsys.readouterr().err
+        assert f"needs a fit to a loss in nats per token, and {law} is none" in said
+
+
+def test_a_fit_of_an_earlier_release_says_no_metric(capsys, metrics, tmp_path):
+    found = json.loads((metrics / "val_ppl.json").read_text())
+    for key in ("metric", "describes"):
+        del found[key]
+    (tmp_path / "old.json").write_text(json.dumps(found), encoding="utf-8")
+    code, answer = ask(capsys, tmp_path, "--n", 1e9, law="old")
+    assert code == 0
+    assert list(answer["predictions"]) == ["loss"]
+    assert cli.main(["predict", str(tmp_path / "old.json"), "--perplexity", "10"]) == 2

@@ -61,6 +61,11 @@ def test_a_default_that_is_written_out_changes_no_settings(tmp_path):
 
 @pytest.mark.parametrize("law", kinds.names("laws"))
 def test_every_law_of_runs_can_stand_in_a_study(tmp_path, law):
+    if kinds.load("laws", law).LAW.describes != "loss":
+        assert refusal(tmp_path, law)[0].endswith("is a law of optima, not of a study's runs")
+        (said,) = refusal(tmp_path, {"law": "chinchilla", "compare": [law]})
+        assert said == f"fits[0].compare: {law} is a law of optima, not of a study's runs"
+        return
     if kinds.load("laws", law).LAW.along is not None:
         (said,) = refusal(tmp_path, law)
         assert said.startswith(f"fits[0].law: {law} is a law of loss curves")

@@ -205,9 +205,10 @@ def _by_name(option: str, example: str, pairs: list[str]) -> dict[str, float]:
 
 def summary(fit: Fit) -> Iterator[str]:
     """Yield the lines that a person reads first."""
-    symbol = {"n_opt": "N_opt", "d_opt": "D_opt"}.get(fit.describes, fit.describes)
+    # N_opt, D_opt, loss
+    symbol = fit.describes[0].upper() + fit.describes[1:] if "_" in fit.describes else "loss"
     yield f"{fit.law}: {symbol} = {fit.formula}"
-    yield from _taken(fit)
+    yield from _taken(fit, symbol)
     yield f"{fit.n_observations} runs in {fit.n_clusters} clusters; objective " + (
         f"{fit.objective.name} = {fit.objective.value:.6g} (sum)"
     )
@@ -223,7 +224,7 @@ def summary(fit: Fit) -> Iterator[str]:
         yield f"warning: {warning.message} [{warning.code}]"
 
 
-def _taken(fit: Fit) -> Iterator[str]:
+def _taken(fit: Fit, symbol: str) -> Iterator[str]:
     """Yield what was read as what, and how."""
     words = {"loss_se": "standard errors", "cluster": "clusters", "seed": "seeds"}
     taken = []
@@ -232,7 +233,7 @@ def _taken(fit: Fit) -> Iterator[str]:
         if column is None or (name in ("cluster", "seed") and column in (name, "size")):
             continue
         scale = f" x {fit.data.scales[name]:g}" if name in fit.data.scales else ""
-        what = words.get(name, name if len(name) > 1 else name.upper())
+        what = words.get(name, symbol if name == "loss" else name.upper())
         taken.append(f"{what} from {column}{scale}")
     unit = f" ({fit.metric.unit})" if fit.metric else ""
     yield ", ".join(taken) + unit

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletrace import kinds
-from scaletrace.commands import _schedule
+from scaletrace.commands import _metric, _schedule
 from scaletrace.errors import BadInput
 from scaletrace.formats.fit import Answering, read_answering
 
@@ -100,7 +100,7 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
         "law": law.name,
         "given": given,
         "flop_convention": _cost(fit).words,
-        "predictions": {} if reachable == "unreachable" else predictions,
+        "predictions": {} if reachable == "unreachable" else _metric.in_metric(fit, predictions),
         "reachable": reachable,
         "warnings": [{"code": code, "message": message} for code, message in warnings],
     }
@@ -116,11 +116,7 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
     both, cost = allocation.trades_off(law), _cost(fit)
     target = given.get("loss")
     if "perplexity" in given:
-        if fit.data.columns.get("loss") in ("bits_per_byte", "perplexity"):
-            raise BadInput("--perplexity needs a fit to a loss in nats per token; use --loss")
-        target = math.log(given["perplexity"])
-        if target <= 0.0:
-            raise BadInput(f"--perplexity {given['perplexity']}: a number above 1 is needed")
+        target = _metric.loss_of_perplexity(fit, given["perplexity"])
     if target is not None:
         held = sorted(asked - {"loss", "perplexity"})
         if not held and (both or len(variables) == 1):

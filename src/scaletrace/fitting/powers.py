@@ -74,3 +74,40 @@ def one_power(name: str, variable: str, amplitude: str, exponent: str) -> Law:
         guesses=guesses,
         inverse=inverse,
     )
+
+
+def optimum_power(name: str, exponent: str) -> Law:
+    """Law of the best N or D of a budget, k C^a; `name` is n_opt or d_opt, the column's.
+
+    Hoffmann et al. 2022, approaches 1 and 2: a line through log optima against log C.
+    """
+
+    def jet(theta: Array, logs: Logs) -> Jet:
+        x = logs["c"]
+        value = theta[:, 0, None] + theta[:, 1, None] * x
+        return log_sum_exp([Term(value, {0: np.ones(len(x)), 1: x})], 2)
+
+    def guesses(logs: Logs, log_loss: Array) -> Array:
+        del logs
+        return np.array([(np.median(log_loss), rate) for rate in (0.3, 0.48, 0.7)])
+
+    def inverse(params: Array, optimum: float) -> Array:
+        size, rate = np.moveaxis(params, -1, 0)
+        with np.errstate(divide="ignore"):
+            return np.exp((np.log(optimum) - np.log(size)) / rate)
+
+    return Law(
+        name=name,
+        formula=f"k C^{exponent}",
+        paper="Hoffmann et al. 2022, arXiv:2203.15556",
+        variables=("c",),
+        parameters=(
+            Parameter("k", "amplitude", variable="c"),
+            Parameter(exponent, variable="c", **EXPONENT),
+        ),
+        jet=jet,
+        offsets=lambda theta, centre: {0: -theta[..., 1] * centre["c"]},
+        guesses=guesses,
+        inverse=inverse,
+        describes=name,
+    )

@@ -76,6 +76,8 @@ def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
         known = _with_flops(table, chosen, known)
     metric, fitted = read_target(table, target, law, chosen)
     error = find(table, "loss_se", chosen) if chosen.weighted else None
+    if chosen.loss_se is None and target.name != "loss" and "loss" in table.header:
+        error = None  # it is that of the column `loss`
     errors = read(table, error) if error else None
     every = [*known.values(), fitted, *([errors] if errors else [])]
     refuse(table.path, [fault for numbers in every for fault in numbers.faults])

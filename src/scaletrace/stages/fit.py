@@ -47,7 +47,8 @@ def _laws(settings: Settings) -> dict[str, "Law"]:
             raise BadInput(f"fit: {key} {name!r}; allowed: {', '.join(known)}")
     laws = {name: folders.load("laws", name).LAW for name in _names(settings)}
     for name in settings.compare:
-        if laws[name].along != laws[settings.law].along:
+        law, other = laws[settings.law], laws[name]
+        if (law.along, law.describes) != (other.along, other.describes):
             raise BadInput(f"fit: compare {name!r}: not a law of the same observations")
     return laws
 

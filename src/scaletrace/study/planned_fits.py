@@ -95,9 +95,14 @@ def _faults(
             f"fit it with `scaletrace fit CURVE.csv ... --law {law.name}`"
         )
         return
+    if law.describes != "loss":
+        yield f"law: {law.name} is a law of optima, not of a study's runs"
+        return
     for name in entry.compare:
         if kinds.load("laws", name).LAW.along is not None:
             yield f"compare: {name} is a law of loss curves, not of a study's runs"
+        elif kinds.load("laws", name).LAW.describes != "loss":
+            yield f"compare: {name} is a law of optima, not of a study's runs"
     yield from (f"fixed: {fault}" for fault in law.faults_of_fixed(entry.fixed))
     if entry.loss not in (None, "loss") and entry.weighted:
         yield (
