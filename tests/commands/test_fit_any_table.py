@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -228,7 +229,29 @@ def test_a_table_of_optima(tmp_path, capsys):
     assert "C from flops, N_opt from n_opt (parameters)" in text
     found = json.loads(out.read_text())
     logs = np.log([[1e18, 2e18, 5e18, 1e19], [1.1e8, 1.6e8, 2.5e8, 3.8e8]])
-    assert found["params"]["a"] == pytest.approx(np.polyfit(*logs, 1)[0], abs=0.02)
+    assert found["params"]["a"] == pytest.approx(np.polyfit(logs[0], logs[1], 1)[0], abs=0.02)
     assert cli.main(["predict", str(out), "--flops", "1e20", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)["predictions"]
     assert 1e9 < answer["N_opt"]["estimate"] < 2e9
+
+
+def test_a_sweep_over_rates_by_its_envelope(tmp_path, capsys):
+    path = made(tmp_path, "n,d,loss")
+    lines = path.read_text().splitlines()
+    random = np.random.default_rng(0)
+    rows = [
+        f"{n},{d},{rate},{float(loss) * math.exp(0.02 * math.log(rate / 1e-3) ** 2 + noise)!r}"
+        for n, d, loss in (line.split(",") for line in lines[1:])
+        for rate, noise in zip(
+            (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3), 0.002 * random.normal(size=5), strict=True
+        )
+    ]
+    path.write_text("\n".join(["n,d,lr,loss", *rows]))
+    found = fitted(path, capsys, "--envelope")
+    assert found["n_observations"] == 24
+    assert found["data"]["rows"] == 120
+    assert found["data"]["envelope"]["rows_before"] == 120
+    assert -0.002 < found["data"]["envelope"]["bias"] < 0.0
+    said = next(one["message"] for one in found["warnings"] if one["code"] == "lower_envelope")
+    assert "120 rows reduced to 24" in said
+    assert found["params"]["E"] == pytest.approx(1.7, abs=0.02)

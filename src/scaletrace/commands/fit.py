@@ -55,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CONDITION",
         help='use only the rows of which it holds, such as "split == test"; may be repeated',
     )
+    parser.add_argument(
+        "--envelope",
+        action="store_true",
+        help="of rows with the same N and D, such as a sweep over learning rates, use the lowest",
+    )
     parser.add_argument("--budget", help="use only the rows with this label in column budget")
     parser.add_argument("--family", help="use only the rows with this name in column family")
     parser.add_argument(

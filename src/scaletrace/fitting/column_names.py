@@ -95,6 +95,7 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "loss_se": (("loss_se",),),
 }
+RATES = ("learning_rate", "lr", "peak_lr", "peak_learning_rate", "max_lr", "base_lr", "eta")
 # Names that mean something else as often: taken only where every cell is a number.
 DOUBTFUL = frozenset(
     (*NAMES["n"][-1], *NAMES["d"][-1], *NAMES["c"][-1], *NAMES["u"][-1], "n", "d", "c", "l")

@@ -1,7 +1,7 @@
 """Which columns of a table are N, D, C, U and the loss, and their numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,11 @@ class Numbers:
     values: Array
     column: str
     factor: float = 1.0
-    faults: tuple[str, ...] = field(default_factory=tuple)
+    faults: tuple[str, ...] = ()
+
+    def take(self, rows: list[int]) -> "Numbers":
+        """Return the numbers of some rows."""
+        return replace(self, values=self.values[rows])
 
 
 def asked_column(chosen: Settings, quantity: str) -> str | None:

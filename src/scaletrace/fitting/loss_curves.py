@@ -20,7 +20,7 @@ Indices = NDArray[np.int64]
 MOMENTUM = 0.999  # lambda of the annealing area (Tissue et al. 2024)
 TABLE_OPTIONS = (
     *("budget", "family", "n", "d", "flops", "unique", "loss", "loss_se", "cluster"),
-    *("seed_column", "where", "scale", "metric"),
+    *("seed_column", "where", "scale", "metric", "envelope"),
 )
 
 

@@ -21,6 +21,7 @@ from scaletrace.fitting.columns import (
 )
 from scaletrace.fitting.design import ALIKE
 from scaletrace.fitting.diagnostics import Warnings, warning
+from scaletrace.fitting.envelope import Envelope, describe, groups, lowest
 from scaletrace.fitting.fit import Observations, fit
 from scaletrace.fitting.law import VARIABLES, Array, Law
 from scaletrace.fitting.metric import ALLOWED, NATS, PERCENT, Metric, fitted_values, metric_of
@@ -44,7 +45,7 @@ class Prepared:
 
     columns: variable -> column, or the formula that gives it; clusters: what was clustered by, in
     words; table: the rows that they are; scales: what columns in other units were multiplied by;
-    notes: warnings of how the table was read.
+    notes: warnings of how the table was read; envelope: what was reduced to it, if asked for.
     """
 
     observations: Observations
@@ -55,6 +56,7 @@ class Prepared:
     scales: dict[str, float] = field(default_factory=dict)
     metric: Metric = NATS
     notes: Warnings = field(default_factory=list)
+    envelope: Envelope | None = None
 
 
 def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
@@ -82,6 +84,15 @@ def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
     every = [*known.values(), fitted, *([errors] if errors else [])]
     refuse(table.path, [fault for numbers in every for fault in numbers.faults])
     notes = derived_notes(law, known) + _in_units(table, chosen) + metric_notes(metric, target.name)
+    reduced = None
+    if chosen.envelope:
+        apart = {**known, **{v: x for v, x in _others(table, chosen).items() if v in "nd"}}
+        group = groups({v: numbers.values for v, numbers in apart.items() if not numbers.faults})
+        reduced = describe(table, fitted.values, group, [one.column for one in apart.values()])
+        rows = lowest(fitted.values, group)
+        table, known = table.take(rows), {v: numbers.take(rows) for v, numbers in known.items()}
+        fitted, errors = fitted.take(rows), errors.take(rows) if errors else None
+        notes.append(warning("lower_envelope", reduced.sentence))
     variables = {v: numbers.values for v, numbers in known.items()}
     columns = {v: numbers.column for v, numbers in known.items()} | {"loss": target.name}
     scales = {v: numbers.factor for v, numbers in known.items()} | {"loss": fitted.factor}
@@ -102,7 +113,9 @@ def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
         share = PERCENT if metric.percent else 1.0
         observations = _weighted(observations, law, chosen, errors.values / share / loss)
     scales = {v: x for v, x in scales.items() if x != 1.0}
-    return Prepared(*(observations, columns, table.names, clusters), table, scales, metric, notes)
+    return Prepared(
+        *(observations, columns, table.names, clusters, table, scales, metric, notes), reduced
+    )
 
 
 def read_variables(table: RunsTable, chosen: Settings, law: Law) -> dict[str, Numbers]:

@@ -17,7 +17,8 @@ class Settings:
     """What a fit depends on besides the table. A column that is None is the table's default.
 
     where: conditions on rows, all of which must hold; scale: n, d, c, u or loss -> what the
-    column is multiplied by; metric: what the loss column measures.
+    column is multiplied by; metric: what the loss column measures; envelope: of rows with the same
+    N and D, keep the one of the lowest loss.
     """
 
     law: str
@@ -47,3 +48,4 @@ class Settings:
     where: list[str] = field(default_factory=list)
     scale: dict[str, float] = field(default_factory=dict)
     metric: str | None = None
+    envelope: bool = False

@@ -86,10 +86,12 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
         "columns": prepared.columns,
         "scales": prepared.scales,
         "notes": table.notes,
+        "envelope": asdict(prepared.envelope) if prepared.envelope else None,
         "budget": chosen.budget,
         "family": chosen.family,
         "clusters": prepared.clusters,
-        "rows": len(every) + sum(len(runs) for runs in table.left_out.values()),
+        "rows": (prepared.envelope.rows_before if prepared.envelope else len(every))
+        + sum(len(runs) for runs in table.left_out.values()),
         "left_out": {status: len(runs) for status, runs in table.left_out.items()},
         "dropped_highest": [prepared.names[i] for i in highest],
     }
