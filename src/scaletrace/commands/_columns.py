@@ -31,8 +31,8 @@ def with_ends(estimate: float, low: float | None, high: float | None) -> tuple[s
         written = {f"{number:.{digits}g}" for number in numbers}
         if len(written) == len(set(numbers)):
             break
-    said = ["open" if number is None else f"{number:.{digits}g}" for number in (low, high)]
-    return f"{estimate:.{max(digits, 6)}g}", *said
+    first, last = ("open" if end is None else f"{end:.{digits}g}" for end in (low, high))
+    return f"{estimate:.{max(digits, 6)}g}", first, last
 
 
 def aligned(rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:

@@ -210,8 +210,8 @@ def without_level(problem: Problem, starts: Array, weights: Array) -> Minimum:
     levels = np.array([parameter.kind == "level" for parameter in problem.law.parameters])
     levels &= problem.free
     held = replace(problem, free=problem.free & ~levels)
-    gone = minimise(held, np.where(levels, problem.low, starts), weights, near=True)
-    return minimise(problem, gone.theta, weights, final=True)
+    gone = minimise(held, np.where(levels, problem.low, starts), weights)
+    return minimise(problem, gone.theta, weights, near=True)
 
 
 def first_steps(fitted: FittedLaw) -> Array:

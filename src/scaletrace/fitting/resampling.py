@@ -4,6 +4,8 @@ What is resampled says what is assumed to be independent: single observations, w
 (everything trained at one size shares its noise), or seeds within a size (the sizes are as given).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -91,7 +93,7 @@ def _afresh(fitted: FittedLaw, weights: Array) -> tuple[Array, NDArray[np.bool_]
     every = np.tile(starts, (batch, 1)), np.repeat(weights, count, axis=0)
     minima = minimise(problem, *every), without_level(problem, *every)
 
-    def by_resample(values: list[Array]) -> Array:
+    def by_resample(values: list[Array] | list[NDArray[np.bool_]]) -> NDArray[Any]:
         """Return values of both searches, (B, 2 S, …)."""
         return np.concatenate([v.reshape(batch, count, *v.shape[1:]) for v in values], axis=1)
 

@@ -148,20 +148,18 @@ def minimise(
     spring: Spring | None = None,
     *,
     near: bool = False,
-    final: bool = False,
 ) -> Minimum:
     """Minimise from every row of starts (B, p) under observation weights (B, n) or (1, n).
 
     Weights may have any overall scale: each row is divided by its mean, so that a multiple of
     the objective has the same path and the same minimum. near: the starts are minima of a
-    similar problem, so that the coarsest threshold need not come first; final: they are minima
-    of this one but for a coordinate or two, so that none need. observed (B, n): log
+    similar problem, so that no coarser threshold need come first. observed (B, n): log
     losses to fit in place of the problem's own. spring: tied to the rows, and part of the value.
     """
     count = len(problem.log_loss)
     starts = np.clip(starts, problem.low, problem.high)
     *rough, final = problem.objective.coarser()
-    rows, steps = max(1, CELLS // count), STEPS_NEAR if near or final else STEPS
+    rows, steps = max(1, CELLS // count), STEPS_NEAR if near else STEPS
     pieces = []
     for first in range(0, len(starts), rows):
         part = slice(first, first + rows)
@@ -172,7 +170,7 @@ def minimise(
         seen = np.broadcast_to(seen, share.shape)
         pull = spring.take(part) if spring else None
         theta = starts[part]
-        for objective in [] if final else rough[1:] if near else rough:
+        for objective in [] if near else rough:
             theta = _newton(problem, objective, theta, share, seen, pull, COARSE, steps).theta
         pieces.append(_newton(problem, final, theta, share, seen, pull, FINE, steps))
     return Minimum(
@@ -215,8 +213,10 @@ def surface(
     spring: Spring | None = None,
 ) -> Surface:
     """Objective and derivatives at theta (B, p) under weights and log losses (B, n)."""
-    total = touching = 0.0
-    gradient = hessian = squares = 0.0
+    batch, width = theta.shape
+    total, touching = np.zeros(batch), np.zeros(batch)
+    gradient, squares = np.zeros((batch, width)), np.zeros((batch, width))
+    hessian = np.zeros((batch, width, width))
     # Pieces fit a processor cache.
     for first in range(0, len(problem.log_loss), CELLS):
         part = slice(first, first + CELLS)
@@ -225,12 +225,12 @@ def surface(
         value, slope, curvature = objective(jet.value, seen)
         distance = np.maximum(np.abs(jet.value - seen), ROUNDING)
         weighted = weight * slope
-        total = total + np.einsum("bn,bn->b", weight, value)
-        touching = touching + np.einsum("bn,bn->b", np.abs(weighted), 1.0 / distance)
-        gradient = gradient + (jet.gradient @ weighted[:, :, None])[:, :, 0]
+        total += np.einsum("bn,bn->b", weight, value)
+        touching += np.einsum("bn,bn->b", np.abs(weighted), 1.0 / distance)
+        gradient += (jet.gradient @ weighted[:, :, None])[:, :, 0]
         bent = (jet.gradient * (weight * curvature)[:, None, :]) @ jet.gradient.transpose(0, 2, 1)
-        hessian = hessian + jet.curvature(weighted) + bent
-        squares = squares + np.einsum("bpn,bpn->bp", jet.gradient, jet.gradient)
+        hessian += jet.curvature(weighted) + bent
+        squares += np.einsum("bpn,bpn->bp", jet.gradient, jet.gradient)
     scale = (touching / len(problem.log_loss))[:, None] * squares
     # A term that has vanished still needs a scale.
     scale = np.maximum(scale, 1e-12 * scale.max(axis=1, keepdims=True)) + 1e-100
