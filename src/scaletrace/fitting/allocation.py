@@ -74,9 +74,13 @@ def local_exponent(law: Law, log_c: float, cost: TokenCost, params: Array) -> Ar
     return (up - down) / NEARBY
 
 
-def log_optimum(law: Law, log_c: float, cost: TokenCost, params: Array) -> Array:
+def log_optimum(law: Law, log_c: Array | float, cost: TokenCost, params: Array) -> Array:
     """Log N of the least loss of a budget."""
-    powers = _two_powers(law, params)
+    return lowest_on_budget(_two_powers(law, params), log_c, cost)
+
+
+def lowest_on_budget(powers: TwoPowers, log_c: Array | float, cost: TokenCost) -> Array:
+    """Log N (…) where powers (…) sum to least along constant C, log_c (…)."""
     if cost.proportional:
         log_area = log_c - np.log(FLOPS_PER_PARAMETER_AND_TOKEN) - cost.log_factor(np.zeros(()))
         return _log_g(powers) + powers.beta / (powers.alpha + powers.beta) * log_area
@@ -84,7 +88,7 @@ def log_optimum(law: Law, log_c: float, cost: TokenCost, params: Array) -> Array
     learnt = np.linspace(np.log(cost.n_low), np.log(cost.n_high), PLACES)
     places = np.concatenate([[-FARTHEST], learnt, [FARTHEST]])
     columns = TwoPowers(*(np.asarray(x)[..., None] for x in powers))
-    losses = _log_sum(columns, cost, places, log_c)
+    losses = _log_sum(columns, cost, places, np.asarray(log_c)[..., None])
     lowest = losses.argmin(axis=-1)
     low = places[np.maximum(lowest - 1, 0)]
     high = places[np.minimum(lowest + 1, len(places) - 1)]
@@ -200,14 +204,16 @@ def _beyond(log_value: Array) -> Array:
     return np.where(log_value > 0.99 * FARTHEST, np.inf, log_value)
 
 
-def _log_sum(powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: float) -> Array:
+def _log_sum(powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: Array | float) -> Array:
     """Logarithm of what the two powers sum to at N on a budget."""
     log_d = log_c - cost.log_flops_per_token(log_n)
     both = np.logaddexp(powers.log_a - powers.alpha * log_n, powers.log_b - powers.beta * log_d)
     return both - powers.compute * cost.log_factor(log_n)
 
 
-def _rises(powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: float) -> NDArray[np.bool_]:
+def _rises(
+    powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: Array | float
+) -> NDArray[np.bool_]:
     """Whether the loss rises with N at N on a budget: the first power's share is below its best."""
     log_d = log_c - cost.log_flops_per_token(log_n)
     by_size, by_tokens = powers.log_a - powers.alpha * log_n, powers.log_b - powers.beta * log_d

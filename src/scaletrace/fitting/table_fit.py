@@ -9,11 +9,13 @@ import numpy as np
 
 from scaletrace.errors import BadInput
 from scaletrace.fitting import comparison, isoflop, sensitivity
+from scaletrace.fitting.allocation import trades_off
 from scaletrace.fitting.analysis import Method, analyse
 from scaletrace.fitting.checklist import checklist
 from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.diagnostics import MANY_FAILED, warning
 from scaletrace.fitting.fit import Observations
+from scaletrace.fitting.intervals import WEAK
 from scaletrace.fitting.law import Law
 from scaletrace.fitting.loss_curves import prepare_curves
 from scaletrace.fitting.penalties import Objective
@@ -21,6 +23,7 @@ from scaletrace.fitting.preparation import Prepared, conventions, prepare, split
 from scaletrace.fitting.settings import LEAST_RESAMPLES, METRICS, OBJECTIVES, UNITS, Settings
 from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.fitting.table_notes import left_out_notes, mixed_notes
+from scaletrace.fitting.token_cost import TokenCost
 from scaletrace.formats.runs_table import read_runs
 
 Laws = Mapping[str, Law]
@@ -106,7 +109,7 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
             every, chosen.drop_highest, law, objective, chosen.fixed, conventions(table, law)
         )
     if chosen.isoflop:
-        result["isoflop"] = _isoflop(observations, objective, method, result, law.exponent_name)
+        result["isoflop"] = _isoflop(observations, objective, law, method, result)
     result["checklist"] = checklist(result, law, prepared, chosen)
     return result
 
@@ -114,12 +117,15 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
 def _isoflop(
     observations: Observations,
     objective: Objective,
+    law: Law,
     method: Method,
     result: dict[str, Any],
-    name: str,
 ) -> dict[str, Any]:
-    """IsoFLOP analysis, and how far its exponent lies from the parametric fit's, called `name`."""
-    minima = isoflop.analyse(observations, objective, method.resamples, method.seed, method.level)
+    """IsoFLOP analysis, and how far its exponent lies from the law's own over the same budgets."""
+    cost = TokenCost(**result["token_cost"])
+    minima = isoflop.analyse(
+        *(observations, objective, method.resamples, method.seed, method.level, cost)
+    )
     failed, resamples = minima["resamples_failed"], minima["resamples"]
     if failed > MANY_FAILED * resamples:
         result["warnings"].append(
@@ -129,21 +135,25 @@ def _isoflop(
                 "were left out: train more sizes at each budget",
             )
         )
-    parametric = result["intervals"].get(name)
-    if parametric is None:
+    if not trades_off(law):
         return minima
-    apart = minima["a"]["estimate"] - parametric["estimate"]
-    ends = (minima["a"]["low"], minima["a"]["high"], parametric["low"], parametric["high"])
+    params = np.array([[result["params"][name] for name in law.names], *result["draws"]["values"]])
+    a, *sample = isoflop.growth_of_law(law, params, minima, cost)
+    tail = 50.0 * (1.0 - method.level)
+    # A law whose own exponent is weakly identified cannot disagree.
+    known = result["intervals"].get(law.exponent_name, {}).get("verdict") != WEAK
+    low, high = map(float, np.percentile(sample, [tail, 100.0 - tail])) if known else (None, None)
+    ends = (minima["a"]["low"], minima["a"]["high"], low, high)
     overlap = None if None in ends else bool(ends[0] <= ends[3] and ends[2] <= ends[1])
-    minima["parametric"] = {"a": parametric["estimate"], "low": ends[2], "high": ends[3]}
-    minima["disagreement"] = {"a": apart, "intervals_overlap": overlap}
+    minima["parametric"] = {"a": float(a), "low": low, "high": high}
+    minima["disagreement"] = {"a": minima["a"]["estimate"] - float(a), "intervals_overlap": overlap}
     if overlap is False:
         result["warnings"].append(
             warning(
                 "isoflop_disagrees",
-                f"IsoFLOP minima give a = {minima['a']['estimate']:.3f}, the law "
-                f"{parametric['estimate']:.3f}, and their intervals do not overlap: the law's "
-                "form does not hold over this range; compare laws before extrapolating",
+                f"IsoFLOP minima give a = {minima['a']['estimate']:.3f}, the law {a:.3f} over the "
+                f"same budgets (both in {cost.convention}), and their intervals do not overlap: "
+                "the law's form does not hold over this range; compare laws before extrapolating",
             )
         )
     return minima
