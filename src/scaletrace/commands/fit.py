@@ -5,15 +5,16 @@ import contextlib
 import math
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scaletrace import contract, kinds
 from scaletrace.commands._columns import with_ends
 from scaletrace.drawing.forms import form_of
 from scaletrace.errors import BadInput
 from scaletrace.fitting.settings import METRICS, Settings
-from scaletrace.formats.fit import Fit, read_fit
+from scaletrace.formats.fit import Fit, fit_in
 from scaletrace.formats.untrusted import LARGEST_TEXT
 
 
@@ -116,20 +117,15 @@ def run(arguments: argparse.Namespace) -> int:
         BadInput: the table or an argument cannot be used, or the fit has no minimum.
     """
     from scaletrace.formats.files import write_text
-    from scaletrace.stages import fit
 
     if arguments.figure:
         form_of(arguments.figure)
     names = Settings.__dataclass_fields__
     settings = {name: getattr(arguments, name) for name in names}
     settings["fixed"] = _by_name("--fix", "E=1.7", arguments.fixed)
-    settings["scale"] = _scales(arguments.scale)
+    settings["scale"] = scales(_by_name("--scale", "n=1e6", arguments.scale))
     with tempfile.TemporaryDirectory() as folder, _ordinary(arguments.table, folder) as files:
-        written = Path(folder) / "fit.json"
-        contract.run(
-            fit, {"observations": _with_trunks(files)}, {"fit": written}, settings, Path(folder)
-        )
-        text, fitted = written.read_text(encoding="utf-8"), read_fit(written)
+        text = fitted(files, settings)
     if arguments.out:
         try:
             write_text(arguments.out, text)
@@ -140,10 +136,25 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(text, end="")
         return 0
-    print("\n".join(summary(fitted)))
+    print("\n".join(summary(fit_in(text.encode(), Path("FIT.json")))))
     for written in filter(None, (arguments.out, arguments.figure)):
         print(f"written: {written}")
     return 0
+
+
+def fitted(files: Sequence[Path], settings: Mapping[str, Any]) -> str:
+    """Return FIT.json of a table, or of curves, under the stage's settings.
+
+    Raises:
+        BadInput: files or settings cannot be used, or the fit has no minimum.
+    """
+    from scaletrace.stages import fit
+
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "fit.json"
+        observations = {"observations": _with_trunks(list(files))}
+        contract.run(fit, observations, {"fit": written}, settings, Path(folder))
+        return written.read_text(encoding="utf-8")
 
 
 def _with_trunks(given: list[Path]) -> list[Path]:
@@ -180,15 +191,18 @@ def _ordinary(given: list[str], folder: str) -> Iterator[list[Path]]:
         raise BadInput(said) from None
 
 
-def _scales(pairs: list[str]) -> dict[str, float]:
-    """Return factors by variable; raise BadInput for another name or a factor that is none."""
+def scales(given: Mapping[str, float]) -> dict[str, float]:
+    """Return factors by variable.
+
+    Raises:
+        BadInput: another name, or a factor that is none.
+    """
     variables = {"n": "n", "d": "d", "flops": "c", "c": "c", "unique": "u", "loss": "loss"}
-    scales = _by_name("--scale", "n=1e6", pairs)
-    for name, factor in scales.items():
+    for name, factor in given.items():
         if name not in variables or not 0.0 < factor < math.inf:
             allowed = ", ".join(variables)
             raise BadInput(f"--scale {name}={factor:g}: a positive factor of one of {allowed}")
-    return {variables[name]: factor for name, factor in scales.items()}
+    return {variables[name]: factor for name, factor in given.items()}
 
 
 def _by_name(option: str, example: str, pairs: list[str]) -> dict[str, float]:

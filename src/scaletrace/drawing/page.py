@@ -49,6 +49,23 @@ def text(runs: FittedRuns, svg: str) -> str:
     )
 
 
+def summary(runs: FittedRuns) -> str:
+    """Return the law, its parameters and the warnings as a fragment of HTML, for notebooks."""
+    fit = runs.fit
+    warned = "".join(
+        f"<li>{escape(warning.message)} <code>{escape(warning.code)}</code></li>"
+        for warning in fit.warnings
+    )
+    return "\n".join(
+        [
+            f"<p><b>{escape(f'{fit.law}: loss = {fit.formula}')}</b><br>",
+            f"{fit.n_observations} runs in {fit.n_clusters} clusters</p>",
+            parameters_table(runs),
+            f"<ul>{warned}</ul>" if warned else "",
+        ]
+    )
+
+
 def parameters_table(runs: FittedRuns) -> str:
     """Return the parameters with intervals as an HTML table."""
     lines = []

@@ -78,13 +78,13 @@ def _parameters(runs: FittedRuns, axes: "Axes", rows: list[Row]) -> None:
 
 def draw(runs: FittedRuns, shown: Sequence[Panel]) -> "Figure":
     """Draw the panels, two a line, under the law's formula and above the key."""
-    from matplotlib.figure import Figure
+    from scaletrace.drawing.shown import ShownFigure
 
     lines = math.ceil(len(shown) / PER_LINE)
     head = textwrap.wrap(_subtitle(runs), COLUMNS)
     top = HEAD + TITLE_LINE * len(head)
     width, height = PER_LINE * sum(ACROSS), top + lines * sum(DOWN) + FOOT
-    figure = Figure(figsize=(width, height))
+    figure = ShownFigure(figsize=(width, height))
     for place, panel in enumerate(shown):
         line, column = divmod(place, PER_LINE)
         left = column * sum(ACROSS) + ACROSS[0]

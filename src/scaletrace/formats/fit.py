@@ -449,6 +449,11 @@ def read_fit(path: Path) -> Fit:
     return typed_json.read(path, Fit, WHAT)
 
 
+def fit_in(content: bytes, path: Path) -> Fit:
+    """Return the fit in a file's content; errors as `read_fit`."""
+    return typed_json.parse(content, path, Fit, WHAT)
+
+
 def read_drawable(path: Path) -> Drawable:
     """Read what a picture of a fit shows; errors as `read_fit`."""
     return typed_json.read(path, Drawable, WHAT)
