@@ -57,7 +57,7 @@ def test_json(tmp_path, text):
 def test_objects_inside_rows_of_json(tmp_path):
     text = json.dumps([{"name": "a", "summary": {"eval/loss": 3.5}, "ok": True}])
     table = read(tmp_path, text)
-    assert table.columns == {"name": ["a"], "summary.eval/loss": ["3.5"], "ok": ["true"]}
+    assert table.columns == {"name": ["a"], "summary.eval/loss": ["3.5"], "ok": ["True"]}
     assert table.names == ["a"]
 
 

@@ -1,12 +1,12 @@
 """Do N, D and C of a table agree by C = 6 N D? If not, one is in another unit than it seems."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from scaletrace.fitting.columns import Numbers
-from scaletrace.fitting.law import Array
+from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array
 
 # Counts of N with and without embeddings, of FLOPs with attention and head, and of experts that
 # rest, lie within this factor of one another.
@@ -14,7 +14,13 @@ CONVENTIONS = 300.0
 # More tokens for each parameter than anybody trains on.
 MOST_TOKENS_PER_PARAMETER = 1e7
 TYPICAL_TOKENS_PER_PARAMETER = 20.0
-UNITS = (1.0, 1e3, 1e6, 1e9, 1e12)
+FEWEST_PARAMETERS = 1000.0
+COUNTS = {1.0: "", 1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
+LETTERS = {1e3: "k", 1e6: "M", 1e9: "B", 1e12: "T"}
+OF_FLOPS = {
+    **{1e12: "TFLOPs", 1e15: "PFLOPs", 1e18: "EFLOPs", 1e21: "ZFLOPs", 1e24: "YFLOPs"},
+    8.64e19: "PF-days",
+}
 
 
 def disagreement(known: Mapping[str, Numbers]) -> str | None:
@@ -22,64 +28,94 @@ def disagreement(known: Mapping[str, Numbers]) -> str | None:
 
     known: what the table itself has of n, d and c; a cell that is no number is passed over.
     """
-    if not {"c", "n"} <= known.keys():
+    return _by_flops(known) or _fraction(known)
+
+
+def _by_flops(known: Mapping[str, Numbers]) -> str | None:
+    if not {"n", "c"} <= known.keys():
         return None
+    middle = {v: _middle(numbers.values) for v, numbers in known.items()}
     n, c = known["n"], known["c"]
     with np.errstate(all="ignore"):
+        each = c.values / (FLOPS_PER_PARAMETER_AND_TOKEN * n.values)
         if "d" in known:
-            d = known["d"]
-            ratio = _middle(c.values / (6.0 * n.values * d.values))
-            if ratio is None or 1.0 / CONVENTIONS < ratio < CONVENTIONS:
+            ratio = _middle(each / known["d"].values)
+            if 1.0 / CONVENTIONS < ratio < CONVENTIONS:
                 return None
             return (
-                f"{c.column} / (6 {n.column} {d.column}) is about {ratio:.1g}, and near 1 where "
-                f"FLOPs are 6 N D: one of the columns is in another unit than it says; "
-                f"{_remedy(known, ratio)}"
+                f"{c.column} / (6 {n.column} {known['d'].column}) is about {ratio:.1g}, and near 1 "
+                f"where FLOPs are 6 N D: {_remedy(known, middle)}"
             )
-        share = _middle(c.values / (6.0 * n.values**2))
-    if share is None or share < MOST_TOKENS_PER_PARAMETER:
+        share = _middle(each / n.values)
+    if share < MOST_TOKENS_PER_PARAMETER:
         return None
     return (
-        f"tokens by {c.column} / (6 {n.column}) are about {share:.1g} for each parameter, which "
-        f"nobody trains on: {n.column} is in another unit than it says; {_remedy(known, share)}"
+        f"{c.column} / (6 {n.column}) are about {share:.1g} tokens for each parameter, which "
+        f"nobody trains on: {_remedy(known, middle)}"
     )
 
 
-def _middle(ratios: Array) -> float | None:
-    """Return the median of the ratios that are numbers; None where there are none."""
-    ratios = ratios[np.isfinite(ratios) & (ratios > 0.0)]
-    if not len(ratios):
+def _fraction(known: Mapping[str, Numbers]) -> str | None:
+    for v, what in (("n", "parameter"), ("d", "token")):
+        if v not in known:
+            continue
+        values, name = known[v].values, known[v].column
+        least = values[values > 0.0].min(initial=1.0)
+        if least < 1.0:
+            return (
+                f"{name} is as little as {least:.1g}, less than one {what}: say its unit, such as "
+                f"--scale {v}=1e9, or in the header: '{name} (B)'; --scale n=1 takes the numbers "
+                "as they are"
+            )
+    return None
+
+
+def few_parameters(known: Mapping[str, Numbers]) -> str | None:
+    """Return a sentence on models that are smaller than anybody's, where no FLOPs tell."""
+    if "n" not in known or "c" in known or _middle(known["n"].values) >= FEWEST_PARAMETERS:
         return None
-    return float(np.exp(np.median(np.log(ratios))))
-
-
-def _remedy(known: Mapping[str, Numbers], ratio: float) -> str:
-    """Return what to do, with the factors that explain the ratio best."""
-    n = _typical(known["n"])
-    best = []
-    for of_n, of_d in itertools.product(UNITS, UNITS if "d" in known else (1.0,)):
-        d = _typical(known["d"]) * of_d if "d" in known else _typical(known["c"]) / (6 * n * of_n)
-        left = abs(np.log10(ratio / (of_n * of_d))) if "d" in known else 0.0
-        unusual = abs(np.log10(d / (n * of_n) / TYPICAL_TOKENS_PER_PARAMETER))
-        best.append((left > 1.0, unusual, of_n, of_d))
-    missed, _, of_n, of_d = min(best)
-    scales = [
-        f"{v}={x:.0e}".replace("e+0", "e").replace("e+", "e")
-        for v, x in (("n", of_n), ("d", of_d))
-        if x != 1.0
-    ]
-    if missed or not scales:
-        return "say its unit with --scale, such as --scale n=1e6, or in the header: params (M)"
-    words = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
-    seem = " and ".join(
-        f"{known[v].column} in {words[x]}" for v, x in (("n", of_n), ("d", of_d)) if x != 1.0
-    )
+    name = known["n"].column
     return (
-        f"it looks like {seem}: say so with --scale {' '.join(scales)}, or in the header, such as "
-        f"'{known['n'].column} (M)'; --scale n=1 takes the numbers as they are"
+        f"{name} is about {_middle(known['n'].values):.3g} parameters: if it counts millions, say "
+        f"--scale n=1e6, or in the header '{name} (M)', and likewise of tokens"
     )
 
 
-def _typical(numbers: Numbers) -> float:
-    values = numbers.values[np.isfinite(numbers.values) & (numbers.values > 0.0)]
+def _middle(values: Array) -> float:
+    """Return the median of the values that are positive numbers; 1 where there are none."""
+    values = values[np.isfinite(values) & (values > 0.0)]
     return float(np.exp(np.median(np.log(values)))) if len(values) else 1.0
+
+
+def _remedy(known: Mapping[str, Numbers], middle: Mapping[str, float]) -> str:
+    """Return what to do, with the units that explain the numbers best."""
+    best = min(_explanations(middle), default=None)
+    escape = "--scale n=1 takes the numbers as they are"
+    if best is None:
+        return f"say in which units the columns are with --scale, such as --scale n=1e6; {escape}"
+    scales = best[-1]
+    seem, options, headers = [], [], []
+    for v, factor in scales.items():
+        name = known[v].column
+        seem.append(f"{name} in {OF_FLOPS[factor] if v == 'c' else COUNTS[factor]}")
+        options.append(f"{'flops' if v == 'c' else v}={factor:.3g}".replace("e+0", "e"))
+        unit = OF_FLOPS[factor] if v == "c" else LETTERS[factor]
+        headers.append(f"'{name} ({unit})'")
+    return (
+        f"it looks like {' and '.join(seem)}: say so with --scale "
+        f"{' '.join(options).replace('e+', 'e')}, or in the header: {', '.join(headers)}; {escape}"
+    )
+
+
+def _explanations(middle: Mapping[str, float]) -> Iterator[tuple[float, str, dict[str, float]]]:
+    """Yield units with which C is about 6 N D: how unusual D / N is, and the factors."""
+    for of_n, of_d in itertools.product(COUNTS, COUNTS if "d" in middle else (1.0,)):
+        for of_c in (1.0, *OF_FLOPS) if of_n == of_d == 1.0 else (1.0,):
+            n, c = of_n * middle["n"], of_c * middle["c"]
+            d = c / (FLOPS_PER_PARAMETER_AND_TOKEN * n)
+            scales = {"n": of_n, "d": of_d, "c": of_c}
+            scales = {v: factor for v, factor in scales.items() if factor != 1.0}
+            unusual = abs(float(np.log10(d / n / TYPICAL_TOKENS_PER_PARAMETER)))
+            explained = "d" not in middle or abs(np.log10(d / (of_d * middle["d"]))) < 1.0
+            if scales and explained:
+                yield unusual, str(scales), scales

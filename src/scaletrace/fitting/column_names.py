@@ -4,6 +4,7 @@ A name here is written as `plain_name` writes a header: `eval/loss`, `Eval Loss`
 `run1 - eval/loss` are all `eval_loss`. Of the names of one group none is better than another.
 """
 
+import functools
 import re
 
 HELD_OUT = ("val", "eval", "valid", "validation", "test", "dev", "heldout", "held_out")
@@ -35,9 +36,9 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
             *("param_count", "parameter_count", "params_count", "total_params", "model_params"),
             *("total_parameters", "model_parameters", "n_total_params", "number_of_parameters"),
             *("non_embedding_params", "params_non_embedding", "non_embedding_parameters"),
+            *("active_params", "active_parameters", "n_active_params", "activated_params", "n"),
             *("n_total", "n_with_head", "trainable_params", "num_trainable_params", "param"),
         ),
-        ("n",),
         ("model_size", "size"),
     ),
     "d": (
@@ -47,8 +48,8 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
             *("tokens_seen", "num_train_tokens", "n_train_tokens", "token_count", "ntokens"),
             *("tokens_trained", "consumed_tokens", "dataset_tokens", "data_tokens"),
             *("number_of_tokens", "train_tokens_seen", "tokens_processed", "tokens_consumed"),
+            "d",
         ),
-        ("d",),
         (
             *("dataset_size", "training_dataset_size", "training_dataset_size_datapoints"),
             *("samples_seen", "examples_seen", "n_samples", "num_samples", "data_size"),
@@ -60,15 +61,9 @@ NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             *("compute", "train_flops", "training_flops", "total_flops", "training_compute"),
             *("train_compute", "flops_6nd", "flop", "num_flops", "n_flops", "flops_total"),
-            *(
-                "total_compute",
-                "total_flop",
-                "training_flop",
-                "train_flop",
-                "training_compute_flop",
-            ),
+            *("total_compute", "total_flop", "training_flop", "train_flop", "c"),
+            "training_compute_flop",
         ),
-        ("c",),
         ("compute_budget", "flops_budget", "flop_budget", "budget"),
     ),
     "u": (
@@ -119,6 +114,7 @@ NOT_A_METRIC = frozenset(
 )
 
 
+@functools.cache
 def plain_name(header: str) -> str:
     """Return a header in lower case, its words joined by `_`, without what exports put before it.
 

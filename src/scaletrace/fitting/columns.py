@@ -106,11 +106,18 @@ def _scale(chosen: Settings, quantity: str, factor: float) -> float:
 
 
 def _require_one(table: RunsTable, quantity: str, found: list[Column]) -> None:
+    if len(found) == 1:
+        return
     first = np.array(table.numbers(found[0].name)) * found[0].factor
     for other in found[1:]:
         values = np.array(table.numbers(other.name)) * other.factor
         if not np.allclose(first, values, rtol=SAME, atol=0.0, equal_nan=True):
             names = ", ".join(repr(column.name) for column in found)
+            if len({plain_name(column.name) for column in found}) == 1:
+                raise BadInput(
+                    f"{table.path}: columns {names} are {WHAT[quantity]} of one run each, as a "
+                    "chart is exported: export the table of runs, one run a row"
+                )
             raise BadInput(
                 f"{table.path}: columns {names} could each be {WHAT[quantity]}: say which with "
                 f"{OPTIONS[quantity]} {found[0].name!r}"

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from scaletrace.errors import BadInput
 from scaletrace.fitting import profiles
-from scaletrace.fitting.agreement import disagreement
+from scaletrace.fitting.agreement import disagreement, few_parameters
+from scaletrace.fitting.column_names import DOUBTFUL, plain_name
 from scaletrace.fitting.columns import (
     OPTIONS,
     Column,
@@ -73,6 +74,9 @@ def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
             "name one with --loss"
         )
     table = table.take(present(table, target.name), NO_LOSS)
+    if not table.lines:
+        reasons = "".join(f"; {len(runs)} {why}" for why, runs in table.left_out.items())
+        raise BadInput(f"{table.path}: no row is left with a number in {target.name!r}{reasons}")
     known = read_variables(table, chosen, law)
     if {"n", "d"} <= set(law.variables) or chosen.isoflop:
         known = _with_flops(table, chosen, known)
@@ -83,7 +87,11 @@ def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
     errors = read(table, error) if error else None
     every = [*known.values(), fitted, *([errors] if errors else [])]
     refuse(table.path, [fault for numbers in every for fault in numbers.faults])
-    notes = derived_notes(law, known) + _in_units(table, chosen) + metric_notes(metric, target.name)
+    notes = (
+        derived_notes(law, known)
+        + _in_units(table, chosen, law)
+        + metric_notes(metric, target.name)
+    )
     reduced = None
     if chosen.envelope:
         apart = {**known, **{v: x for v, x in _others(table, chosen).items() if v in "nd"}}
@@ -164,15 +172,22 @@ def _with_flops(
     return known | ({"c": flops} if flops else {})
 
 
-def _in_units(table: RunsTable, chosen: Settings) -> Warnings:
+def _in_units(table: RunsTable, chosen: Settings, law: Law) -> Warnings:
     """Check that N, D and C go together; where their scale was said, only warn.
 
     Raises:
         BadInput: they do not.
     """
-    sentence = disagreement(_others(table, chosen))
+    # A column `d` that the law does not need may be anything.
+    known = {
+        v: numbers
+        for v, numbers in _others(table, chosen).items()
+        if v in law.variables or plain_name(numbers.column) not in DOUBTFUL
+    }
+    sentence = disagreement(known)
     if sentence is None:
-        return []
+        small = None if "n" in chosen.scale else few_parameters(known)
+        return [warning("few_parameters", small)] if small else []
     if {"n", "d", "c"} & chosen.scale.keys():
         return [warning("units_disagree", sentence)]
     raise BadInput(f"{table.path}: {sentence}")

@@ -1,5 +1,6 @@
 """Units in the headers of columns: `params (M)`, `tokens_B`, `compute [PF-days]`, `loss (bits)`."""
 
+import functools
 import re
 
 PREFIXES = {
@@ -20,6 +21,7 @@ NEUTRAL = frozenset(
         *("flop", "flops", "fraction", "rate", "nats", "nat", "nats/token", "nats/tok"),
     )
 )
+LONGEST = 200  # letters of a header in which a unit is looked for
 SECONDS_PER_DAY = 86400.0
 _BRACKETS = re.compile(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]\s*")
 _POWER_OF_TEN = re.compile(r"[x*]?10(?:\^|\*\*)(\d+)|[x*]?(1e\+?\d+)")
@@ -50,9 +52,12 @@ def _word(word: str) -> float | None:
     return None
 
 
-def readings(header: str) -> list[tuple[str, float]]:
+@functools.cache
+def readings(header: str) -> tuple[tuple[str, float], ...]:
     """Return the ways to read a header, the likeliest first: a name, and its unit's factor."""
     ways = [(header, 1.0)]
+    if len(header) > LONGEST:
+        return tuple(ways)
     if bracketed := _BRACKETS.fullmatch(header):
         factor = factor_of(bracketed[2])
         if factor is not None:
@@ -72,4 +77,4 @@ def readings(header: str) -> list[tuple[str, float]]:
     alone = factor_of(header)
     if alone is not None and alone not in WORDS.values() and "f" in header.lower():
         ways.append(("flops", alone))
-    return ways
+    return tuple(ways)

@@ -1,6 +1,7 @@
 """Tables of training runs: anybody's, or the `observations.csv` of a study as it is."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from scaletrace.formats.written_numbers import numbers
 
 # Faults of a table that are listed; the others are counted.
 LISTED = 20
+MOST_COLUMNS = 10_000
 # What a run may say of itself that ended well, in lower case; the first is a study's.
 ENDED_WELL = ("ok", "finished", "completed", "complete", "success", "succeeded", "done")
 # What W&B says of runs: a column `State` with other words is about something else.
@@ -129,6 +131,8 @@ def _columns(path: Path, grid: Grid) -> tuple[dict[str, list[str]], list[str]]:
     """Return the cells by column, without an unnamed index or unnamed empty columns."""
     header, rows, notes = grid.header, grid.rows, []
     width = len(header)
+    if width > MOST_COLUMNS:
+        raise BadInput(f"{path}: {width} columns; at most {MOST_COLUMNS} are read")
     refuse(
         path,
         [
@@ -144,6 +148,8 @@ def _columns(path: Path, grid: Grid) -> tuple[dict[str, list[str]], list[str]]:
         named = named[1:]
     named = [(name, column) for name, column in named if name or any(column)]
     names = [name for name, _ in named]
+    if len(names) > 1 and not any(map(math.isnan, numbers(names))):
+        raise BadInput(f"{path}: the first line holds numbers; it must name every column")
     if not names or "" in names or len(set(names)) < len(names):
         raise BadInput(f"{path}: the first line must name every column, each once; found {header}")
     return dict(named), notes
@@ -171,6 +177,8 @@ def _labelled(table: RunsTable, kept: dict[str, str]) -> RunsTable:
 def _ended_well(table: RunsTable) -> RunsTable:
     by_lower = {name.lower(): name for name in reversed(table.header)}
     column = by_lower.get("status")
+    if column is not None and not any(table.columns[column]):
+        column = None
     if column is None and "state" in by_lower:
         states = {cell.lower() for cell in table.columns[by_lower["state"]]}
         column = by_lower["state"] if states and states <= STATES else None

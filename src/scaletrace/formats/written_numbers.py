@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 # What stands in a cell that holds nothing, in lower case.
 MISSING = frozenset(("", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "-", "--", "—"))
@@ -37,6 +37,10 @@ def number(cell: str) -> float:
             return math.nan
 
 
-def numbers(cells: Iterable[str]) -> list[float]:
+def numbers(cells: Collection[str]) -> list[float]:
     """Return the number of each cell; NaN where a cell holds none."""
+    try:
+        return list(map(float, cells))  # several times as fast
+    except ValueError:
+        pass
     return [number(cell) for cell in cells]

@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.table_readers import delimited, json_rows
+from scaletrace.formats.table_readers import delimited, excel, json_rows, parquet
 from scaletrace.formats.table_readers.grid import Grid
 from scaletrace.formats.untrusted import LARGEST_TEXT, read_bytes, refused_in_words
 
@@ -27,12 +27,10 @@ def read(path: Path) -> Grid:
         content = read_bytes(path)
     if content.startswith(GZIP):
         content = _unpacked(path, content)
-    if content.startswith((PARQUET, ZIP)):
-        # Slow to load, and needed for no other table.
-        from scaletrace.formats.table_readers import frames
-
-        reader = frames.parquet if content.startswith(PARQUET) else frames.excel
-        return reader(path, content)
+    if content.startswith(PARQUET):
+        return parquet.read(path, content)
+    if content.startswith(ZIP):
+        return excel.read(path, content)
     if content.startswith(OLD_EXCEL):
         raise BadInput(f"{path}: an Excel file of before 2007; save it as .xlsx or CSV")
     text = _decoded(path, content)

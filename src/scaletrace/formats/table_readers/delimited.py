@@ -9,8 +9,11 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.table_readers.grid import Grid
 
 DELIMITERS = (",", "\t", ";", "|")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?\s*([kKmMbBtT%]|bn)?")
-_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_NUMBER_WITH_COMMA = re.compile(r"[+-]?(\d[\d.]*)?,\d[\d,.]*([eE][+-]?\d+)?\s*([kKmMbBtT%]|bn)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?\D*")
+_CERTAIN_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}((,\d{3}){2,}(\.\d+)?|,\d{3}\.\d+)\D*")
+_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+_POINTS_BETWEEN_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?\D*")
 _RULE = re.compile(r":?-{2,}:?")
 
 
@@ -21,27 +24,58 @@ def read(path: Path, text: str) -> Grid:
         BadInput: quotes that do not match, a line that no cell may be as long as, or numbers
             with a comma that may be a decimal one or one between thousands.
     """
-    delimiter = _delimiter(text)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        header = next(reader, [])
-        records = [(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as error:
-        raise BadInput(f"{path}: not a CSV file in UTF-8 ({error})") from error
+    skipped, text = _without_preface(text)
+    first, _ = _line(text, 0)
+    delimiter = _delimiter(first)
+    if delimiter is None and len(first.split()) > 1:
+        records = [(i, line.split()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    else:
+        records = _records(path, text, delimiter or ",")
+    header = records.pop(0)[1] if records else []
+    records = [(line + skipped, cells) for line, cells in records]
     lines = [line for line, _ in records]
     header = [cell.strip() for cell in header]
     rows = [[cell.strip() for cell in cells] for _, cells in records]
     notes: list[str] = []
     if delimiter == "|":
         header, rows, lines = _unframed(header, rows, lines)
-    if delimiter != ",":
+    if delimiter not in (",", None):
         rows, notes = _decimal_commas(path, rows, lines)
     return Grid(header, rows, lines, notes)
 
 
-def _delimiter(text: str) -> str:
-    first = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
-    return max(DELIMITERS, key=first.count)
+def _records(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        return [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as error:
+        raise BadInput(f"{path}: not a CSV file in UTF-8 ({error})") from error
+
+
+def _without_preface(text: str) -> tuple[int, str]:
+    """Return how many lines stand before the header (blank, or comments), and the text after."""
+    skipped, start = 0, 0
+    while start < len(text):
+        first, after = _line(text, start)
+        comment = first.startswith("#") and _delimiter(first) != _delimiter(_line(text, after)[0])
+        if first.strip() and not comment and not re.fullmatch(r"sep=.\s*", first):
+            break
+        skipped, start = skipped + 1, after
+    return skipped, text[start:]
+
+
+def _line(text: str, start: int) -> tuple[str, int]:
+    """Return the line that begins at a place, and where the next one does."""
+    end = text.find("\n", start)
+    end = len(text) if end < 0 else end
+    return text[start:end], end + 1
+
+
+def _delimiter(line: str) -> str | None:
+    """Return the commonest delimiter of a line, or None."""
+    line = re.sub(r'"[^"]*"', "", line)
+    best = max(DELIMITERS, key=line.count)
+    return best if best in line else None
 
 
 def _unframed(
@@ -68,19 +102,27 @@ def _decimal_commas(
         (cell, line)
         for row, line in zip(rows, lines, strict=True)
         for cell in row
-        if "," in cell and (_DECIMAL_COMMA.fullmatch(cell) or _GROUPED.fullmatch(cell))
+        if "," in cell and _NUMBER_WITH_COMMA.fullmatch(cell)
     ]
-    doubtful = [(cell, line) for cell, line in found if _GROUPED.fullmatch(cell)]
     if not found:
         return rows, []
-    if len(doubtful) == len(found) or any(cell.count(",") > 1 for cell, _ in doubtful):
-        cell, line = doubtful[0]
+    decimal = any(not _THOUSANDS.fullmatch(cell) for cell, _ in found)
+    points = (cell for row in rows for cell in row if "." in cell)
+    grouped = any(_CERTAIN_THOUSANDS.fullmatch(cell) for cell, _ in found) or any(
+        _POINT.fullmatch(cell) and not _POINTS_BETWEEN_THOUSANDS.fullmatch(cell) for cell in points
+    )
+    if decimal == grouped:
+        cell, line = found[0]
         raise BadInput(
             f"{path}: line {line}: {cell!r} may have a decimal comma or one between thousands; "
             "write the numbers with decimal points and without other commas"
         )
-    changed = [
-        [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in row]
-        for row in rows
-    ]
-    return changed, ["numbers have decimal commas"]
+    if grouped:
+        return rows, []
+    return [[_with_point(cell) for cell in row] for row in rows], ["numbers have decimal commas"]
+
+
+def _with_point(cell: str) -> str:
+    if _POINTS_BETWEEN_THOUSANDS.fullmatch(cell):
+        cell = cell.replace(".", "")
+    return cell.replace(",", ".") if _NUMBER_WITH_COMMA.fullmatch(cell) else cell

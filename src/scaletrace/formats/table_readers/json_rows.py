@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.table_readers.grid import Grid
+from scaletrace.formats.table_readers.grid import Grid, require_small, written
 from scaletrace.formats.untrusted import from_json
 
 
@@ -28,7 +28,9 @@ def read(path: Path, text: str) -> Grid:
         lines = list(range(1, len(records) + 1))
     rows = [_flat(path, record, line) for record, line in zip(records, lines, strict=True)]
     header = list(dict.fromkeys(name for row in rows for name in row))
-    return Grid(header, [[row.get(name, "") for name in header] for row in rows], lines)
+    require_small(path, len(header) * len(rows), 0)
+    cells = [[row.get(name, "") for name in header] for row in rows]
+    return Grid([name.strip() for name in header], cells, lines)
 
 
 def _by_line(path: Path, text: str) -> tuple[list[int], list[Any]]:
@@ -71,8 +73,6 @@ def _flat(path: Path, record: Any, line: int) -> dict[str, str]:
     for name, value in record.items():
         if isinstance(value, dict):
             cells |= {f"{name}.{below}": cell for below, cell in _flat(path, value, line).items()}
-        elif isinstance(value, str):
-            cells[name.strip()] = value.strip()
         else:
-            cells[name.strip()] = "" if value is None else json.dumps(value)
+            cells[name] = written(value)
     return cells
