@@ -131,12 +131,12 @@ def run(arguments: argparse.Namespace) -> int:
             write_text(arguments.out, text)
         except OSError as error:
             raise BadInput(f"{arguments.out}: cannot be written ({error.strerror})") from error
-    if arguments.figure:
-        _draw(text, arguments.out or Path("FIT.json"), arguments.figure)
+    path = arguments.out or Path("FIT.json")
+    fit = _drawn(text, path, arguments.figure) if arguments.figure else fit_in(text.encode(), path)
     if arguments.json:
         print(text, end="")
         return 0
-    print("\n".join(summary(fit_in(text.encode(), Path("FIT.json")))))
+    print("\n".join(summary(fit)))
     for written in filter(None, (arguments.out, arguments.figure)):
         print(f"written: {written}")
     return 0
@@ -164,11 +164,14 @@ def _with_trunks(given: list[Path]) -> list[Path]:
     return with_trunks(given) if any(trunk_of(path) for path in given) else given
 
 
-def _draw(text: str, path: Path, figure: Path) -> None:
+def _drawn(text: str, path: Path, figure: Path) -> Fit:
+    """Draw a fit; return it."""
     from scaletrace.drawing.fitted_runs import fitted_runs
     from scaletrace.drawing.picture import save
 
-    save(fitted_runs(text.encode(), path), figure)
+    runs = fitted_runs(text.encode(), path)
+    save(runs, figure)
+    return runs.fit
 
 
 @contextlib.contextmanager

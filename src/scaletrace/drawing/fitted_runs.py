@@ -65,10 +65,20 @@ class FittedRuns:
         """The parameters (1, p), in the order of the law."""
         return np.array([[self.fit.params[name] for name in self.law.names]])
 
+    @property
+    def symbol(self) -> str:
+        """What the law is of: loss, N_opt or D_opt."""
+        name = self.fit.describes
+        return name[0].upper() + name[1:] if name.endswith("_opt") else name
+
     @cached_property
     def level(self) -> float:
         """Nominal coverage of intervals and bands."""
         return self.fit.settings.level
+
+    @cached_property
+    def _by_axis(self) -> dict[str, list[Series]]:
+        return {axis: self._grouped(axis) for axis in self.axes}
 
     def series(self, axis: str) -> list[Series]:
         """Return the runs in groups of like values of the variables off an axis, ascending.
@@ -77,6 +87,9 @@ class FittedRuns:
         than can be told apart are grouped by neighbourhood, about equally many runs in each, and a
         group stands for its middle.
         """
+        return self._by_axis[axis]
+
+    def _grouped(self, axis: str) -> list[Series]:
         if self.law.along is not None:
             return self._trainings()
         off = [v for v in self.law.variables if v != axis]

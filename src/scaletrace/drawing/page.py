@@ -26,7 +26,7 @@ def text(runs: FittedRuns, svg: str) -> str:
     fit = runs.fit
     warned = [(warning.code, warning.message) for warning in fit.warnings]
     parts = [
-        f"<h1>{escape(f'{fit.law}: loss = {fit.formula}')}</h1>",
+        f"<h1>{escape(f'{fit.law}: {runs.symbol} = {fit.formula}')}</h1>",
         f"<p>{fit.n_observations} runs in {fit.n_clusters} clusters. ",
         f"Made from <code>{escape(runs.source.path)}</code>, ",
         f"sha256 <code>{runs.source.sha256}</code>.</p>",
@@ -58,7 +58,7 @@ def summary(runs: FittedRuns) -> str:
     )
     return "\n".join(
         [
-            f"<p><b>{escape(f'{fit.law}: loss = {fit.formula}')}</b><br>",
+            f"<p><b>{escape(f'{fit.law}: {runs.symbol} = {fit.formula}')}</b><br>",
             f"{fit.n_observations} runs in {fit.n_clusters} clusters</p>",
             parameters_table(runs),
             f"<ul>{warned}</ul>" if warned else "",

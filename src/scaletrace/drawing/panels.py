@@ -37,12 +37,14 @@ def label_of(runs: FittedRuns, variable: str) -> str:
 
 def loss_label(runs: FittedRuns) -> str:
     """Return the label of what was fitted: a loss or an error with its unit, or its column."""
-    metric = runs.fit.metric
+    metric, column = runs.fit.metric, runs.fit.data.columns.get("loss", "loss")
+    if runs.fit.describes != "loss":
+        return _plain(f"Best {runs.symbol[0]} ({column})")
     if metric is not None and metric.name in ("accuracy", "error"):
         return "Error (share)"
     if metric is not None and metric.name != "other":
         return f"Loss ({metric.unit})"
-    return _plain(runs.fit.data.columns.get("loss", "loss").replace("_", " ").capitalize())
+    return _plain(column.replace("_", " ").capitalize())
 
 
 def _plain(text: str) -> str:
@@ -147,7 +149,7 @@ def _law_rows(
 def draw_along(axes: "Axes", runs: FittedRuns, axis: str, plotted: Sequence[Row]) -> None:
     """Draw runs along a variable with the law through each series, labelled at its end."""
     style.count_axis(axes, [row.x for row in plotted], label_of(runs, axis))
-    style.loss_axis(axes, marks.heights(plotted), loss_label(runs))
+    _heights(axes, runs, plotted)
     all_series = runs.series(axis)
     drawn = list(zip(all_series, looks_of(all_series), strict=True))
     known = {_name(axis, one) for one in all_series}
@@ -171,6 +173,16 @@ def draw_along(axes: "Axes", runs: FittedRuns, axis: str, plotted: Sequence[Row]
         name for name, *_ in _beyond(runs, axis, all_series)
     }:
         axes.axvline(float(runs.variables[axis].max()), color=GREY, linewidth=0.5, linestyle=DOTS)
+
+
+def _heights(axes: "Axes", runs: FittedRuns, plotted: Sequence[Row]) -> None:
+    """Make y an axis of losses, or of counts where the law is of the best N or D."""
+    from matplotlib.ticker import FixedFormatter
+
+    style.loss_axis(axes, marks.heights(plotted), loss_label(runs))
+    if runs.fit.describes != "loss":
+        ticks = [style.count(float(tick)) for tick in axes.get_yticks()]
+        axes.yaxis.set_major_formatter(FixedFormatter(ticks))
 
 
 def _draw_law(

@@ -89,7 +89,11 @@ def _relative(row: Row) -> tuple[float, float]:
     """Return the ends in per cent of the estimate; infinite where open or without such a share."""
     size = abs(row.x)
     low, high = (
-        100.0 * (end - row.x) / size if math.isfinite(end) and size > 0.0 else math.inf
+        0.0
+        if end == row.x
+        else 100.0 * (end - row.x) / size
+        if math.isfinite(end) and size > 0.0
+        else math.inf
         for end in (row.low, row.high)
     )
     return low, high

@@ -95,7 +95,7 @@ def draw(runs: FittedRuns, shown: Sequence[Panel]) -> "Figure":
         axes.set_axisbelow(True)
         panel.draw(axes, panel.rows)
     at = 0.1 / width
-    title = f"{runs.law.name}: loss = {runs.law.formula}"
+    title = f"{runs.law.name}: {runs.symbol} = {runs.law.formula}"
     figure.text(at, 1 - 0.1 / height, title, va="top", fontsize=9, parse_math=False)
     figure.text(
         *(at, 1 - HEAD / height, "\n".join(head)),

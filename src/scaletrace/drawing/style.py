@@ -163,7 +163,9 @@ def inches(axes: "Axes") -> tuple[float, float]:
 
 
 def count(value: float) -> str:
-    """Write a count in at most three digits and a unit: 6144 -> 6.14k, 1e6 -> 1M."""
+    """Write a count in at most three digits and a unit: 6144 -> 6.14k, 1e6 -> 1M, 6e18."""
+    if value >= 1e15:
+        return f"{value:.3g}".replace("e+", "e")
     for unit, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= unit * 0.9995:
             return f"{value / unit:.3g}{name}"
