@@ -14,7 +14,7 @@ from scaletrace.commands._columns import with_ends
 from scaletrace.drawing.forms import form_of
 from scaletrace.errors import BadInput
 from scaletrace.fitting.settings import METRICS, Settings
-from scaletrace.formats.fit import Fit, fit_in
+from scaletrace.formats.fit import SIX, Fit, fit_in
 from scaletrace.formats.untrusted import LARGEST_TEXT
 
 
@@ -236,6 +236,7 @@ def summary(fit: Fit) -> Iterator[str]:
     )
     for name in [*fit.draws.names, *fit.derived]:
         yield _line(name, fit)
+    yield from _optima(fit)
     for step in fit.extrapolation.steps[:1]:
         yield (
             f"the law of the smaller scales predicts {fit.extrapolation.variable.upper()} = "
@@ -270,7 +271,21 @@ def _line(name: str, fit: Fit) -> str:
     if interval.low == interval.high:
         return f"  {name:<8} {estimate:<12} given by the form of the law"
     sure = "weakly identified" if interval.se is None else f"standard error {interval.se:.3g}"
+    if name in fit.derived and fit.token_cost and fit.token_cost.convention != SIX:
+        sure += ", where C is 6 N D"
     return f"  {name:<8} {estimate:<12} [{ends[0]}, {ends[1]}]  {sure}"
+
+
+def _optima(fit: Fit) -> Iterator[str]:
+    """Yield the best N and D of the largest budget, by every count of N."""
+    for row in fit.n_conventions:
+        if row.failed is not None:
+            yield f"  with N from {row.n_column}: {row.failed}"
+            continue
+        yield (
+            f"  with N from {row.n_column}, C = {row.flops:.4g} ({row.flop_convention}): "
+            f"N_opt = {row.n_opt:.4g}, D_opt = {row.d_opt:.4g}, growing as C^{row.a:.3f} there"
+        )
 
 
 def _tables(fit: Fit) -> Iterator[str]:
@@ -289,7 +304,12 @@ def _tables(fit: Fit) -> Iterator[str]:
         numbers = "  ".join(f"{name} {values[name]:.5g}" for name in order if name in values)
         yield f"  {row.choice} {row.setting}: {numbers or row.failed}"
     if fit.isoflop is not None:
-        a, apart = fit.isoflop.a, fit.isoflop.disagreement
-        yield f"  IsoFLOP: a = {a.estimate:.4f} [{a.low:.4f}, {a.high:.4f}]" + (
-            f", {apart.a:+.4f} from the law's" if apart is not None else ""
-        )
+        a, b, apart = fit.isoflop.a, fit.isoflop.b, fit.isoflop.disagreement
+        line = f"  IsoFLOP: a = {a.estimate:.4f} [{a.low:.4f}, {a.high:.4f}]"
+        if apart is not None:
+            line += f", {apart.a:+.4f} from the law's"
+        if b is not None:
+            line += f"; b = {b.estimate:.4f} [{b.low:.4f}, {b.high:.4f}]"
+        if fit.isoflop.at_flops is not None:
+            line += f"; at C = {fit.isoflop.at_flops:.4g} ({fit.isoflop.flop_convention})"
+        yield line

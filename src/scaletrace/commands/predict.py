@@ -138,6 +138,8 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
         if "c" in variables and {"n", "d"} <= set(point):
             n, d = np.array(point["n"]), np.array(point["d"])
             point.setdefault("c", float(cost.flops(n, d)))
+            if variables == {"c"}:
+                point = {"c": point["c"]}
         if variables == set(point):
             return {"loss": allocation.loss_at(law, point)}
     options = ["--loss L", "--perplexity P"] if both or len(variables) == 1 else []
@@ -210,6 +212,13 @@ def _warnings(
                 f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} outside the measured "
                 "range: the interval holds only if the law does",
             )
+    cost = _cost(fit)
+    if "n" in point and {"C", "a"} & predictions.keys() and not cost.reaches(point["n"]):
+        yield (
+            "token_cost_extrapolated",
+            f"what a token costs at N = {point['n']:.3g} is extrapolated from the sizes of the fit "
+            f"({cost.n_low:.3g} to {cost.n_high:.3g}): tending to a multiple of N above them",
+        )
     weak = [name for name, interval in fit.intervals.items() if interval.weak]
     if weak:
         yield (
@@ -224,6 +233,8 @@ def _finite(value: float) -> float | None:
 
 
 def _tell(answer: dict[str, Any]) -> None:
+    if {"C", "a"} & answer["predictions"].keys() or "flops" in answer["given"]:
+        print(f"C is {answer['flop_convention']}")
     for name, prediction in answer["predictions"].items():
         low, high, estimate = (
             "no limit" if prediction[key] is None else f"{prediction[key]:.5g}"

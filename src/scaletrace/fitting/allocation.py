@@ -96,6 +96,19 @@ def lowest_on_budget(powers: TwoPowers, log_c: Array | float, cost: TokenCost) -
     return _halve(lambda log_n: _rises(powers, cost, log_n, log_c), low, high)
 
 
+def powers_through(
+    alpha: Array, beta: Array, log_n: Array, log_c: float, cost: TokenCost
+) -> TwoPowers:
+    """Two powers of these exponents whose best N of a budget is the one given, all (…)."""
+    one, none = np.ones_like(alpha), np.zeros_like(alpha)
+    share = _share(TwoPowers(none, none, alpha, none, beta, one), cost, log_n)
+    log_d = log_c - cost.log_flops_per_token(log_n)
+    return TwoPowers(
+        *(none, np.log(share) + alpha * log_n, alpha),
+        *(np.log1p(-share) + beta * log_d, beta, one),
+    )
+
+
 def loss_at(law: Law, variables: Mapping[str, float]) -> Quantity:
     """Loss at one point."""
     logs = {name: logs_of([variables[name]]) for name in law.variables}

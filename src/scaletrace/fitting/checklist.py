@@ -7,6 +7,7 @@ from scaletrace.fitting.differences import ByDifferences
 from scaletrace.fitting.law import VARIABLES, Law
 from scaletrace.fitting.preparation import Prepared
 from scaletrace.fitting.settings import Settings
+from scaletrace.formats.fit import SIX, LearntCost
 
 
 def checklist(
@@ -25,6 +26,8 @@ def checklist(
         "n_observations": result["n_observations"],
         "n_convention": columns.get("n"),
         "flop_convention": columns.get("c"),
+        "token_cost": _token_cost(result),
+        "n_conventions": {row["n_column"]: _counted(row) for row in result["n_conventions"]},
         "loss": columns["loss"],
         "objective": {
             **{k: v for k, v in result["objective"].items() if k != "value"},
@@ -50,3 +53,22 @@ def checklist(
             "scales_predicted": len(result["extrapolation"]["steps"]),
         },
     }
+
+
+def _token_cost(result: dict[str, Any]) -> str:
+    cost = LearntCost(**result["token_cost"])
+    if cost.convention == SIX:
+        return "C = 6 N D"
+    return (
+        f"C = {cost.words}; learnt from the runs to {100 * cost.error:.2g} %, and used wherever "
+        "C, N and D are converted"
+    )
+
+
+def _counted(row: dict[str, Any]) -> str:
+    if "failed" in row:
+        return row["failed"]
+    return (
+        f"a = {row['a']:.3f}, N_opt = {row['n_opt']:.3g}, D_opt = {row['d_opt']:.3g} at "
+        f"C = {row['flops']:.3g} ({row['flop_convention']})"
+    )

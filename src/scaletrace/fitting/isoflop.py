@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaletrace.fitting import isoflop_curves
-from scaletrace.fitting.allocation import log_optimum, lowest_on_budget
+from scaletrace.fitting.allocation import lowest_on_budget, powers_through
 from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.fit import Observations
 from scaletrace.fitting.isoflop_curves import Curves, Runs
-from scaletrace.fitting.law import Array, Law
+from scaletrace.fitting.law import Array, TwoPowers
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.fitting.token_cost import SIX_N_D, TokenCost
@@ -26,6 +26,7 @@ SAMPLES = 41  # of a budget's curve, for drawing
 SAME_BUDGET = 0.02  # runs this close (relative) to the middle of a budget are of it
 FEWEST = 5  # runs at a budget, for its three own parameters to be fitted
 AT_MOST = 1000  # resamples
+STEP = 1e-3  # of log C, for local exponents
 
 
 def budgets(flops: Array) -> NDArray[np.int64]:
@@ -42,20 +43,31 @@ def budgets(flops: Array) -> NDArray[np.int64]:
     return renamed[codes]
 
 
-def growth(centres: Array, values: Array) -> Array:
-    """Slopes (…,) of values (…, K) against log C at the budgets (K,)."""
-    x = centres - centres.mean()
-    return values @ x / (x @ x)
+def growth(centres: Array, log_n: Array, exponents: Array, cost: TokenCost) -> tuple[Array, Array]:
+    """Local exponents a and b (B,) of N_opt and D_opt at the middle of the budgets (K,).
 
-
-def growth_of_law(law: Law, params: Array, minima: dict[str, Any], cost: TokenCost) -> Array:
-    """The exponent a (B,) of a law over the budgets of `analyse` that have a minimum.
-
-    params: published parameters (B, p).
+    log_n: the minima (B, K). They are the slopes over the budgets where C is a multiple of N D.
+    Else the optima of a law bend, and the slope of a chord over the budgets is not that of their
+    middle: the difference is added that two powers of the curves' own exponents (B, 2) have, of
+    which the optimum in the middle is where the minima have theirs.
     """
-    used = [row["flops"] for row in minima["budgets"] if row["inside_measured_range"]]
-    centres = np.log(np.array(used))
-    return growth(centres, log_optimum(law, centres, cost, params[:, None, :]))
+    x, middle = centres - centres.mean(), float(centres.mean())
+
+    def slopes(values: Array) -> Array:
+        return values @ x / (x @ x)
+
+    alpha, beta = exponents[:, 0], exponents[:, 1]
+    powers = powers_through(alpha, beta, log_n.mean(axis=1), middle, cost)
+    places = np.concatenate([centres, middle + STEP * np.array([-0.5, 0.5])])
+    model = lowest_on_budget(TwoPowers(*(np.asarray(p)[..., None] for p in powers)), places, cost)
+    both = []
+    for found, bent in (
+        (log_n, model),
+        (-cost.log_flops_per_token(log_n) + centres, places - cost.log_flops_per_token(model)),
+    ):
+        local = (bent[:, -1] - bent[:, -2]) / STEP
+        both.append(slopes(found) + local - slopes(bent[:, :-2]))
+    return both[0], both[1]
 
 
 def analyse(
@@ -68,8 +80,8 @@ def analyse(
 ) -> dict[str, Any]:
     """Minima per budget, and N_opt ~ C^a, D_opt ~ C^b with intervals.
 
-    Needs variables n, d, c; `cost` says what c is to n and d. a and b are slopes over the budgets,
-    which is the local exponent at the middle one. Minima outside the measured N of their budget
+    Needs variables n, d, c; `cost` says what c is to n and d. a and b are local exponents at the
+    middle of the budgets (`growth`). Minima outside the measured N of their budget
     are reported and left out of the slopes. Resamples add fresh Gaussian noise of the fit's own
     size to its predictions: drawing among the few runs of a budget would leave minima without
     neighbours. A resample whose curve has a term at its bound has a minimum like any other.
@@ -101,46 +113,51 @@ def analyse(
     inside = (best > np.log(smallest)) & (best < np.log(largest))
     if inside.sum() < 3:
         raise DesignError("fewer than 3 budgets have their minimum inside the measured range of N")
-    refits = _resample(runs, fitted, objective, min(resamples, AT_MOST), seed)
+    resamples = min(resamples, AT_MOST)
+    refits = _resample(runs, fitted, objective, resamples, seed)
     if not refits.settled.any():
         raise NotConvergedError("isoflop: no resample has a minimum; add runs to each budget")
-    drawn = minima(refits.take(refits.settled))
+    refits = refits.take(refits.settled)
+    at = centres[inside]
 
-    def tokens(log_n: Array) -> Array:
-        return centres - cost.log_flops_per_token(log_n)
+    def exponents(curves: Curves) -> tuple[Array, Array]:
+        return growth(at, minima(curves)[:, inside], curves.shared, cost)
 
-    def interval(quantity: Any) -> dict[str, Any]:
-        estimate, sample = quantity(best[None])[0], quantity(drawn)
-        tail = 50.0 * (1.0 - level)
-        return {
-            "estimate": float(estimate),
-            "se": float(sample.std()),
-            "low": float(np.percentile(sample, tail)),
-            "high": float(np.percentile(sample, 100.0 - tail)),
-            "level": level,
-            "method": "bootstrap with Gaussian noise",
-        }
-
+    found = {
+        name: _interval(float(estimate[0]), sample, level)
+        for name, estimate, sample in zip("ab", exponents(fitted), exponents(refits), strict=True)
+    }
+    best_d = centres - cost.log_flops_per_token(best)
     rows = [
         {
             "flops": float(np.exp(centres[k])),
             "runs": int((codes == k).sum()),
             "n_opt": float(np.exp(best[k])),
-            "d_opt": float(np.exp(tokens(best)[k])),
+            "d_opt": float(np.exp(best_d[k])),
             "inside_measured_range": bool(inside[k]),
             **_drawn(runs, fitted, data.take(codes == k), k, best[k], centres[k], cost),
         }
         for k in range(count)
     ]
-    at = centres[inside]
     return {
         "budgets": rows,
         "flop_convention": cost.convention,
-        "a": interval(lambda log_n: growth(at, log_n[:, inside])),
-        "b": interval(lambda log_n: growth(at, tokens(log_n)[:, inside])),
+        **found,
         "at_flops": float(np.exp(at.mean())),
-        "resamples": len(refits.own),
-        "resamples_failed": int((~refits.settled).sum()),
+        "resamples": resamples,
+        "resamples_failed": resamples - len(refits.own),
+    }
+
+
+def _interval(estimate: float, sample: Array, level: float) -> dict[str, Any]:
+    tail = 50.0 * (1.0 - level)
+    return {
+        "estimate": estimate,
+        "se": float(sample.std()),
+        "low": float(np.percentile(sample, tail)),
+        "high": float(np.percentile(sample, 100.0 - tail)),
+        "level": level,
+        "method": "bootstrap with Gaussian noise",
     }
 
 

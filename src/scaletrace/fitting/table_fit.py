@@ -9,7 +9,7 @@ import numpy as np
 
 from scaletrace.errors import BadInput
 from scaletrace.fitting import comparison, isoflop, sensitivity
-from scaletrace.fitting.allocation import trades_off
+from scaletrace.fitting.allocation import local_exponent, trades_off
 from scaletrace.fitting.analysis import Method, analyse
 from scaletrace.fitting.checklist import checklist
 from scaletrace.fitting.design import DesignError
@@ -18,6 +18,7 @@ from scaletrace.fitting.fit import Observations
 from scaletrace.fitting.intervals import WEAK
 from scaletrace.fitting.law import Law
 from scaletrace.fitting.loss_curves import prepare_curves
+from scaletrace.fitting.n_conventions import cost_in_table, other_counts, under_conventions
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import Prepared, conventions, prepare, split, with_variables
 from scaletrace.fitting.settings import LEAST_RESAMPLES, METRICS, OBJECTIVES, UNITS, Settings
@@ -108,6 +109,13 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
         result["sensitivity"] = sensitivity.table(
             every, chosen.drop_highest, law, objective, chosen.fixed, conventions(table, law)
         )
+    if law.variables == ("c",):
+        result["token_cost"] = asdict(cost_in_table(table, chosen))
+    others = other_counts(table, prepared.columns.get("n", "")) if trades_off(law) else {}
+    result["n_conventions"] = under_conventions(
+        *(observations, law, objective, result["params"], chosen.fixed, prepared.columns),
+        {name: n[keep] for name, n in others.items()},
+    )
     if chosen.isoflop:
         result["isoflop"] = _isoflop(observations, objective, law, method, result)
     result["checklist"] = checklist(result, law, prepared, chosen)
@@ -121,7 +129,7 @@ def _isoflop(
     method: Method,
     result: dict[str, Any],
 ) -> dict[str, Any]:
-    """IsoFLOP analysis, and how far its exponent lies from the law's own over the same budgets."""
+    """IsoFLOP analysis, and how far its exponent lies from the law's own at the same budget."""
     cost = TokenCost(**result["token_cost"])
     minima = isoflop.analyse(
         *(observations, objective, method.resamples, method.seed, method.level, cost)
@@ -138,7 +146,7 @@ def _isoflop(
     if not trades_off(law):
         return minima
     params = np.array([[result["params"][name] for name in law.names], *result["draws"]["values"]])
-    a, *sample = isoflop.growth_of_law(law, params, minima, cost)
+    a, *sample = local_exponent(law, float(np.log(minima["at_flops"])), cost, params)
     tail = 50.0 * (1.0 - method.level)
     # A law whose own exponent is weakly identified cannot disagree.
     known = result["intervals"].get(law.exponent_name, {}).get("verdict") != WEAK
@@ -151,8 +159,8 @@ def _isoflop(
         result["warnings"].append(
             warning(
                 "isoflop_disagrees",
-                f"IsoFLOP minima give a = {minima['a']['estimate']:.3f}, the law {a:.3f} over the "
-                f"same budgets (both in {cost.convention}), and their intervals do not overlap: "
+                f"IsoFLOP minima give a = {minima['a']['estimate']:.3f}, the law {a:.3f} at the "
+                f"middle budget (both in {cost.convention}), and their intervals do not overlap: "
                 "the law's form does not hold over this range; compare laws before extrapolating",
             )
         )

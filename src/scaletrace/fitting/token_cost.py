@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev, chebyshev
 
 from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array
-from scaletrace.formats.fit import LearntCost
+from scaletrace.formats.fit import SIX, LearntCost
 
 HIGHEST_DEGREE = 5
 ALIKE = 1e-3  # sizes, and factors, this close (relative) are one
@@ -59,16 +59,6 @@ class TokenCost(LearntCost):
         """Whether C is a multiple of N D, so that the optimum has a closed form."""
         return len(self.coefficients) == 1
 
-    @property
-    def words(self) -> str:
-        """The convention in words, with what it is to 6 N D."""
-        if self.convention == SIX_N_D.convention:
-            return "6 N D"
-        small, large = np.exp(self.log_factor(np.log([self.n_low, self.n_high])))
-        if self.proportional:
-            return f"{self.convention} = {large:.4g} x 6 N D"
-        return f"{self.convention} = {small:.3g} (least N) to {large:.3g} (largest N) x 6 N D"
-
     def reaches(self, n: float) -> bool:
         """Whether a model size lies in the range that the cost was learnt on."""
         return self.proportional or self.n_low / (1 + ALIKE) <= n <= self.n_high * (1 + ALIKE)
@@ -97,7 +87,7 @@ class TokenCost(LearntCost):
         return derivative, (low, high), (below, last), rate
 
 
-SIX_N_D = TokenCost("6nd", 1.0, 1.0, [0.0], 0.0)
+SIX_N_D = TokenCost(SIX, 1.0, 1.0, [0.0], 0.0)
 
 
 def token_cost_of(variables: Mapping[str, Array], columns: Mapping[str, str]) -> TokenCost:

@@ -19,6 +19,7 @@ from scaletrace.formats.files import write_json
 from scaletrace.formats.typed_json import Listed, Named, Number, Text, Whole
 
 WEAK = "weakly identified"
+SIX = "6nd"  # the convention C = 6 N D
 WHAT = "a fit that scaletrace wrote"
 
 
@@ -239,7 +240,7 @@ class OtherChoice:
 
 @dataclass(frozen=True)
 class Exponent:
-    """The growth of the best N with C, from minima at each budget."""
+    """The growth of the best N, or D, with C, from minima at each budget."""
 
     estimate: Number
     low: Number
@@ -289,6 +290,9 @@ class Isoflop:
     a: Exponent
     budgets: Listed[BudgetMinimum] = field(default_factory=list)
     disagreement: Disagreement | None = None
+    b: Exponent | None = None
+    at_flops: Number | None = None
+    flop_convention: Text = SIX
 
 
 @dataclass(frozen=True)
@@ -310,6 +314,31 @@ class LearntCost:
         """Raise ValueError unless there is a range of positive N, and a series on it."""
         if not (0.0 < self.n_low <= self.n_high and self.coefficients):
             raise ValueError("0 < n_low <= n_high and coefficients are needed")
+
+    @property
+    def words(self) -> str:
+        """The convention in words, with what it is to 6 N D."""
+        if self.convention == SIX:
+            return "6 N D"
+        # A Chebyshev polynomial is 1 at the upper end of its range, and 1 or -1 at the lower.
+        large = math.exp(sum(self.coefficients))
+        small = math.exp(sum(self.coefficients[::2]) - sum(self.coefficients[1::2]))
+        if len(self.coefficients) == 1:
+            return f"{self.convention}, {large:.4g} x 6 N D"
+        return f"{self.convention}, from {small:.3g} (least N) to {large:.3g} (largest N) x 6 N D"
+
+
+@dataclass(frozen=True)
+class CountedN:
+    """The optimum of the largest budget under one count of N; `failed` says why there is none."""
+
+    n_column: Text
+    failed: Text | None = None
+    flops: Number = 0
+    flop_convention: Text = SIX
+    a: Number = 0
+    n_opt: Number = 0
+    d_opt: Number = 0
 
 
 @dataclass(frozen=True)
@@ -383,6 +412,7 @@ class Fit(Drawable, Answering):
     comparison: Listed[ComparedLaw] = field(default_factory=list)
     sensitivity: Listed[OtherChoice] = field(default_factory=list)
     isoflop: Isoflop | None = None
+    n_conventions: Listed[CountedN] = field(default_factory=list)
     checklist: Named[Any] = field(default_factory=dict)
 
 
