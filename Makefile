@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-long test-slurm lock schema
+.PHONY: demo test test-long test-slurm lock notebook schema
 
 demo: $(BIN)/ready
 	@scaletrace demo
@@ -45,6 +45,10 @@ lock:
 	.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude scaletrace \
 		| sed 's/+cpu$$//' > requirements.lock
 	rm -rf .venv-lock build
+
+# Run the library's notebook and store what its cells show.
+notebook: $(BIN)/ready
+	python docs/run_notebook.py docs/library.ipynb
 
 schema: $(BIN)/ready
 	python -m scaletrace.study.schema

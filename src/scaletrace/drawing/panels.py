@@ -26,6 +26,7 @@ SAMPLES, SAMPLES_BEYOND = 60, 25
 BEYOND = 10.0  # a curve ends at most this factor above the largest value that was measured
 BEYOND_SERIES = ", beyond the runs"  # ends the name of a series of samples there
 MINIMA = "minima"
+MOST_TICKS = 5  # of x in a panel, whose labels do not touch
 
 
 def label_of(runs: FittedRuns, variable: str) -> str:
@@ -148,7 +149,7 @@ def _law_rows(
 
 def draw_along(axes: "Axes", runs: FittedRuns, axis: str, plotted: Sequence[Row]) -> None:
     """Draw runs along a variable with the law through each series, labelled at its end."""
-    style.count_axis(axes, [row.x for row in plotted], label_of(runs, axis))
+    _count_axis(axes, plotted, label_of(runs, axis))
     _heights(axes, runs, plotted)
     all_series = runs.series(axis)
     drawn = list(zip(all_series, looks_of(all_series), strict=True))
@@ -183,6 +184,20 @@ def _heights(axes: "Axes", runs: FittedRuns, plotted: Sequence[Row]) -> None:
     if runs.fit.describes != "loss":
         ticks = [style.count(float(tick)) for tick in axes.get_yticks()]
         axes.yaxis.set_major_formatter(FixedFormatter(ticks))
+
+
+def _count_axis(axes: "Axes", plotted: Sequence[Row], label: str) -> None:
+    """Make x an axis of counts, with no more ticks than have room in a panel."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator
+
+    style.count_axis(axes, [row.x for row in plotted], label)
+    if len(axes.get_xticks()) > MOST_TICKS:
+        left, right = axes.get_xlim()
+        decades = range(math.floor(math.log10(left)), math.ceil(math.log10(right)) + 1)
+        ticks = [step * 10.0**decade for decade in decades for step in (1, 3)]
+        ticks = [tick for tick in ticks if left <= tick <= right]
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_major_formatter(FixedFormatter([style.count(tick) for tick in ticks]))
 
 
 def _draw_law(
@@ -249,7 +264,7 @@ def isoflop_rows(runs: FittedRuns) -> list[Row]:
 def draw_isoflop(axes: "Axes", runs: FittedRuns, plotted: Sequence[Row]) -> None:
     """Draw the budgets' curves, light to dark, with their minima."""
     assert runs.fit.isoflop is not None
-    style.count_axis(axes, [row.x for row in plotted], label_of(runs, "n"))
+    _count_axis(axes, plotted, label_of(runs, "n"))
     style.loss_axis(axes, marks.heights(plotted), loss_label(runs))
     names = list(dict.fromkeys(row.series for row in plotted if row.series != MINIMA))
     labels = []
@@ -295,7 +310,7 @@ def residual_rows(runs: FittedRuns, axis: str) -> list[Row]:
 
 def draw_residuals(axes: "Axes", runs: FittedRuns, axis: str, plotted: Sequence[Row]) -> None:
     """Draw residuals about their zero line, with the looks of the panel along that variable."""
-    style.count_axis(axes, [row.x for row in plotted], label_of(runs, axis))
+    _count_axis(axes, plotted, label_of(runs, axis))
     reach = 1.15 * max(abs(row.y) for row in plotted) or 1.0
     axes.set_ylim(-reach, reach)
     axes.locator_params(axis="y", nbins=5)

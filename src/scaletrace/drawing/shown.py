@@ -3,17 +3,21 @@
 import io
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 from scaletrace.drawing import style
 
-DOTS_PER_INCH = 100
+DOTS_PER_INCH = 90
+COLORS = 96  # as many as a figure's few hues and their shades need; notebooks stay small
 
 
 class ShownFigure(Figure):
     """A figure that gives its picture to a notebook."""
 
     def _repr_png_(self) -> bytes:
-        picture = io.BytesIO()
+        drawn, small = io.BytesIO(), io.BytesIO()
         with style.house_style():
-            self.savefig(picture, format="png", dpi=DOTS_PER_INCH)
-        return picture.getvalue()
+            self.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
+        picture = Image.open(drawn).convert("RGB")
+        picture.quantize(COLORS, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+        return small.getvalue()
