@@ -31,15 +31,17 @@ SETTINGS = Settings(LAW.name, None, unit="observation")
 Ends = dict[str, np.ndarray]  # run -> indices of the points of its end
 
 
-def points_of(runs: Collection[Path]) -> tuple[Observations, Ends]:
-    """Return the points of runs and their trunks, and which are the last of each."""
-    prepared = prepare_curves(with_trunks(runs), LAW, SETTINGS)
+def points_of(
+    runs: Collection[Path], momentum: float | None = None
+) -> tuple[Observations, Ends, float]:
+    """Return the points of runs and their trunks, which are the last of each, and the momentum."""
+    prepared, momentum = prepare_curves(with_trunks(runs), LAW, SETTINGS, momentum)
     names, _, steps = zip(*(name.partition(" step ") for name in prepared.names), strict=True)
     step, ends = np.array(steps, dtype=int), {}
     for run in dict.fromkeys(names):
         rows = np.flatnonzero(np.array(names) == run)
         ends[run] = rows[step[rows] > step[rows].max() - END_STEPS]
-    return prepared.observations, ends
+    return prepared.observations, ends, momentum
 
 
 def mean_log(values: np.ndarray, data: Observations, rows: np.ndarray) -> np.ndarray:
@@ -49,7 +51,7 @@ def mean_log(values: np.ndarray, data: Observations, rows: np.ndarray) -> np.nda
 
 def predict(kept: list[Path], held: list[Path]) -> Iterator[tuple[Any, ...]]:
     """Yield log measured - predicted, the ends of both intervals, and the baseline's error."""
-    fitted_to, ends = points_of(kept)
+    fitted_to, ends, momentum = points_of(kept)
     fitted = fit(fitted_to, LAW, Objective())
     several = len(np.unique(fitted_to.cluster)) >= 3
     counts = resampling.counts(fitted_to, "cluster" if several else "observation", RESAMPLES, 0)
@@ -59,7 +61,7 @@ def predict(kept: list[Path], held: list[Path]) -> Iterator[tuple[Any, ...]]:
     own = {run: ends[run] for run in ends if run in runs}
     scatter = np.array([mean_log(residuals[rows], fitted_to, rows) for rows in own.values()])
     longest = {run: fitted_to.variables["s1"][rows].max() for run, rows in own.items()}
-    every, every_ends = points_of([*kept, *held])
+    every, every_ends, _ = points_of([*kept, *held], momentum)
     for path in held:
         rows = every_ends[path.parent.name]
         part = every.take(rows)

@@ -28,7 +28,7 @@ def predicted(fit, *options, capsys) -> float:
 
 
 def test_the_end_of_a_schedule_is_predicted(fitted, capsys):
-    s1, s2 = (float(area[-1]) for area in made.areas(made.np.array(made.WSD)))
+    s1, s2 = (float(area[-1]) for area in made.areas(made.np.array(made.WSD), made.MOMENTUM))
     expected = pytest.approx(one("annealing", made.TRUE, s1=s1, s2=s2), rel=1e-6)
     options = ("--steps", 500, "--warmup", 20, "--cooldown", 100, "--learning-rate", 0.01)
     assert predicted(fitted, *options, capsys=capsys) == expected

@@ -15,6 +15,7 @@ from scaletrace.laws import annealing
 from scaletrace.training.schedules import cosine, wsd
 
 TRUE = {"L0": 2.6, "A": 0.6, "alpha": 0.5, "C": 0.4}
+MOMENTUM = 0.99
 SETTINGS = Settings("annealing", None, resamples=100)
 LAWS = {"annealing": annealing.LAW}
 WSD = [0.01 * wsd(step, 20, 400, 500) for step in range(500)]
@@ -24,7 +25,7 @@ CONSTANT = [0.01 * wsd(step, 20, 300, 300) for step in range(300)]
 
 def curve(folder: Path, name: str, rates: list[float], noise: float = 0.0) -> Path:
     """Write a curve of every step, with the law's losses."""
-    s1, s2 = areas(np.array(rates))
+    s1, s2 = areas(np.array(rates), MOMENTUM)
     random = np.random.default_rng(len(rates))
     loss = annealing.LAW.predict(TRUE, {"s1": s1, "s2": s2})
     loss *= np.exp(noise * random.normal(size=len(loss)))
@@ -41,7 +42,7 @@ def curves(tmp_path) -> list[Path]:
 
 
 def test_areas_by_hand():
-    s1, s2 = areas(np.array([1.0, 2.0, 2.0, 1.0, 1.0]))
+    s1, s2 = areas(np.array([1.0, 2.0, 2.0, 1.0, 1.0]), 0.999)
     np.testing.assert_allclose(s1, [1.0, 3.0, 5.0, 6.0, 7.0])
     # One fall of 1 at the fourth step; its momentum is 1, then 0.999.
     np.testing.assert_allclose(s2, [0.0, 0.0, 0.0, 1.0, 1.999])
@@ -52,6 +53,7 @@ def test_made_up_curves_give_the_parameters_back(curves):
     found = fit_curves(curves, SETTINGS, LAWS)
     for name, value in TRUE.items():
         assert found["params"][name] == pytest.approx(value, rel=1e-6), name
+    assert found["data"]["momentum"] == MOMENTUM
     assert found["n_clusters"] == 3
     assert found["n_observations"] == sum(map(len, (WSD, COSINE, CONSTANT))) - 3 * 20
     assert found["residuals"][0]["run"].endswith("wsd.csv step 21")
@@ -75,8 +77,8 @@ def test_a_trunk_and_what_leaves_it_are_one_training(tmp_path):
         path.write_text("\n".join([whole[0], *lines]) + "\n", encoding="utf-8")
         paths.append(path)
     chosen = dataclasses.replace(SETTINGS, unit="observation")
-    split = prepare_curves(paths, annealing.LAW, chosen)
-    one = prepare_curves([tmp_path / "whole.csv"], annealing.LAW, chosen)
+    split, _ = prepare_curves(paths, annealing.LAW, chosen, MOMENTUM)
+    one, _ = prepare_curves([tmp_path / "whole.csv"], annealing.LAW, chosen, MOMENTUM)
     for name, values in one.observations.variables.items():
         np.testing.assert_allclose(split.observations.variables[name], values)
     assert set(split.observations.cluster) == {0}

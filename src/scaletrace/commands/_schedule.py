@@ -29,8 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def areas_of(arguments: argparse.Namespace) -> dict[str, float]:
+def areas_of(arguments: argparse.Namespace, momentum: float | None) -> dict[str, float]:
     """Return S1 and S2 at the end of the schedule that is asked for; nothing where none is.
+
+    momentum: of the annealing area, as the fit's curves chose it; None for other laws.
 
     Raises:
         BadInput: half a schedule, two, or one that cannot be.
@@ -41,6 +43,8 @@ def areas_of(arguments: argparse.Namespace) -> dict[str, float]:
         if arguments.warmup or arguments.cooldown:
             raise BadInput("--warmup and --cooldown are parts of --steps; give it")
         return {}
+    if momentum is None:
+        raise BadInput("a schedule is for a law of loss curves; this fit is of another law")
     from scaletrace.fitting.loss_curves import areas
 
     if arguments.schedule is None:
@@ -51,7 +55,7 @@ def areas_of(arguments: argparse.Namespace) -> dict[str, float]:
         raise BadInput("--schedule says all; leave out --steps and --learning-rate")
     else:
         rates = _read(arguments.schedule)
-    s1, s2 = areas(rates)
+    s1, s2 = areas(rates, momentum)
     return {"s1": float(s1[-1]), "s2": float(s2[-1])}
 
 

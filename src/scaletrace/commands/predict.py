@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     fit = read_answering(arguments.fit)
     given = {
         name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None
-    } | _schedule.areas_of(arguments)
+    } | _schedule.areas_of(arguments, fit.data.momentum)
     try:
         answer = predict(fit, given)
     except BadInput:

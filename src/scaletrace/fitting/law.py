@@ -22,6 +22,7 @@ Centre = Mapping[str, float]  # variable -> the logarithm that was subtracted
 Columns = Mapping[str, Array]  # parameter -> its published values, (…)
 FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
 SMALLEST = 1e-300  # a level at or below it is zero
+LEAST_LEFT = 1e-9  # of the largest term, by subtraction of others
 
 VARIABLES = {
     "n": "model parameters N",
@@ -253,7 +254,7 @@ class Law:
 def log_sum_exp(terms: Sequence[Term | Level], coordinates: int) -> Jet:
     """Logarithm of a sum of exponentials of `terms` and a level, with derivatives by coordinate.
 
-    coordinates: how many there are, p. It is nan where subtracted terms leave nothing.
+    coordinates: how many there are, p. What subtraction leaves is taken as more than nothing.
     """
     powers = [term for term in terms if isinstance(term, Term)]
     levels = [term for term in terms if isinstance(term, Level)]
@@ -266,7 +267,7 @@ def log_sum_exp(terms: Sequence[Term | Level], coordinates: int) -> Jet:
     one = np.exp(-top)
     for level in levels:
         total = total + level.value * one
-    total = np.where(total > 0.0, total, np.nan)
+    total = np.maximum(total, LEAST_LEFT)
     shares /= total
     batch, count = total.shape
     gradient = np.zeros((batch, coordinates, count))

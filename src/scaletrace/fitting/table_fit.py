@@ -63,9 +63,11 @@ def fit_curves(paths: Sequence[Path], settings: Settings, laws: Laws) -> dict[st
         BadInput: settings or curves cannot be used, or the fit did not converge.
     """
     chosen = check_settings(settings, laws[settings.law])
-    prepared = prepare_curves(paths, laws[chosen.law], chosen)
     try:
-        return _analyse(prepared, chosen, laws)
+        prepared, momentum = prepare_curves(paths, laws[chosen.law], chosen)
+        result = _analyse(prepared, chosen, laws)
+        result["data"]["momentum"] = momentum
+        return result
     except (NotConvergedError, DesignError) as error:
         raise BadInput(f"{paths[0]}: {error}") from error
 

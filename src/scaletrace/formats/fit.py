@@ -113,10 +113,12 @@ class Data:
     """The table that was fitted: its columns by variable, and which rows of it were chosen.
 
     scales: what a column in another unit was multiplied by; left_out: why -> how many runs;
-    notes: what was read in another way than it stands there.
+    notes: what was read in another way than it stands there. momentum: of the annealing area of
+    loss curves.
     """
 
     columns: Named[Text]
+    momentum: Number | None = None
     scales: Named[Number] = field(default_factory=dict)
     left_out: Named[Whole] = field(default_factory=dict)
     notes: Listed[Text] = field(default_factory=list)
