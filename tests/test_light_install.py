@@ -25,6 +25,7 @@ READS = [
     ["export", *STUDY, "--out", "example.zip"],
     ["fit", TABLE, "--law", "power_n", "--budget", "1M", "--out", "fit.json"],
     ["predict", "fit.json", "--n", "1e6"],
+    ["figure", "fit.json", "fit.png"],
     ["--help"],
 ]
 COMPUTES = {
@@ -86,28 +87,71 @@ def test_commands_that_read_need_nothing_of_the_extra_and_others_name_it(clone):
         )
 
 
-@pytest.mark.long
-def test_the_package_alone_audits_a_clone(clone, tmp_path):
-    """Installed from the package index, as a reviewer does."""
-    subprocess.run([sys.executable, "-m", "venv", "light"], cwd=tmp_path, check=True)
-    source = tmp_path / "source"
+def test_the_package_alone_needs_few_libraries():
+    names = {re.split(r"[ <>=]", one)[0] for one in PROJECT["dependencies"]}
+    assert names == {
+        *("matplotlib", "numpy", "packaging", "pandas", "psutil", "pydantic", "pyyaml", "scipy")
+    }
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    """The binaries of an empty environment, with a wheel of the package as its users install it."""
+    folder = tmp_path_factory.mktemp("light")
+    source, binaries = folder / "source", folder / "light/bin"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(source)], check=True)
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    pip = [tmp_path / "light/bin/pip", "install", "--quiet", str(source)]
-    subprocess.run(pip, check=True, capture_output=True)
-    listed = subprocess.run(
-        [tmp_path / "light/bin/pip", "list", "--format", "json"], check=True, capture_output=True
-    )
-    installed = {one["name"].lower() for one in json.loads(listed.stdout)}
-    assert not installed & {name.lower() for name in EXTRA}
-    assert {"numpy", "pandas", "scaletrace"} <= installed
+    subprocess.run([sys.executable, "-m", "venv", "light"], cwd=folder, check=True)
+    pip = [str(binaries / "pip"), "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(source)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = folder.glob("scaletrace-*.whl")
+    subprocess.run([*pip, "install", str(wheel)], check=True, capture_output=True)
+    return binaries
+
+
+def run_bare(command, cwd):
+    """Run a command without anything of this environment, and return what it printed."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd)}
     done = subprocess.run(
-        [tmp_path / "light/bin/scaletrace", "audit", *STUDY, "--no-checkpoints"],
-        cwd=clone,
-        env=environment,
-        capture_output=True,
-        text=True,
+        list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "the code that audits lies outside of the repository that it judges" in done.stdout
-    assert "networkx, sympy, torch: not installed here" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.long
+def test_the_package_alone_audits_a_clone(clone, light, tmp_path):
+    """Installed from the package index, as a reviewer does."""
+    listed = json.loads(run_bare([light / "pip", "list", "--format", "json"], tmp_path))
+    installed = {one["name"].lower() for one in listed}
+    assert not installed & {name.lower() for name in EXTRA}
+    assert {"numpy", "pandas", "scaletrace"} <= installed
+    said = run_bare([light / "scaletrace", "audit", *STUDY, "--no-checkpoints"], clone)
+    assert "the code that audits lies outside of the repository that it judges" in said
+    assert "networkx, sympy, torch: not installed here" in said
+
+
+FITS_AND_DRAWS = """
+import numpy, pandas, scaletrace
+n, d = (x.ravel() for x in numpy.meshgrid(numpy.geomspace(1e7, 1e9, 5), [1e9, 4e9, 2e10, 1e11]))
+noise = numpy.exp(0.002 * numpy.random.default_rng(0).normal(size=20))
+loss = (1.7 + 400 / n**0.34 + 1800 / d**0.37) * noise
+runs = pandas.DataFrame({"n_params": n, "n_tokens": d, "loss": loss})
+runs.to_csv("runs.csv", index=False)
+fit = scaletrace.fit(runs, law="chinchilla", bootstrap=100)
+fit.save_plot("library.pdf")
+fit.to_json("library.json")
+print(fit.plot()._repr_png_()[:4], fit.predict(n=1e10, d=1e12).loss[0], fit._repr_html_()[:3])
+"""
+
+
+@pytest.mark.long
+def test_the_package_alone_fits_a_table_and_draws_it(light, tmp_path):
+    said = run_bare([light / "python", "-c", FITS_AND_DRAWS], tmp_path)
+    assert said.startswith("b'\\x89PNG' 1.9")
+    options = ["--law", "chinchilla", "--bootstrap", "100"]
+    files = ["--out", "command.json", "--figure", "command.html"]
+    run_bare([light / "scaletrace", "fit", "runs.csv", *options, *files], tmp_path)
+    assert (tmp_path / "library.json").read_bytes() == (tmp_path / "command.json").read_bytes()
+    assert (tmp_path / "library.pdf").read_bytes().startswith(b"%PDF")
+    assert "<svg" in (tmp_path / "command.html").read_text(encoding="utf-8")
