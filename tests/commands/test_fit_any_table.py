@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaletrace import cli
+from scaletrace import cli, kinds
+from scaletrace.fitting.preparation import Prepared, prepare
+from scaletrace.fitting.settings import Settings
+from scaletrace.formats.runs_table import read_runs
 
 DATA = os.environ.get("SCALETRACE_TEST_DATA")
 CASES = Path(DATA or ".").parent / "cases/fit"
@@ -32,6 +35,16 @@ def fitted(table: object, capsys, *options: object, law: str = "chinchilla") -> 
     code, text = fit(table, capsys, "--json", *options, law=law)
     assert code == 0, text
     return json.loads(text)
+
+
+def taken(table: Path, law: str = "chinchilla", **settings) -> Prepared:
+    """Return what a fit takes of a table, without fitting."""
+    chosen = Settings(law, None, unit="observation", **settings)
+    return prepare(read_runs(table), kinds.load("laws", law).LAW, chosen)
+
+
+def codes(prepared: Prepared) -> list[str]:
+    return [note["code"] for note in prepared.notes]
 
 
 def made(folder: Path, header: str, form: str = "{n!r},{d!r},{loss!r}") -> Path:
@@ -71,11 +84,13 @@ def test_cases(name, taken, capsys):
 
 
 @cases
-def test_the_same_table_in_another_shape_gives_the_same_fit(capsys):
-    base = fitted(CASES / "N_D_L.csv", capsys)["params"]
+def test_the_same_table_in_another_shape_is_the_same_table():
+    base = taken(CASES / "N_D_L.csv").observations
     for name in ("suffixes.csv", "n_and_flops_only.csv"):
-        other = fitted(CASES / name, capsys)["params"]
-        assert other == pytest.approx(base, rel=1e-4)
+        other = taken(CASES / name).observations
+        assert np.array_equal(other.loss, base.loss)
+        for v in ("n", "d", "c"):
+            assert other.variables[v] == pytest.approx(base.variables[v], rel=1e-12)
 
 
 @cases
@@ -101,18 +116,16 @@ def test_a_loss_that_rises_is_said_to(capsys):
     assert "--metric accuracy" in text
 
 
-def test_units_in_headers(tmp_path, capsys):
-    plain = fitted(made(tmp_path, "n,d,loss"), capsys)
-    form = "{0},{1},{2},{3}"
+def test_units_in_headers(tmp_path):
+    plain = taken(made(tmp_path, "n,d,loss")).observations
     path = made(tmp_path, "x,y,c,loss", "{n!r},{d!r},{c!r},{loss!r}")
-    rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
-    lines = [
-        form.format(float(n) / 1e6, float(d) / 1e9, float(c) / 1e18, loss) for n, d, c, loss in rows
-    ]
+    rows = [[float(cell) for cell in line.split(",")] for line in path.read_text().split()[1:]]
+    lines = [f"{n / 1e6},{d / 1e9},{c / 1e18},{loss}" for n, d, c, loss in rows]
     path.write_text("\n".join(["params (M),tokens_B,compute (EFLOPs),Eval loss", *lines]))
-    found = fitted(path, capsys)
-    assert found["params"] == pytest.approx(plain["params"], rel=1e-6)
-    assert found["data"]["scales"] == {"n": 1e6, "d": 1e9, "c": 1e18}
+    found = taken(path)
+    assert found.scales == {"n": 1e6, "d": 1e9, "c": 1e18}
+    for v in ("n", "d", "c"):
+        assert found.observations.variables[v] == pytest.approx(plain.variables[v], rel=1e-12)
 
 
 def test_n_without_tokens_in_millions_is_found_by_flops(tmp_path, capsys):
@@ -127,36 +140,43 @@ def test_n_without_tokens_in_millions_is_found_by_flops(tmp_path, capsys):
     assert "n in millions: say so with --scale n=1e6" in text
 
 
-def test_n_from_flops_and_tokens_and_flops_from_both(tmp_path, capsys):
-    found = fitted(made(tmp_path, "d,flops,loss", "{d!r},{c!r},{loss!r}"), capsys)
-    assert found["data"]["columns"]["n"] == "C/(6D)"
-    assert "derived_n" in [warning["code"] for warning in found["warnings"]]
-    found = fitted(made(tmp_path, "n,d,loss"), capsys, law="power_c")
-    assert found["data"]["columns"]["c"] == "6ND"
-    assert "derived_c" in [warning["code"] for warning in found["warnings"]]
+def test_n_from_flops_and_tokens_and_flops_from_both(tmp_path):
+    found = taken(made(tmp_path, "d,flops,loss", "{d!r},{c!r},{loss!r}"))
+    assert found.columns["n"] == "C/(6D)"
+    assert codes(found) == ["derived_n"]
+    found = taken(made(tmp_path, "n,d,loss"), law="power_c")
+    assert found.columns["c"] == "6ND"
+    assert codes(found) == ["derived_c"]
 
 
 @pytest.mark.parametrize(
-    ("header", "form", "metric", "unit"),
+    ("column", "form", "notes"),
     [
-        ("n,d,accuracy", "{n!r},{d!r},{1}", "accuracy", "share of errors"),
-        ("n,d,error", "{n!r},{d!r},{0}", "error", "share of errors"),
-        ("n,d,err (%)", "{n!r},{d!r},{2}", "error", "share of errors"),
-        ("n,d,test_error", "{n!r},{d!r},{2}", "error", "share of errors"),
+        ("accuracy", "{accuracy!r}", ["fitted_as_error"]),
+        ("eval/acc", "{accuracy:%}", ["fitted_as_error"]),
+        ("error", "{error!r}", []),
+        ("err (%)", "{percent!r}", []),
+        ("test_error", "{percent!r}", ["per_cent"]),
     ],
 )
-def test_shares(tmp_path, capsys, header, form, metric, unit):
+def test_shares(tmp_path, column, form, notes):
     path = made(tmp_path, "n,d,loss")
-    rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
-    lines = [header]
-    for n, d, loss in rows:
+    lines = [f"n,d,{column}"]
+    for n, d, loss in (line.split(",") for line in path.read_text().split()[1:]):
         error = float(loss) / 10.0
-        lines.append(form.format(error, 1.0 - error, 100.0 * error, n=float(n), d=float(d)))
+        cell = form.format(error=error, accuracy=1.0 - error, percent=100.0 * error)
+        lines.append(f"{n},{d},{cell}")
     path.write_text("\n".join(lines))
-    found = fitted(path, capsys)
-    assert found["params"]["E"] == pytest.approx(0.17, abs=0.01)
-    assert found["metric"]["name"] == metric
-    assert found["metric"]["unit"] == unit
+    found = taken(path)
+    assert found.observations.loss.max() == pytest.approx(0.45208, abs=1e-5)
+    assert found.metric.unit == "share of errors"
+    assert codes(found) == notes
+
+
+def test_what_falls_though_it_should_rise_is_said_to(tmp_path):
+    path = made(tmp_path, "n,d,accuracy", "{n!r},{d!r},{loss!r}%")
+    (note,) = [one for one in taken(path).notes if one["code"] == "rises_with_scale"]
+    assert "accuracy falls with N and D and C" in note["message"]
 
 
 def test_floors_and_ceilings(tmp_path, capsys):
@@ -203,13 +223,6 @@ def test_standard_input(tmp_path, capsys, monkeypatch):
     assert text == "scaletrace fit: standard input: line 2: 2 cells under 3 columns\n"
 
 
-def test_rows_by_condition(tmp_path, capsys):
-    path = made(tmp_path, "id,n,d,loss", "{i},{n!r},{d!r},{loss!r}")
-    found = fitted(path, capsys, "--where", "id < 20", "--where", "id != 3")
-    assert found["n_observations"] == 19
-    assert found["settings"]["where"] == ["id < 20", "id != 3"]
-
-
 def test_exported_from_wandb(tmp_path, capsys):
     header = "Name,State,params,train/tokens,eval/loss,train/loss,eval/loss__MIN"
     path = made(tmp_path, header, "r{i},finished,{n!r},{d!r},{loss!r},9,1")
@@ -247,7 +260,8 @@ def test_a_sweep_over_rates_by_its_envelope(tmp_path, capsys):
         )
     ]
     path.write_text("\n".join(["n,d,lr,loss", *rows]))
-    found = fitted(path, capsys, "--envelope")
+    found = fitted(path, capsys, "--envelope", "--where", "lr > 2e-4")
+    assert found["settings"]["where"] == ["lr > 2e-4"]
     assert found["n_observations"] == 24
     assert found["data"]["rows"] == 120
     assert found["data"]["envelope"]["rows_before"] == 120

@@ -44,7 +44,7 @@ def test_the_expected_minimum_of_normals():
 @pytest.mark.parametrize("noise", [0.003, 0.01])
 def test_the_bias_of_a_sweep_over_rates_is_what_simulation_gives(noise):
     said, true = [], []
-    for seed in range(20):
+    for seed in range(8):
         runs, n, loss, means = sweep(noise, seed)
         group = groups({"n": n})
         rows = lowest(loss, group)

@@ -1,10 +1,14 @@
 """Tables of runs in the formats and shapes that people have."""
 
+import contextlib
 import gzip
+import io
 import json
+import random
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from scaletrace.errors import BadInput
@@ -134,3 +138,23 @@ def test_a_table_of_a_hundred_thousand_rows_is_read_in_a_second(tmp_path):
     numbers = [table.numbers(column) for column in ("params", "tokens", "loss")]
     assert time.process_time() - began < 2.0  # 0.4 s on a quiet machine
     assert len(numbers[0]) == 100_000
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_bytes_are_more_than_a_sentence(tmp_path, seed):
+    """Tables with some bytes changed, deleted or put in are read or refused."""
+    chance = random.Random(seed)
+    whole = [PLAIN.encode(), gzip.compress(PLAIN.encode()), b'{"a": 1}\n{"a": [2]}\n']
+    excel = io.BytesIO()
+    pd.DataFrame({"a": [1.0, 2.0]}).to_excel(excel)
+    parquet = io.BytesIO()
+    pd.DataFrame({"a": [1.0, 2.0]}).to_parquet(parquet)
+    whole += [excel.getvalue(), parquet.getvalue()]
+    for _ in range(60):
+        content = bytearray(chance.choice(whole))
+        for _ in range(chance.randint(1, 5)):
+            place = chance.randrange(len(content))
+            piece = chance.choice([b",", b'"', b";1,5", b"{", b"\xff", b"1e999", b"\n", b""])
+            content[place : place + chance.randint(0, 4)] = piece
+        with contextlib.suppress(BadInput):
+            read(tmp_path, bytes(content))

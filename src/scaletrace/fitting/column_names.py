@@ -98,7 +98,7 @@ DOUBTFUL = frozenset(
 
 # Words of a name that tell its metric, the first that it has; a digit may follow.
 METRIC_WORDS = {
-    "bits_per_byte": ("bpb", "bits_per_byte"),
+    "bits_per_byte": ("bpb", "bits_per_byte", "bits_byte"),
     "perplexity": ("ppl", "perplexity"),
     "accuracy": ("accuracy", "acc", "top", "recall", "precision", "f", "em", "exact_match"),
     "error": ("error", "err", "wer", "cer"),

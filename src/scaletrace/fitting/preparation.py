@@ -115,7 +115,7 @@ def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
     observations = Observations(variables, loss, cluster, seeds, np.ones(len(loss)))
     _require_enough(table, chosen, law, observations, columns)
     if law.describes == "loss":
-        notes = rising_notes(loss, variables, target.name) + notes
+        notes = rising_notes(loss, variables, metric, target.name) + notes
     if error and errors:
         columns["loss_se"] = error.name
         share = PERCENT if metric.percent else 1.0

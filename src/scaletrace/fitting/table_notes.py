@@ -69,16 +69,22 @@ def metric_notes(metric: Metric, column: str) -> Warnings:
     return []
 
 
-def rising_notes(loss: Array, variables: Mapping[str, Array], column: str) -> Warnings:
+def rising_notes(
+    loss: Array, variables: Mapping[str, Array], metric: Metric, column: str
+) -> Warnings:
     """Say that what a law of falling loss is fitted to rises with scale."""
     risen = rises(loss, dict(variables))
     if not risen:
         return []
     symbols = " and ".join(v.upper() for v in risen)
-    return [
-        warning(
-            "rises_with_scale",
-            f"{column} rises with {symbols}, and every law here falls: if more of it is better, "
-            "say --metric accuracy (1 - accuracy is fitted); if not, larger models did worse",
+    if metric.name == "accuracy":
+        sentence = (
+            f"{column} falls with {symbols}, so that the error rises, and every law of it falls: "
+            f"if less of {column} is better, say --metric error or other"
         )
-    ]
+    else:
+        sentence = (
+            f"{column} rises with {symbols}, and every law of it falls: if more of it is better, "
+            "say --metric accuracy (1 - accuracy is fitted); if not, larger scales did worse"
+        )
+    return [warning("rises_with_scale", sentence)]

@@ -20,7 +20,7 @@ def read(path: Path, content: bytes) -> Grid:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise BadInput(f"{path}: no Excel file ({error})") from None
     if WORKBOOK not in sizes:
         raise BadInput(f"{path}: a ZIP archive, and no table: unpack it first")
@@ -34,9 +34,9 @@ def read(path: Path, content: bytes) -> Grid:
             warnings.simplefilter("ignore")  # of styles and extensions, which hold no cells
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
             sheets, rows = book.sheetnames, _rows(path, book.worksheets[0])
-    except (KeyError, IndexError, OSError, TypeError, ValueError, SyntaxError) as error:
-        raise BadInput(f"{path}: no Excel file that can be read ({error})") from None
-    except zipfile.BadZipFile as error:
+    except (BadInput, MemoryError):
+        raise
+    except Exception as error:  # what openpyxl, zipfile and expat raise for broken files is no list
         raise BadInput(f"{path}: no Excel file that can be read ({error})") from None
     filled = [(line, row) for line, row in enumerate(rows, 1) if any(row)]
     width = max((len(row) for _, row in filled), default=0)
