@@ -18,7 +18,9 @@ from scaletrace.fitting.law import Array
 from scaletrace.fitting.solver import ROUNDING, Spring, minimise, surface
 
 ASSUMES = "noise is independent and Gaussian in log loss"
-NEAR, FAR = 2.0 ** np.arange(-1.0, 2.0), 2.0 ** np.arange(2.0, 11.0)  # distances in reaches
+FURTHER = np.array([0.25, 0.5, 1.0, 2.0])  # of a step outward: to where springs are tied
+OUTWARD = 8  # steps, each from the last place and twice as far
+NEARLY = 0.5  # of the rise: from there its root is extended where no spring comes to rest further
 ROUNDS = 3  # then the bracket is divided this often
 CLOSE = 0.02  # or until it is this part of the distance
 STIFF = 100.0  # a spring whose energy at full stretch is this multiple of the threshold
@@ -88,14 +90,19 @@ def _search(
     centre = float(quantity(fitted.theta[None])[0])
     reach = _reach(fitted, quantity, rise)
     inner, outer = _At(centre, 0.0, fitted.theta), _At(side * np.inf, np.inf, fitted.theta)
-    for distances in (NEAR, FAR):
-        inner, outer = _narrow(
-            fitted, quantity, rise, inner, outer, centre + side * reach * distances, reach
-        )
+    step = reach
+    for _ in range(OUTWARD):
+        before = inner
+        targets = inner.value + side * step * FURTHER
+        inner, outer = _narrow(fitted, quantity, rise, inner, outer, targets, reach)
         if np.isfinite(outer.height):
             break
+        # Where no spring came to rest, shorter ones may.
+        step = 0.25 * step if inner is before else 2.0 * abs(inner.value - centre)
     else:
-        return inner.value, True
+        if inner.height < NEARLY * rise:
+            return inner.value, True
+        return float(centre + (inner.value - centre) * np.sqrt(rise / inner.height)), False
     for _ in range(ROUNDS):
         if abs(outer.value - inner.value) <= CLOSE * abs(outer.value - centre):
             break
