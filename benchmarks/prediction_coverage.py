@@ -45,7 +45,6 @@ def predict_all(
     weak = any(interval["verdict"] == WEAK for interval in judged.values())
     draws, error = fitted.problem.natural(theta), learn(inside, law, Objective(), {})
     known = Uncertain(fitted, draws, weak, LEVEL, error, run_noise(fitted, LEVEL))
-    own = {v: inside.variables[v] for v in law.variables}
     results = []
     for i in range(len(outside)):
         point = {v: float(outside.variables[v][i]) for v in law.variables}
@@ -58,7 +57,7 @@ def predict_all(
         estimate = float(loss(fitted.problem.natural(fitted.theta[None]))[0])
         old = tuple(np.quantile(loss(draws), [0.025, 0.975]))
         mean = of_mean(known, loss)
-        run = of_a_run(known, estimate, mean, own, point)
+        run = of_a_run(known, estimate, mean, point)
         results.append((float(outside.loss[i]), estimate, old, run))
     return results
 

@@ -73,7 +73,8 @@ def test_points_keep_their_columns_index_and_units(fit):
     answers = fit.predict(points)
     assert list(answers.index) == list(points.index)
     assert list(answers.columns) == [
-        *("n_params", "n_tokens", "note", "loss", "loss_low", "loss_high", "warnings")
+        *("n_params", "n_tokens", "note", "loss", "loss_low", "loss_high"),
+        *("loss_run_low", "loss_run_high", "warnings"),
     ]
     assert answers["loss"].to_numpy() == pytest.approx(fit.residuals["predicted"].to_numpy())
     by_option = fit.predict(pd.DataFrame({"n": points.n_params, "d": points.n_tokens}))

@@ -195,7 +195,8 @@ class Fit:
 
         Returns:
             A row per point: what was given, each prediction with its interval (loss, loss_low,
-            loss_high; N_opt, …) and the codes of warnings. inf: more than any. NaN: unreachable.
+            loss_high: of the law's mean; loss_run_low, loss_run_high: of a run that will be
+            measured; N_opt, …) and the codes of warnings. inf: more than any. NaN: unreachable.
 
         Raises:
             BadInput: the law cannot answer this.
@@ -255,6 +256,8 @@ class Fit:
                 for key, end in (("estimate", ""), ("low", "_low"), ("high", "_high")):
                     value = prediction[key]
                     row[name + end] = math.inf if value is None else value
+                for key, value in prediction.get("measured_run", {}).items():
+                    row[f"{name}_run_{key}"] = math.inf if value is None else value
             row["warnings"] = ", ".join(dict.fromkeys(one["code"] for one in answer["warnings"]))
             rows.append(row)
         answers = pd.DataFrame(rows, index=shown.index)

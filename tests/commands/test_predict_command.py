@@ -113,6 +113,7 @@ def test_unique_tokens_are_all_where_none_are_given(capsys, fits):
     content["params"] |= rates
     content["draws"]["values"] = [[*row, 15.0, 5.0] for row in content["draws"]["values"]]
     content["draws"]["names"] += list(rates)
+    content["runs"]["variables"]["u"] = content["runs"]["variables"]["d"]
     (fits / "repeated.json").write_text(json.dumps(content), encoding="utf-8")
     point = ["--n", 1e8, "--d", 1e10]
     answers = [

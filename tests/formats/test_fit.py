@@ -59,7 +59,7 @@ def test_what_is_written_has_the_bytes_that_it_had(content: dict[str, Any], tmp_
         ("residuals", 3, "residuals: found 3"),
         ("residuals.0", {"run": "a"}, "residuals.0.log_residual: missing"),
         ("draws.names", ["x"], "as many values as there are names"),
-        ("draws.values", [], "as many values as there are names"),
+        ("draws.values", [[]], "as many values as there are names"),
         ("settings", {}, "settings.level: missing"),
         ("curve.against_n.series.0.x", [], "equally many of each"),
         ("curve.against_n.series.0.low", [1.0], "equally many of each"),

@@ -1,6 +1,7 @@
 """Answers in the metric of the fitted column: a perplexity, an accuracy, the best N or D."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from scaletrace.errors import BadInput
@@ -41,11 +42,26 @@ def in_metric(fit: Answering, predictions: dict[str, Prediction]) -> dict[str, P
     if fit.describes != "loss":
         return {fit.describes[0].upper() + fit.describes[1:]: loss, **others}
     if metric == "perplexity":
-        return {"perplexity": loss | {key: _exp(loss[key]) for key in ENDS}, **others}
+        return {"perplexity": _each(loss, _exp), **others}
     if metric == "accuracy":
-        ends = {"low": _rest(loss["high"]), "high": _rest(loss["low"])}
-        return {"accuracy": loss | ends | {"estimate": _rest(loss["estimate"])}, **others}
+        return {"accuracy": _turned(_each(loss, _rest)), **others}
     return predictions
+
+
+def _each(prediction: Prediction, change: Callable[[float | None], float | None]) -> Prediction:
+    """Return a prediction whose numbers, and those of a measured run, are changed."""
+    changed = prediction | {key: change(prediction[key]) for key in ENDS if key in prediction}
+    if "measured_run" in prediction:
+        changed["measured_run"] = _each(prediction["measured_run"], change)
+    return changed
+
+
+def _turned(prediction: Prediction) -> Prediction:
+    """Return a prediction whose low and high ends have changed places."""
+    turned = prediction | {"low": prediction["high"], "high": prediction["low"]}
+    if "measured_run" in prediction:
+        turned["measured_run"] = _turned(prediction["measured_run"])
+    return turned
 
 
 def _exp(value: float | None) -> float | None:

@@ -13,6 +13,9 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.fit import Answering, read_answering
 
 if TYPE_CHECKING:
+    from scaletrace.fitting.allocation import Quantity
+    from scaletrace.fitting.law import Law
+    from scaletrace.fitting.prediction import Uncertain
     from scaletrace.fitting.token_cost import TokenCost
 
 GIVEN = {
@@ -62,15 +65,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
-    """Answer one question, with intervals from the fit's own resamples.
+    """Answer one question, with an interval of the law's mean, and of a loss that will be measured.
 
-    given: flops; n and d (and unique); or loss or perplexity, with n or d or neither. Intervals
-    are those of the law's loss, not of one run's. None stands for infinite.
+    given: flops; n and d (and unique); or loss or perplexity, with n or d or neither. None stands
+    for infinite.
 
     Raises:
         BadInput: not one of these questions, or not one that this law can answer.
     """
     import numpy as np
+
+    from scaletrace.fitting import prediction
 
     if fit.law not in kinds.names("laws"):
         raise LookupError(fit.law)
@@ -79,21 +84,22 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
         if not (math.isfinite(value) and (value > 0.0 or (name == "s2" and value == 0.0))):
             raise BadInput(f"--{name} {value}: a positive finite number is needed")
     quantities = _quantities(law, fit, given)
-    estimate = np.array([[fit.params[name] for name in law.names]])
-    draws = np.array(fit.draws.values)
-    level = fit.settings.level
-    predictions = {}
+    params = np.array([[fit.params[name] for name in law.names]])
+    known = prediction.known_of(fit, law)
+    predictions: dict[str, Any] = {}
     with np.errstate(all="ignore"):
         for name, quantity in quantities.items():
-            sample = quantity(draws)
-            ends = (
-                np.quantile(sample, (1.0 - level) / 2.0, method="lower"),
-                np.quantile(sample, (1.0 + level) / 2.0, method="higher"),
-            )
+            estimate = float(quantity(params)[0])
+            ends = _ends_of_mean(fit, known, quantity)
             predictions[name] = {
-                **{"estimate": _finite(quantity(estimate)[0]), "low": _finite(ends[0])},
-                **{"high": _finite(ends[1]), "level": level},
+                **{"estimate": _finite(estimate), "low": _finite(ends[0])},
+                **{"high": _finite(ends[1]), "level": fit.settings.level},
             }
+            if name == "loss" and known:
+                best = {v: predictions.get(f"{v.upper()}_opt") for v in ("n", "d")}
+                point = {v: p["estimate"] for v, p in best.items() if p} or _point(law, fit, given)
+                run = prediction.of_a_run(known, estimate, ends, point)
+                predictions[name]["measured_run"] = {"low": run[0], "high": run[1]}
     reachable = _reachable(law, fit, given, predictions)
     warnings = _warnings(fit, given, predictions, reachable)
     return {
@@ -108,8 +114,6 @@ def predict(fit: Answering, given: dict[str, float]) -> dict[str, Any]:
 
 def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, Any]:
     """Return the functions of the parameters that answer the question."""
-    import numpy as np
-
     from scaletrace.fitting import allocation
 
     asked, variables = set(given), set(law.variables)
@@ -131,15 +135,7 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
         if variables == {"c"}:
             return {"loss": allocation.loss_at(law, {"c": given["flops"]})}
     else:
-        point = {VARIABLES.get(option, option): value for option, value in given.items()}
-        for name, other in law.counted_like.items():
-            if other in point:
-                point.setdefault(name, point[other])
-        if "c" in variables and {"n", "d"} <= set(point):
-            n, d = np.array(point["n"]), np.array(point["d"])
-            point.setdefault("c", float(cost.flops(n, d)))
-            if variables == {"c"}:
-                point = {"c": point["c"]}
+        point = _point(law, fit, given)
         if variables == set(point):
             return {"loss": allocation.loss_at(law, point)}
     options = ["--loss L", "--perplexity P"] if both or len(variables) == 1 else []
@@ -153,6 +149,35 @@ def _quantities(law: Any, fit: Answering, given: dict[str, float]) -> dict[str, 
         f"{law.name} cannot answer {' '.join(f'--{name}' for name in given) or 'nothing'}; "
         f"ask with one of {', '.join(options)}"
     )
+
+
+def _point(law: "Law", fit: Answering, given: dict[str, float]) -> dict[str, float]:
+    """Return the variables of a law that are given, or follow from those."""
+    import numpy as np
+
+    point = {VARIABLES.get(option, option): value for option, value in given.items()}
+    for name, other in law.counted_like.items():
+        if other in point:
+            point.setdefault(name, point[other])
+    if "c" in law.variables and {"n", "d"} <= set(point):
+        n, d = np.array(point["n"]), np.array(point["d"])
+        point.setdefault("c", float(_cost(fit).flops(n, d)))
+        if set(law.variables) == {"c"}:
+            return {"c": point["c"]}
+    return point
+
+
+def _ends_of_mean(
+    fit: Answering, known: "Uncertain | None", quantity: "Quantity"
+) -> tuple[float, ...]:
+    """Return the interval of the law's mean; of a fit without its runs by its resamples alone."""
+    import numpy as np
+
+    from scaletrace.fitting import prediction
+
+    if known is not None:
+        return prediction.of_mean(known, quantity)
+    return prediction.percentiles(quantity(np.array(fit.draws.values)), fit.settings.level)
 
 
 def _cost(fit: Answering) -> "TokenCost":
@@ -223,8 +248,17 @@ def _warnings(
     if weak:
         yield (
             "weakly_identified",
-            f"{', '.join(sorted(weak))} weakly identified in this fit: intervals of predictions "
-            "outside the measured range are too narrow",
+            f"{', '.join(sorted(weak))} weakly identified in this fit: intervals are the wider of "
+            "resamples and profile likelihood"
+            if fit.runs
+            else f"{', '.join(sorted(weak))} weakly identified in this fit: intervals of "
+            "predictions outside the measured range are too narrow",
+        )
+    if fit.runs is None:
+        yield (
+            "no_runs",
+            "the fit was written without its runs: the interval is of the law's mean alone; fit "
+            "again for that of a run that will be measured",
         )
 
 
@@ -240,6 +274,11 @@ def _tell(answer: dict[str, Any]) -> None:
             "no limit" if prediction[key] is None else f"{prediction[key]:.5g}"
             for key in ("low", "high", "estimate")
         )
-        print(f"{name:<6} {estimate:<12} [{low}, {high}]  ({100 * prediction['level']:g} %)")
+        level = f"{100 * prediction['level']:g} %"
+        run = prediction.get("measured_run")
+        whose = "  of the law's mean" if run else ""
+        print(f"{name:<6} {estimate:<12} [{low}, {high}]  ({level}){whose}")
+        if run:
+            print(f"{'':<19} [{run['low']:.5g}, {run['high']:.5g}]  ({level})  of a measured run")
     for warning in answer["warnings"]:
         print(f"warning: {warning['message']} [{warning['code']}]")

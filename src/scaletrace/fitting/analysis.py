@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.fitting import diagnostics, profiles, resampling
+from scaletrace.fitting import diagnostics, prediction, profiles, resampling
 from scaletrace.fitting.curve import curve
 from scaletrace.fitting.design import examine
 from scaletrace.fitting.extrapolation import rolling
 from scaletrace.fitting.fit import FittedLaw, Observations, fit
 from scaletrace.fitting.intervals import intervals
 from scaletrace.fitting.law import Array, Law
+from scaletrace.fitting.law_error import learn
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.fitting.token_cost import token_cost_of
@@ -106,6 +107,17 @@ def analyse(
         "extrapolation": rolling(observations, law, method.objective, fixed),
         "curve": curve(fitted, draws, observations, columns, tail),
         "residuals": _residuals(fitted, observations, columns, names),
+        "runs": {
+            "variables": {v: observations.variables[v].tolist() for v in law.variables},
+            "loss": observations.loss.tolist(),
+            "cluster": observations.cluster.tolist(),
+            "weight": fitted.weights.tolist(),
+        },
+        "ahead": {
+            "noise": prediction.run_noise(fitted, method.level),
+            "law_error": asdict(learn(observations, law, method.objective, fixed)),
+            "shared": diagnostics.widened_by(correlation, observations.cluster),
+        },
         "draws": {
             "unit": method.unit,
             "names": list(law.names),

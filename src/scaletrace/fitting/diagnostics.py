@@ -91,6 +91,18 @@ def shared_noise(
     return figures, [warning("correlated_residuals", what)]
 
 
+def widened_by(correlation: Mapping[str, float | None], cluster: NDArray[np.int64]) -> float:
+    """Factor by which noise that runs of one cluster share widens variances, where it is seen.
+
+    1 + (m - 1) r, with m runs in a cluster and intraclass correlation r (Kish 1965).
+    """
+    p, shared = correlation["p"], correlation["intraclass_correlation"]
+    if p is None or shared is None or p >= UNLIKELY:
+        return 1.0
+    sizes = np.bincount(np.unique(cluster, return_inverse=True)[1])
+    return 1.0 + (float((sizes**2).sum() / sizes.sum()) - 1.0) * max(shared, 0.0)
+
+
 def influence(
     fitted: FittedLaw, errors: Mapping[str, float | None], names: list[str]
 ) -> tuple[dict[str, Any], Warnings]:

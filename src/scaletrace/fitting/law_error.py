@@ -14,7 +14,7 @@ import numpy as np
 from scaletrace.fitting import profiles
 from scaletrace.fitting.design import distinct
 from scaletrace.fitting.fit import FittedLaw, Observations, starting_points
-from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law
+from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law, logs_of
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.solver import minimise, problem_of
 
@@ -73,7 +73,8 @@ def distance(inside: Mapping[str, Array], points: Mapping[str, Array]) -> Array:
     """E-folds (m,) by which points, each (m,), lie beyond runs, in variables or scale: the most."""
     inside = {**inside, "scale": scale_of(inside)}
     points = {**points, "scale": scale_of(points)}
-    shared = [name for name in inside if name in points]
+    # An annealing area may be zero, and has no scale.
+    shared = [name for name in inside if name in points and inside[name].min() > 0.0]
     beyond = [
         np.maximum(
             np.log(points[name] / inside[name].max()), np.log(inside[name].min() / points[name])
@@ -86,7 +87,7 @@ def distance(inside: Mapping[str, Array], points: Mapping[str, Array]) -> Array:
 def log_gradient(fitted: FittedLaw, points: Mapping[str, Array]) -> tuple[Array, Array]:
     """Log loss (m,) at points and its derivatives (m, p) by coordinate."""
     law, centre = fitted.law, fitted.problem.centre
-    logs = {name: np.log(points[name]) - centre[name] for name in law.variables}
+    logs = {name: logs_of(points[name]) - centre[name] for name in law.variables}
     jet = law.jet(fitted.theta[None], logs)
     return jet.value[0], jet.gradient[0].T
 

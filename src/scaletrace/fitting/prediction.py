@@ -4,18 +4,20 @@ The first holds what the parameters leave open. The second adds the noise from r
 law's own error where it is carried outward (`fitting.law_error`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
 
 from scaletrace.fitting import profiles
+from scaletrace.fitting.allocation import Quantity
 from scaletrace.fitting.fit import FittedLaw
-from scaletrace.fitting.law import Array
+from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.law_error import LawError, distance
-
-Quantity = Callable[[Array], Array]
+from scaletrace.fitting.penalties import Objective
+from scaletrace.fitting.solver import problem_of
+from scaletrace.formats.fit import Answering
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,36 @@ class Uncertain:
     shared: float = 1.0
 
     @property
+    def inside(self) -> dict[str, Array]:
+        """Variables of the runs that were fitted."""
+        problem = self.fitted.problem
+        return {name: np.exp(x + problem.centre[name]) for name, x in problem.logs.items()}
+
+    @property
     def spare(self) -> int:
         """Degrees of freedom that are left for the noise."""
         problem = self.fitted.problem
         return max(1, len(problem.log_loss) - int(problem.free.sum()))
+
+
+def known_of(fit: Answering, law: Law) -> Uncertain | None:
+    """Return what predictions of a written fit rest on; None where it does not hold its runs."""
+    runs, ahead, chosen = fit.runs, fit.ahead, fit.settings
+    if runs is None or ahead is None:
+        return None
+    variables = {name: np.array(values, dtype=float) for name, values in runs.variables.items()}
+    objective = Objective(chosen.objective, chosen.delta, chosen.above)
+    fixed = {name: value for name, value in chosen.fixed.items() if name in law.names}
+    problem = problem_of(law, variables, np.array(runs.loss), objective, fixed)
+    weights = np.array(runs.weight)
+    params = np.array([fit.params[name] for name in law.names])
+    theta = np.clip(law.internal(params, problem.centre), problem.low, problem.high)
+    fitted = FittedLaw(problem, weights / weights.mean(), theta, 0.0, {})
+    fitted = replace(fitted, value=float(fitted.surface.value[0]))
+    draws = np.array(fit.draws.values, dtype=float).reshape(-1, len(law.names))
+    weak = any(interval.weak for interval in fit.intervals.values())
+    error = LawError(ahead.law_error.rate, ahead.law_error.steps)
+    return Uncertain(fitted, draws, weak, chosen.level, error, ahead.noise, ahead.shared)
 
 
 def of_mean(known: Uncertain, quantity: Quantity, *, logarithmic: bool = True) -> tuple[float, ...]:
@@ -52,10 +80,7 @@ def of_mean(known: Uncertain, quantity: Quantity, *, logarithmic: bool = True) -
     """
     low, high = np.inf, -np.inf
     if len(known.draws):
-        tail = (1.0 - known.level) / 2.0
-        sample = quantity(known.draws)
-        low = float(np.quantile(sample, tail, method="lower"))
-        high = float(np.quantile(sample, 1.0 - tail, method="higher"))
+        low, high = percentiles(quantity(known.draws), known.level)
     if not known.weak and len(known.draws):
         return low, high
     fitted = known.fitted
@@ -77,19 +102,28 @@ def of_mean(known: Uncertain, quantity: Quantity, *, logarithmic: bool = True) -
     return min(low, ends[0]), max(high, ends[1])
 
 
+def percentiles(sample: Array, level: float) -> tuple[float, float]:
+    """Return the ends (low, high) that hold a part `level` of a sample (B,), which may be inf."""
+    tail = (1.0 - level) / 2.0
+    return (
+        float(np.quantile(sample, tail, method="lower")),
+        float(np.quantile(sample, 1.0 - tail, method="higher")),
+    )
+
+
 def of_a_run(
     known: Uncertain,
     estimate: float,
     mean: tuple[float, ...],
-    inside: Mapping[str, Array],
     point: Mapping[str, float],
 ) -> tuple[float, float]:
     """Interval of the loss that one run will measure at a point.
 
-    estimate, mean: the law's loss there and its interval. inside: variables of the runs fitted.
+    estimate, mean: the law's loss there and its interval.
     The three parts are independent, so that their half-widths add by squares, in log loss.
     """
-    far = float(distance(inside, {name: np.array([value]) for name, value in point.items()})[0])
+    place = {name: np.array([value]) for name, value in point.items()}
+    far = float(distance(known.inside, place)[0])
     upper = (1.0 + known.level) / 2.0
     noise = stdtrit(known.spare, upper) * known.noise
     error = stdtrit(known.law_error.steps, upper) * known.law_error.rate * far

@@ -15,6 +15,7 @@ CELLS = 1 << 15  # observations x coordinate vectors that advance together: fits
 STEPS = 1000  # Newton steps at most: a regular fit takes 10 to 40, a flat valley hundreds
 STEPS_NEAR = 200  # from the minimum of a similar problem
 COARSE, FINE = 1e-2, 1e-12  # predicted relative decrease of the objective at which to stop
+AT_REST = 1e-8  # the same for springs, whose resting points are read to a few digits
 LONGEST = 2.0  # a step of a logarithm: beyond it terms vanish that a parabola knows nothing of
 ROUNDING = 1e-13  # log residuals below this are arithmetic noise
 EXACT = 1e-6  # root mean square log residual of an exact fit, whose gradient is all rounding
@@ -172,7 +173,8 @@ def minimise(
         theta = starts[part]
         for objective in [] if near else rough:
             theta = _newton(problem, objective, theta, share, seen, pull, COARSE, steps).theta
-        pieces.append(_newton(problem, final, theta, share, seen, pull, FINE, steps))
+        stop = AT_REST if spring else FINE
+        pieces.append(_newton(problem, final, theta, share, seen, pull, stop, steps))
     return Minimum(
         *(
             np.concatenate([getattr(piece, name) for piece in pieces])
@@ -284,7 +286,9 @@ def _newton(
     force = np.where(_movable(problem, theta, at.gradient), np.abs(at.gradient), 0.0)
     norm = (force / np.sqrt(at.scale * (at.value + floor)[:, None])).max(axis=1)
     exact = at.value <= len(problem.log_loss) * EXACT**2
-    return Minimum(theta, at.value, norm, exact | (~going & (norm < STATIONARY)))
+    # The promised decrease is of second order in the gradient.
+    stationary = STATIONARY * max(1.0, np.sqrt(stop / FINE))
+    return Minimum(theta, at.value, norm, exact | (~going & (norm < stationary)))
 
 
 def _movable(problem: Problem, theta: Array, gradient: Array) -> NDArray[np.bool_]:

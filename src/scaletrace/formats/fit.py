@@ -187,7 +187,7 @@ class Draws:
 
     def __post_init__(self) -> None:
         """Raise ValueError unless there are rows with a value for every name."""
-        if {len(row) for row in self.values} != {len(self.names)}:
+        if {len(row) for row in self.values} - {len(self.names)}:
             raise ValueError("rows of as many values as there are names are needed")
 
 
@@ -348,6 +348,48 @@ class Chosen:
     """What the fit was asked for."""
 
     level: Number
+    objective: Text = "huber"
+    delta: Number = 1e-3
+    above: Number = 0.2
+    fixed: Named[Number] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FittedRuns:
+    """The runs that were fitted, a number each: variables by name, loss, cluster, weight."""
+
+    variables: Named[Listed[Number]]
+    loss: Listed[Number]
+    cluster: Listed[Whole]
+    weight: Listed[Number]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless there is one of each for every run, and positive."""
+        columns = [*self.variables.values(), self.loss, self.weight]
+        if {len(column) for column in [*columns, self.cluster]} != {len(self.loss) or -1}:
+            raise ValueError("a value of each is needed for every run")
+        if not all(min(column) >= 0.0 for column in columns) or not min(self.loss) > 0.0:
+            raise ValueError("positive numbers are needed")
+
+
+@dataclass(frozen=True)
+class LawErrorAhead:
+    """The law's own error of log loss for each e-fold outward, and how many steps showed it."""
+
+    rate: Number
+    steps: Number
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What a run that will be measured adds to the law: noise of log loss, and the law's error.
+
+    shared: by what factor noise that runs of one cluster share widens variances.
+    """
+
+    noise: Number
+    law_error: LawErrorAhead
+    shared: Number
 
 
 @dataclass(frozen=True)
@@ -391,6 +433,8 @@ class Answering(FittedValues):
     token_cost: LearntCost | None = field(default=None, kw_only=True)
     metric: MeasuredMetric | None = field(default=None, kw_only=True)
     describes: Text = field(default="loss", kw_only=True)
+    runs: FittedRuns | None = field(default=None, kw_only=True)
+    ahead: Ahead | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
