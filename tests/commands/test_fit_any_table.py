@@ -269,3 +269,12 @@ def test_a_sweep_over_rates_by_its_envelope(tmp_path, capsys):
     said = next(one["message"] for one in found["warnings"] if one["code"] == "lower_envelope")
     assert "120 rows reduced to 24" in said
     assert found["params"]["E"] == pytest.approx(1.7, abs=0.02)
+
+
+def test_standard_errors_weigh_the_loss_that_they_are_of(tmp_path):
+    form = "{n!r},{d!r},{loss!r},0.01,{loss!r}"
+    path = made(tmp_path, "n,d,loss,loss_se,bits_per_byte", form)
+    assert taken(path).columns["loss_se"] == "loss_se"
+    other = taken(path, loss="bits_per_byte")
+    assert "loss_se" not in other.columns
+    assert codes(other) == ["unweighted"]

@@ -75,3 +75,11 @@ def test_columns_that_were_asked_for():
     assert find(table("tokens (B)|x"), "d", scaled) == Column("tokens (B)", 2.0)
     with pytest.raises(BadInput, match="no column 'width'; the table has Width, WIDTH"):
         find(table("Width|WIDTH"), "n", chosen(n="width"))
+
+
+def test_a_unit_in_header_and_cells_counts_once():
+    twice = table("params (M)|x", "20M|1", "1.5B|1")
+    assert find(twice, "n", chosen()) == Column("params (M)", 1.0)
+    mixed = table("params (M)|x", "20M|1", "50|1")
+    with pytest.raises(BadInput, match="'20M' has a unit of its own, and others have none"):
+        find(mixed, "n", chosen())

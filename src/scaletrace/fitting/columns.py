@@ -12,7 +12,7 @@ from scaletrace.fitting.law import VARIABLES, Array
 from scaletrace.fitting.settings import Settings
 from scaletrace.fitting.units import readings
 from scaletrace.formats.runs_table import RunsTable
-from scaletrace.formats.written_numbers import is_missing, numbers
+from scaletrace.formats.written_numbers import has_suffix, is_missing, numbers
 
 OPTIONS = {
     **{"n": "--n", "d": "--d", "c": "--flops", "u": "--unique", "loss": "--loss"},
@@ -63,14 +63,14 @@ def find(table: RunsTable, quantity: str, chosen: Settings) -> Column | None:
     asked = asked_column(chosen, quantity)
     if asked is not None:
         name = table.require(asked)
-        return Column(name, _scale(chosen, quantity, _factor_of(name, quantity)))
+        return _scaled(table, chosen, quantity, Column(name, _factor_of(name, quantity)))
     for group in NAMES[quantity]:
         found = _named(table, group)
         if not found and quantity == "loss" and group is NAMES["loss"][-1]:
             found = [Column(name) for name in table.header if metric_in(name)]
         if found:
             _require_one(table, quantity, found)
-            return Column(found[0].name, _scale(chosen, quantity, found[0].factor))
+            return _scaled(table, chosen, quantity, found[0])
     return None
 
 
@@ -101,8 +101,25 @@ def _factor_of(header: str, quantity: str) -> float:
     return next((factor for name, factor in readings(header) if plain_name(name) in known), 1.0)
 
 
-def _scale(chosen: Settings, quantity: str, factor: float) -> float:
-    return chosen.scale.get(quantity, factor)
+def _scaled(table: RunsTable, chosen: Settings, quantity: str, column: Column) -> Column:
+    """Return a column with the factor that was asked for, else its header's where cells have none.
+
+    Raises:
+        BadInput: some cells under a header with a unit have a unit of their own.
+    """
+    if quantity in chosen.scale:
+        return replace(column, factor=chosen.scale[quantity])
+    if column.factor == 1.0:
+        return column
+    cells = [cell for cell in table.labels(column.name) if not is_missing(cell)]
+    own = sum(map(has_suffix, cells))
+    if 0 < own < len(cells):
+        cell = next(filter(has_suffix, cells))
+        raise BadInput(
+            f"{table.path}: column {column.name!r}: {cell!r} has a unit of its own, and others "
+            "have none: write all in one unit"
+        )
+    return replace(column, factor=1.0) if own else column
 
 
 def _require_one(table: RunsTable, quantity: str, found: list[Column]) -> None:

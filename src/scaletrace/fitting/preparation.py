@@ -82,12 +82,17 @@ def prepare(table: RunsTable, law: Law, chosen: Settings) -> Prepared:
         known = _with_flops(table, chosen, known)
     metric, fitted = read_target(table, target, law, chosen)
     error = find(table, "loss_se", chosen) if chosen.weighted else None
-    if chosen.loss_se is None and target.name != "loss" and "loss" in table.header:
-        error = None  # it is that of the column `loss`
+    of_another = error and chosen.loss_se is None and target.name != "loss"
+    if of_another and "loss" in table.header:
+        error = None
     errors = read(table, error) if error else None
     every = [*known.values(), fitted, *([errors] if errors else [])]
     refuse(table.path, [fault for numbers in every for fault in numbers.faults])
-    notes = (
+    notes: Warnings = []
+    if of_another and error is None:
+        sentence = f"loss_se is the standard error of loss, not of {target.name}: rows weigh alike"
+        notes = [warning("unweighted", sentence)]
+    notes += (
         derived_notes(law, known)
         + _in_units(table, chosen, law)
         + metric_notes(metric, target.name)

@@ -16,6 +16,11 @@ def is_missing(cell: str) -> bool:
     return cell.lower() in MISSING
 
 
+def has_suffix(cell: str) -> bool:
+    """Tell whether a cell says its own unit, as 20M and 77.9 % do."""
+    return _SUFFIXED.fullmatch(cell) is not None
+
+
 def number(cell: str) -> float:
     """Return the number of a cell; NaN where it holds none."""
     try:
