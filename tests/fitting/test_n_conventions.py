@@ -82,3 +82,27 @@ def test_a_law_of_flops_is_asked_by_n_and_d_in_its_own_flops(capsys, fitted):
     by_flops = ask(capsys, fitted / "power_c.json", "--flops", flops)
     loss = by_flops["predictions"]["loss"]["estimate"]
     assert by_size["predictions"]["loss"]["estimate"] == pytest.approx(loss, rel=1e-3)
+
+
+def test_isoflop_minima_and_law_are_compared_in_one_convention(tmp_path):
+    random = np.random.default_rng(1)
+    shapes = [Shape(w, w // 32, w // 32, 1024, 32_000) for w in range(64, 768, 32)]
+    rows = []
+    for flops, first in ((1e15, 2), (1e16, 4), (1e17, 7)):
+        for shape in shapes[first : first + 8]:
+            n = counts.n_non_embedding(shape)
+            tokens = flops / counts.flops_per_token_exact(shape)
+            loss = (E + A / n**ALPHA + B / tokens**BETA) * np.exp(1e-3 * random.normal())
+            rows.append(f"{n},{tokens},{flops},{loss}")
+    table, out = tmp_path / "runs.csv", tmp_path / "fit.json"
+    header = "n_non_embedding,n_tokens,flops_exact,loss"
+    table.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    command = ["fit", str(table), "--law", "chinchilla", "--isoflop", "--bootstrap", "100"]
+    assert cli.main([*command, "--out", str(out)]) == 0
+    content = json.loads(out.read_text(encoding="utf-8"))
+    found = content["isoflop"]
+    assert found["disagreement"]["a"] == pytest.approx(0.0, abs=0.02)
+    assert "isoflop_disagrees" not in [warning["code"] for warning in content["warnings"]]
+    # Under 6 N D the law's exponent would be another, and b would be 1 - a.
+    assert content["derived"]["a"] - found["parametric"]["a"] > 0.01
+    assert found["a"]["estimate"] + found["b"]["estimate"] > 1.1

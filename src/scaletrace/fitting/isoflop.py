@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scaletrace.fitting import isoflop_curves
+from scaletrace.fitting import isoflop_curves, isoflop_fit, isoflop_solver
 from scaletrace.fitting.allocation import lowest_on_budget, powers_through
 from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.fit import Observations
@@ -99,8 +99,8 @@ def analyse(
         )
     n, d, c = (data.variables[v] for v in "ndc")
     runs = isoflop_curves.by_budget(codes, n, d, data.loss, data.weights)
-    objective = isoflop_curves.suited(runs, objective)
-    fitted = isoflop_curves.fit(runs, objective)
+    objective = isoflop_fit.suited(runs, objective)
+    fitted = isoflop_fit.fit(runs, objective)
     centres = np.bincount(codes, np.log(c)) / np.bincount(codes)
 
     def minima(curves: Curves) -> Array:
@@ -189,9 +189,9 @@ def _resample(runs: Runs, fitted: Curves, objective: Objective, count: int, seed
     That size is drawn too, as well as the residuals determine it: intervals are Student's.
     """
     random = np.random.default_rng(seed)
-    freedom = isoflop_curves.spare(runs, fitted)
+    freedom = isoflop_fit.spare(runs, fitted)
     sizes = np.sqrt(freedom / random.chisquare(freedom, size=(count, 1, 1)))
     noise = sizes * random.normal(size=(count, *runs.log_loss.shape))
-    observed = isoflop_curves.predicted(runs, fitted) + noise * isoflop_curves.noise(runs, fitted)
+    observed = isoflop_curves.predicted(runs, fitted) + noise * isoflop_fit.noise(runs, fitted)
     bend = bool(fitted.shared[0, 2] != 0.0)
-    return isoflop_curves.minimise(runs, objective, fitted.repeat(count), observed, bend=bend)
+    return isoflop_solver.minimise(runs, objective, fitted.repeat(count), observed, bend=bend)
