@@ -26,6 +26,7 @@ SAMPLES = 41  # of a budget's curve, for drawing
 SAME_BUDGET = 0.02  # runs this close (relative) to the middle of a budget are of it
 FEWEST = 5  # runs at a budget, for its three own parameters to be fitted
 AT_MOST = 1000  # resamples
+PATIENT = 3000  # Newton steps of a resample: each has a minimum, along however flat a valley
 STEP = 1e-3  # of log C, for local exponents
 
 
@@ -194,4 +195,6 @@ def _resample(runs: Runs, fitted: Curves, objective: Objective, count: int, seed
     noise = sizes * random.normal(size=(count, *runs.log_loss.shape))
     observed = isoflop_curves.predicted(runs, fitted) + noise * isoflop_fit.noise(runs, fitted)
     bend = bool(fitted.shared[0, 2] != 0.0)
-    return isoflop_solver.minimise(runs, objective, fitted.repeat(count), observed, bend=bend)
+    return isoflop_solver.minimise(
+        runs, objective, fitted.repeat(count), observed, bend=bend, steps=PATIENT
+    )

@@ -17,7 +17,7 @@ from scaletrace.fitting.penalties import Objective
 Bounds = tuple[tuple[Array, Array], tuple[Array, Array]]  # of own, of shared: low, high
 LEAST, MOST = 1e-6, 1e9  # of E, p and q, in units of the lowest loss: there a term is gone
 EXPONENT_ENDS, LOG_GAMMA_ENDS = (1e-3, 4.0), (np.log(1e-2), np.log(1e1))
-STEPS = 300
+STEPS = 300  # of starts, of which the best counts
 COARSE, FINE = 1e-2, 1e-11  # predicted relative decrease of the objective at which to stop
 ROUNDING = 1e-13  # log residuals below this are arithmetic noise
 
@@ -29,6 +29,7 @@ def minimise(
     observed: Array | None = None,
     *,
     bend: bool = False,
+    steps: int = STEPS,
 ) -> Curves:
     """Minimise the sum of penalties from every set of curves.
 
@@ -41,12 +42,18 @@ def minimise(
     *rough, final = objective.coarser()
     curves = begin
     for coarser in rough:
-        curves = _newton(runs, coarser, curves, seen, bend, COARSE)
-    return _newton(runs, final, curves, seen, bend, FINE)
+        curves = _newton(runs, coarser, curves, seen, bend, COARSE, steps)
+    return _newton(runs, final, curves, seen, bend, FINE, steps)
 
 
 def _newton(
-    runs: Runs, objective: Objective, begin: Curves, seen: Array, bend: bool, stop: float
+    runs: Runs,
+    objective: Objective,
+    begin: Curves,
+    seen: Array,
+    bend: bool,
+    stop: float,
+    steps: int,
 ) -> Curves:
     """Levenberg-damped Newton steps, projected on the bounds."""
     own, shared = begin.own.copy(), begin.shared.copy()
@@ -55,7 +62,7 @@ def _newton(
     floor = runs.real.sum() * ROUNDING**2
     damping, going = np.full(len(own), 1e-2), np.ones(len(own), dtype=bool)
     settled = ~going
-    for _ in range(STEPS):
+    for _ in range(steps):
         rows = np.flatnonzero(going)
         if not len(rows):
             break
