@@ -52,6 +52,7 @@ class Options(TypedDict, total=False):
     envelope: of rows with the same N and D, use the one of the lowest loss.
     compare: laws to compare with. sensitivity: refit under other choices. isoflop: also find each
         budget's best N.
+    multiplier: column of two groups of runs, to say how many times less compute one needs.
     """
 
     n: str
@@ -81,6 +82,7 @@ class Options(TypedDict, total=False):
     sensitivity: bool
     envelope: bool
     isoflop: bool
+    multiplier: str
 
 
 # Of options whose setting is called otherwise.

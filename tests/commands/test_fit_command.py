@@ -142,3 +142,28 @@ def test_runs_as_a_program(table):
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_multiplier_compares_two_groups_of_runs(table, tmp_path, capsys):
+    lines = table.read_text(encoding="utf-8").splitlines()
+    # The new recipe has the losses of twice the compute: of sqrt(2) times the N and the D.
+    rows = [
+        [*row.split(","), recipe]
+        for recipe, rows in (("old", lines[1::2]), ("new", lines[2::2]))
+        for row in rows
+    ]
+    text = [lines[0] + ",recipe"]
+    for n, d, loss, recipe in rows:
+        gain = 2.0**0.5 if recipe == "new" else 1.0
+        text.append(f"{float(n) / gain!r},{float(d) / gain!r},{loss},{recipe}")
+    table.write_text("\n".join(text) + "\n", encoding="utf-8")
+    command = ["fit", table, "--law", "chinchilla", "--bootstrap", 100, "--multiplier", "Recipe"]
+    assert run(*command, "--out", tmp_path / "fit.json") == 0
+    said = capsys.readouterr().out
+    assert "24 runs in" in said
+    assert "times less compute than old, whose law this is, for equal loss" in said
+    found = json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))["multiplier"]
+    assert found["low"] < 2.0 < found["high"]
+    assert found["runs"] == {"old": 24, "new": 24}
+    assert run(*command, "--sensitivity") == 2
+    assert "--sensitivity is of one group of runs" in capsys.readouterr().err

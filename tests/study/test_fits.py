@@ -90,7 +90,7 @@ def test_options_are_those_of_the_command(tmp_path):
 
 def test_every_setting_of_a_fit_is_a_key_and_every_column_is_in_the_table():
     keys = fits.StudyFit.model_fields.keys() - {"name", "per"}
-    of_any_table = {"where", "scale", "metric", "envelope"}
+    of_any_table = {"where", "scale", "metric", "envelope", "multiplier"}
     assert keys | {"budget", "family"} | of_any_table == set(stage.Settings.__dataclass_fields__)
     properties = fits.StudyFit.model_json_schema()["properties"]
     for key in ("n", "d", "flops", "unique", "loss", "loss_se", "cluster", "seed_column"):

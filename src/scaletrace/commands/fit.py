@@ -103,6 +103,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--isoflop", action="store_true", help="also find each budget's best N, and its growth"
     )
+    parser.add_argument(
+        "--multiplier",
+        metavar="COLUMN",
+        help="also how many times less compute the second of its two groups of runs needs",
+    )
     parser.add_argument("--out", type=Path, metavar="FIT.json", help="write the whole result here")
     parser.add_argument(
         "--figure", type=Path, metavar="FILE", help="draw it: .pdf .svg .png .html, see `figure`"
@@ -303,6 +308,14 @@ def _tables(fit: Fit) -> Iterator[str]:
         order = [*fit.draws.names, *fit.derived]
         numbers = "  ".join(f"{name} {values[name]:.5g}" for name in order if name in values)
         yield f"  {row.choice} {row.setting}: {numbers or row.failed}"
+    if fit.multiplier is not None:
+        found = fit.multiplier
+        value, *ends = with_ends(found.estimate, found.low, found.high)
+        yield (
+            f"  {found.column} {found.of} needs {value} [{ends[0]}, {ends[1]}] times less compute "
+            f"than {found.against}, whose law this is, for equal loss, at C = {found.flops:.3g} "
+            f"({found.shared} shared)"
+        )
     if fit.isoflop is not None:
         a, b, apart = fit.isoflop.a, fit.isoflop.b, fit.isoflop.disagreement
         line = f"  IsoFLOP: a = {a.estimate:.4f} [{a.low:.4f}, {a.high:.4f}]"

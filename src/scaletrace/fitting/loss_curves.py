@@ -24,7 +24,7 @@ Indices = NDArray[np.int64]
 MOMENTA = tuple(1.0 - 1.0 / steps for steps in (10, 20, 50, 100, 200, 500, 1000))
 TABLE_OPTIONS = (
     *("budget", "family", "n", "d", "flops", "unique", "loss", "loss_se", "cluster"),
-    *("seed_column", "where", "scale", "metric", "envelope"),
+    *("seed_column", "where", "scale", "metric", "envelope", "multiplier"),
 )
 
 

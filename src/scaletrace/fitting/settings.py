@@ -18,7 +18,7 @@ class Settings:
 
     where: conditions on rows, all of which must hold; scale: n, d, c, u or loss -> what the
     column is multiplied by; metric: what the loss column measures; envelope: of rows with the same
-    N and D, keep the one of the lowest loss.
+    N and D, keep the one of the lowest loss; multiplier: column of two groups of runs to compare.
     """
 
     law: str
@@ -49,3 +49,4 @@ class Settings:
     scale: dict[str, float] = field(default_factory=dict)
     metric: str | None = None
     envelope: bool = False
+    multiplier: str | None = None

@@ -18,6 +18,7 @@ from scaletrace.fitting.fit import Observations
 from scaletrace.fitting.intervals import WEAK
 from scaletrace.fitting.law import Law
 from scaletrace.fitting.loss_curves import prepare_curves
+from scaletrace.fitting.multiplier import groups_of, multiplier
 from scaletrace.fitting.n_conventions import cost_in_table, other_counts, under_conventions
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import Prepared, conventions, prepare, split, with_variables
@@ -79,6 +80,11 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
         *(objective, chosen.fixed, chosen.unit, chosen.resamples, chosen.seed, chosen.level)
     )
     keep, highest = split(every, chosen.drop_highest)
+    of_both, groups = every.take(keep), None
+    if chosen.multiplier is not None:
+        labels = table.labels(table.require(chosen.multiplier))
+        groups = groups_of(chosen.multiplier, [labels[i] for i in keep])
+        keep = keep[~groups.second]  # the law is that of the first group
     observations = every.take(keep)
     names = [prepared.names[i] for i in keep]
     result = analyse(observations, law, method, prepared.columns, names)
@@ -120,6 +126,11 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
     )
     if chosen.isoflop:
         result["isoflop"] = _isoflop(observations, objective, law, method, result)
+    if groups is not None:
+        result["multiplier"] = multiplier(
+            *(of_both, groups, law, objective, chosen.fixed, TokenCost(**result["token_cost"])),
+            *((chosen.unit, chosen.resamples, chosen.seed), chosen.level),
+        )
     result["checklist"] = checklist(result, law, prepared, chosen)
     return result
 
@@ -197,6 +208,9 @@ def check_settings(chosen: Settings, law: Law) -> Settings:
         if not sound:
             faults.append(f"{name} {value}; allowed: {allowed}")
     faults += law.faults_of_fixed(chosen.fixed)
+    for other in ("sensitivity", "envelope"):
+        if chosen.multiplier is not None and getattr(chosen, other):
+            raise BadInput(f"fit: --{other} is of one group of runs; leave it or --multiplier out")
     if chosen.isoflop and not {"n", "d"} <= set(law.variables):
         faults.append(f"isoflop needs a law of N and D; {law.name} is {law.formula}")
     if faults:

@@ -298,6 +298,25 @@ class Isoflop:
 
 
 @dataclass(frozen=True)
+class Multiplier:
+    """How many times less compute one group of runs needs than another for equal loss.
+
+    of, against: labels in a column. shared: what of the law the groups have in common. flops: the
+    budget at which losses are equal.
+    """
+
+    column: Text
+    of: Text
+    against: Text
+    estimate: Number
+    low: Number | None
+    high: Number | None
+    level: Number
+    flops: Number
+    shared: Text
+
+
+@dataclass(frozen=True)
 class LearntCost:
     """What a token costs, C / D, as a multiple of 6 N.
 
@@ -458,6 +477,7 @@ class Fit(Drawable, Answering):
     comparison: Listed[ComparedLaw] = field(default_factory=list)
     sensitivity: Listed[OtherChoice] = field(default_factory=list)
     isoflop: Isoflop | None = None
+    multiplier: Multiplier | None = None
     n_conventions: Listed[CountedN] = field(default_factory=list)
     checklist: Named[Any] = field(default_factory=dict)
 
