@@ -1,12 +1,13 @@
 """Print how long `import scaletrace` takes in a fresh process, and what a command takes beside it.
 
-Each number is the least of a few runs, in seconds: what the machine does besides only adds.
-The commands fit the table and draw its picture, 1000 resamples included; `libraries` is the
-import of what they compute with, in a process of its own.
+Of a few runs of each the least seconds by the clock and the least of processor time, which other
+programs on the machine hardly change. The commands fit the table, 1000 resamples included, and
+draw it; `libraries` is the import alone of what they compute and draw with.
 
     python benchmarks/library_import.py [TABLE LAW]
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,32 +15,36 @@ import time
 from pathlib import Path
 
 RUNS = 5
-LIBRARIES = "import scipy.stats, scipy.optimize, pandas, pydantic, matplotlib.figure"
-LIBRARIES += ", matplotlib.backends.backend_agg"
+LIBRARIES = "import numpy, scipy.special, scipy.optimize, pydantic, matplotlib.figure"
+LIBRARIES += ", matplotlib.backends.backend_agg, PIL.PngImagePlugin"
 
 
-def seconds(command: list[str]) -> float:
-    begin = time.perf_counter()
+def seconds(command: list[str]) -> tuple[float, float]:
+    begin, before = time.perf_counter(), os.times()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begin
+    after = os.times()
+    spent = after.children_user + after.children_system
+    return time.perf_counter() - begin, spent - before.children_user - before.children_system
 
 
-def least(command: list[str]) -> float:
-    return min(seconds(command) for _ in range(RUNS))
+def tell(what: str, command: list[str]) -> None:
+    clock, processor = (
+        min(column) for column in zip(*(seconds(command) for _ in range(RUNS)), strict=True)
+    )
+    print(f"{what:<18} {clock:7.3f} s   {processor:7.3f} s of processor")
 
 
 def main() -> None:
     python = [sys.executable, "-c"]
-    print(f"python alone      {least([*python, 'pass']):6.3f}")
-    print(f"import scaletrace {least([*python, 'import scaletrace']):6.3f}")
+    tell("python alone", [*python, "pass"])
+    tell("import scaletrace", [*python, "import scaletrace"])
     if len(sys.argv) < 3:
         return
-    print(f"libraries         {least([*python, LIBRARIES]):6.3f}")
+    tell("libraries", [*python, LIBRARIES])
     fit = [sys.executable, "-m", "scaletrace.cli", "fit", sys.argv[1], "--law", sys.argv[2]]
-    print(f"fit               {least(fit):6.3f}")
+    tell("fit", fit)
     with tempfile.TemporaryDirectory() as folder:
-        picture = str(Path(folder) / "fit.png")
-        print(f"fit --figure      {least([*fit, '--figure', picture]):6.3f}")
+        tell("fit --figure", [*fit, "--figure", str(Path(folder) / "fit.png")])
 
 
 if __name__ == "__main__":

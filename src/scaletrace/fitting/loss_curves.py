@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from scaletrace.errors import BadInput
 from scaletrace.fitting.fit import Observations, fit
@@ -35,6 +34,8 @@ def areas(rates: Array, momentum: float) -> tuple[Array, Array]:
     m_i = momentum m_(i-1) + (rate_(i-1) - rate_i), from the end of the warm-up on (Tissue et al.
     2024, arXiv:2408.11029). Both are in units of the learning rate times a step.
     """
+    from scipy.signal import lfilter  # slow to load, and of use to no other law
+
     falls = -np.diff(rates, prepend=rates[0])
     falls[: warmed_up(rates)] = 0.0
     return np.cumsum(rates), np.cumsum(lfilter([1.0], [1.0, -momentum], falls))
