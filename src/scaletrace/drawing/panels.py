@@ -287,7 +287,7 @@ def draw_isoflop(axes: "Axes", runs: FittedRuns, plotted: Sequence[Row]) -> None
         zorder=4,
     )
     a = runs.fit.isoflop.a
-    text = f"$N_{{opt}} \\propto C^a$, a = {a.estimate:.3f} [{a.low:.3f}, {a.high:.3f}]"
+    text = f"best N ∝ C^a, a = {a.estimate:.3f} [{a.low:.3f}, {a.high:.3f}]"
     axes.set_title(text, fontsize=SMALL)
 
 

@@ -1,6 +1,7 @@
 """The panel of a fit's parameters: each interval beside its estimate, open ends as arrows."""
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 SERIES = "parameters"
 WIDEST, LEAST = 200.0, 2.0  # per cent of the estimate that the frame shows
 COLOR = (0.19, 0.41, 0.56)
-GREEK = ("alpha", "beta", "eta", "gamma", "delta")
+GREEK = {
+    name: unicodedata.lookup(f"GREEK SMALL LETTER {name.upper()}")
+    for name in ("alpha", "beta", "gamma", "delta", "eta")
+}
 
 
 def names(runs: FittedRuns) -> list[str]:
@@ -113,8 +117,6 @@ def _bar(axes: "Axes", place: int, end: float, edge: float, color: object) -> No
 
 
 def _symbol(name: str) -> str:
+    # As letters and not as TeX, whose reader takes longer to load than the picture to draw.
     letter, _, index = name.partition("_")
-    greek = f"\\{letter}" if letter in GREEK else None
-    if greek is None:
-        return name
-    return f"${greek}_{{{index}}}$" if index else f"${greek}$"
+    return "_".join(filter(None, (GREEK.get(letter, letter), index)))
