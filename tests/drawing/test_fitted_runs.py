@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scaletrace.commands.predict import predict
 from scaletrace.drawing import fitted_runs as module
 from scaletrace.errors import BadInput
 from tests.drawing import made_fit
@@ -78,3 +79,24 @@ def test_what_is_no_fit_is_refused_in_words(change, message):
 def test_a_path_elsewhere_is_known_by_its_name_alone(tmp_path):
     runs = module.fitted_runs(made_fit.content("grid"), tmp_path / "fit.json")
     assert runs.source.path == "fit.json"
+
+
+def test_beyond_the_runs_the_interval_is_that_of_a_predicted_run():
+    runs = made_fit.runs("grid")
+    place = {"n": np.array([4e9, 2e10]), "d": np.array([16e9, 16e9])}
+    low, high = module.interval_of_run(runs, place)
+    law = runs.band(place)
+    assert (low < law[0]).all()
+    assert (law[1] < high).all()
+    for i in range(2):
+        given = {name: float(column[i]) for name, column in place.items()}
+        said = predict(runs.fit, given)["predictions"]["loss"]["measured_run"]
+        assert (low[i], high[i]) == pytest.approx((said["low"], said["high"]), rel=1e-12)
+
+
+def test_a_fit_of_an_earlier_release_has_the_band_of_its_law_beyond_the_runs():
+    fit = json.loads(made_fit.content("grid"))
+    del fit["runs"], fit["ahead"]
+    runs = module.fitted_runs(json.dumps(fit).encode(), Path("fit.json"))
+    place = {"n": np.array([4e9]), "d": np.array([16e9])}
+    assert module.interval_of_run(runs, place) == runs.band(place)

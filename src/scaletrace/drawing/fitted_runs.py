@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
+from scaletrace.fitting.allocation import loss_at
 from scaletrace.fitting.law import Array, Law, logs_of
+from scaletrace.fitting.prediction import Uncertain, known_of, of_a_run, of_mean, percentiles
 from scaletrace.fitting.token_cost import SIX_N_D, TokenCost
 from scaletrace.formats.fit import Fit, column_of, parse_with_rows
 from scaletrace.formats.source import SourceFile
@@ -175,12 +177,31 @@ class FittedRuns:
         with np.errstate(all="ignore"):
             return np.exp(self.law.jet(self.law.internal(params, zero), logs).value)
 
+    @cached_property
+    def _draws(self) -> Array:
+        return np.array(self.fit.draws.values, dtype=float).reshape(-1, len(self.law.names))
+
     def band(self, values: Mapping[str, Array]) -> tuple[Array, Array]:
-        """Return the ends of the law's pointwise band, each (m,), from the resamples."""
-        spread = self.losses_at(np.array(self.fit.draws.values), values)
+        """Return the ends of the law's pointwise band, each (m,): percentiles of the resamples.
+
+        NaN where there are none.
+        """
+        if not len(self._draws):
+            nothing = np.full(len(next(iter(values.values()))), np.nan)
+            return nothing, nothing
         tail = 50.0 * (1.0 - self.level)
-        low, high = np.percentile(spread, [tail, 100.0 - tail], axis=0)
+        low, high = np.percentile(self.losses_at(self._draws, values), [tail, 100.0 - tail], axis=0)
         return low, high
+
+    @cached_property
+    def known(self) -> Uncertain | None:
+        """What intervals of measured runs rest on; None in files of earlier releases."""
+        return known_of(self.fit, self.law)
+
+    @property
+    def profiled(self) -> bool:
+        """Whether intervals of the law's mean need profiles: the resamples miss what is open."""
+        return self.known is not None and (self.known.weak or not len(self._draws))
 
     def thinned(self, members: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return those of the members that are drawn, evenly spaced where they are too many."""
@@ -190,8 +211,50 @@ class FittedRuns:
 
 
 def interval_of_run(runs: FittedRuns, values: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Return the interval of a run that would be measured at values, each (m,)."""
-    return runs.band(values)
+    """Return the interval of a run that would be measured at values, each (m,).
+
+    Of a file that does not hold what this rests on, the law's band.
+    """
+    if runs.known is None:
+        return runs.band(values)
+    low, high = _ends_of_mean(runs, values)
+    estimates = runs.losses_at(runs.params, values)[0]
+    ends = [
+        of_a_run(
+            runs.known,
+            float(estimates[i]),
+            (float(low[i]), float(high[i])),
+            {name: float(column[i]) for name, column in values.items()},
+        )
+        for i in range(len(estimates))
+    ]
+    lows, highs = np.array(ends).T
+    return lows, highs
+
+
+def _ends_of_mean(runs: FittedRuns, values: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Return the interval of the law's mean at values along a curve, each (m,).
+
+    Where it needs profiles, which take a second each, one is made where the curve ends; from where
+    it begins, with the resamples' interval if there are any, the ends' distance from the law, in
+    log loss, is interpolated.
+    """
+    known, estimates = runs.known, runs.losses_at(runs.params, values)[0]
+    if known is None:
+        return estimates, estimates
+    count = len(estimates)
+    places = [0, count - 1] if runs.profiled else list(range(count))
+    ends = []
+    for i in places:
+        quantity = loss_at(runs.law, {name: float(v[i]) for name, v in values.items()})
+        if runs.profiled and i == 0 and len(known.draws):
+            ends.append(percentiles(quantity(known.draws), known.level))
+        else:
+            ends.append(of_mean(known, quantity))
+    with np.errstate(all="ignore"):
+        apart = np.log(np.array(ends)) - np.log(estimates[places])[:, None]
+    low, high = (np.interp(np.arange(count), places, column) for column in apart.T)
+    return estimates * np.exp(low), estimates * np.exp(high)
 
 
 def _alike(logs: Array) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ Each has its rows, which the CSV holds, and is drawn from them.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,8 @@ from scaletrace.formats.fit import Points
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SAMPLES, SAMPLES_BEYOND = 60, 25
+Ends = Callable[[FittedRuns, Mapping[str, Array]], tuple[Array, Array]]
+SAMPLES, SAMPLES_BEYOND = 60, 13
 BEYOND = 10.0  # a curve ends at most this factor above the largest value that was measured
 BEYOND_SERIES = ", beyond the runs"  # ends the name of a series of samples there
 MINIMA = "minima"
@@ -94,10 +95,14 @@ def along_rows(runs: FittedRuns, axis: str) -> list[Row]:
         if series.training:
             own = np.array(_ordered(runs, series, axis))
             values = {v: column[own] for v, column in runs.variables.items()}
-        shown += _law_rows(runs, name, values, axis, measured=False)
-    for name, grid, series in _beyond(runs, axis, all_series):
+        shown += _law_rows(runs, name, values, axis, FittedRuns.band)
+    continued = list(_beyond(runs, axis, all_series))
+    for place, (name, grid, series) in enumerate(continued, start=1):
         values = runs.at(axis, grid, series.held)
-        shown += _law_rows(runs, name + BEYOND_SERIES, values, axis, measured=True)
+        # Intervals that take long to make are made for one curve, the furthest out.
+        made = place == len(continued) or not runs.profiled
+        ends = interval_of_run if made else None
+        shown += _law_rows(runs, name + BEYOND_SERIES, values, axis, ends)
     return shown
 
 
@@ -132,18 +137,21 @@ def _ordered(runs: FittedRuns, series: Series, axis: str) -> list[int]:
 
 
 def _law_rows(
-    runs: FittedRuns, name: str, values: Mapping[str, Array], axis: str, *, measured: bool
+    runs: FittedRuns, name: str, values: Mapping[str, Array], axis: str, ends: Ends | None
 ) -> list[Row]:
     grid = values[axis]
     losses = runs.losses_at(runs.params, values)[0]
-    low, high = (interval_of_run if measured else FittedRuns.band)(runs, values)
     curve = [
         Row(name, "curve", runs.source, x, y)
         for x, y in zip(grid.tolist(), losses.tolist(), strict=True)
     ]
+    if ends is None:
+        return curve
+    low, high = ends(runs, values)
     return curve + [
         Row(name, "band", runs.source, x, math.nan, below, above)
         for x, below, above in zip(grid.tolist(), low.tolist(), high.tolist(), strict=True)
+        if math.isfinite(below)
     ]
 
 

@@ -132,7 +132,7 @@ def _key(figure: "Figure", runs: FittedRuns) -> None:
     entries: list[tuple[Any, str]] = [
         (Line2D([], [], color=GREY, marker="o", linestyle="none", markersize=4), "measured"),
         (banded("-", 2 * BAND_ALPHA), f"fitted law, {level} band"),
-        (banded(DASHES[1], BAND_ALPHA), f"beyond the runs, {level} interval"),
+        (banded(DASHES[1], BAND_ALPHA), f"beyond the runs, {level} interval of a measured run"),
     ]
     if panels.has_isoflop(runs):
         entries.append(
