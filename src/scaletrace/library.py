@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from scaletrace.drawing.fitted_runs import FittedRuns
+    from scaletrace.fitting.proposal import Proposal
 
 Table = pd.DataFrame | Mapping[str, Any] | Path | str | Sequence[Path | str]
 
@@ -276,6 +277,27 @@ class Fit:
         if not allocation.trades_off(self._law):
             raise BadInput(f"optimal: {self.law} does not trade N against D: {self.formula}")
         return self.predict(flops=flops)
+
+    def next_runs(
+        self,
+        spend: float,
+        goal: str | None = None,
+        smallest: float | None = None,
+        largest: float | None = None,
+    ) -> "Proposal":
+        """Propose the runs that most shrink the interval of a goal for `spend` FLOPs.
+
+        As `scaletrace next`: the goal is `loss@N,D`, `loss@C`, `N_opt@C`, `D_opt@C`, a parameter or
+        `a`; sizes are from smallest to largest N. Its `runs` are a DataFrame by
+        `pd.DataFrame(proposal.runs)`.
+
+        Raises:
+            BadInput: not a law of N and D or of C, no such goal, or nothing that `spend` pays for.
+        """
+        from scaletrace.fitting.proposal import next_runs
+
+        planning = fit_format.planning_in(self.content, self.path)
+        return next_runs(planning, spend, goal, smallest, largest)
 
     @cached_property
     def _runs(self) -> "FittedRuns":

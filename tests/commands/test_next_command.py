@@ -1,11 +1,13 @@
 """`scaletrace next`: a list, a picture and a study file from a fit, and what it refuses."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import scaletrace
 from scaletrace import cli
 from scaletrace.study.config import load
 from scaletrace.study.runs import runs
@@ -49,6 +51,7 @@ def test_a_list_a_picture_and_a_study(fit, tmp_path, capsys):
     assert picture.read_bytes().startswith(b"%PDF")
     assert propose(fit, *spend, "--json") == 0
     found = json.loads(capsys.readouterr().out)
+    assert dataclasses.asdict(scaletrace.read_fit(fit).next_runs(2e19, "loss@2e9,4e10")) == found
     assert found["flops"] <= found["spend"] == 2e19
     widths = [found[when]["high"] - found[when]["low"] for when in ("before", "after")]
     assert widths[1] < 0.75 * widths[0]
@@ -102,8 +105,19 @@ def test_a_law_of_flops_gets_flops(tmp_path, capsys):
 def test_what_cannot_be_is_refused(fit, tmp_path, monkeypatch, capsys, options, said):
     monkeypatch.chdir(tmp_path)
     assert propose(fit, *options) == 2
-    assert said in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert said in error
+    assert "not a fit" not in error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_such_fit_is_refused(fit, tmp_path, capsys):
+    content = json.loads(fit.read_text(encoding="utf-8"))
+    content["draws"]["values"] = [[1.0, 2.0]]
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert propose(path, "--spend", "1e19") == 2
+    assert "odd.json: not" in capsys.readouterr().err
 
 
 def test_a_law_of_n_alone_is_refused(fit, tmp_path, capsys):
@@ -112,4 +126,4 @@ def test_a_law_of_n_alone_is_refused(fit, tmp_path, capsys):
     path = tmp_path / "n.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     assert propose(path, "--spend", "1e19") == 2
-    assert "it does not say what a run costs" in capsys.readouterr().err
+    assert "a law of N and D or of C, which say what a run costs" in capsys.readouterr().err

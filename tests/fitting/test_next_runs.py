@@ -83,3 +83,10 @@ def test_noise_that_a_size_shares_makes_other_sizes_worth_more():
 
 def test_nothing_is_proposed_where_nothing_can_be_paid():
     assert choose(known("alpha"), FLOPS, 0.5 * FLOPS.min()) == []
+
+
+def test_very_many_runs_tell_as_much_as_they_are():
+    many = {name: np.tile(x, 80) for name, x in MEASURED.items()}
+    goal = goal_of("alpha", LAW, SIX_N_D)
+    about = belief(LAW, TRUE, many, PLACES, goal, TRUSTING)
+    assert about.spread() == pytest.approx(known("alpha").spread() / np.sqrt(80.0), rel=0.02)

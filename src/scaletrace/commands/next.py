@@ -58,9 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
     from scaletrace.fitting.proposal import next_runs
 
     fit = read_planning(arguments.fit)
-    proposal = next_runs(
-        fit, arguments.spend, arguments.goal, arguments.smallest, arguments.largest
-    )
+    limits = (arguments.smallest, arguments.largest)
+    try:
+        proposal = next_runs(fit, arguments.spend, arguments.goal, *limits)
+    except BadInput:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # As for predictions: a file with another kind of thing in one of many places.
+        raise BadInput(f"{arguments.fit}: not a fit that scaletrace wrote ({error!r})") from error
     if arguments.figure:
         from scaletrace.drawing.next_runs import save
 

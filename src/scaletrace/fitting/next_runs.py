@@ -22,6 +22,7 @@ BENDS_OVER = np.log(10.0)  # of a variable: there the law's error is another one
 PRIOR = {"exponent": 1.0, "level": 3.0}  # standard deviations of coordinates before any run
 PRIOR_LOG = 5.0
 STEP = 1e-5  # of a coordinate, for the slopes of a goal
+MOST_MEASURED, NEARBY = 1000, 0.2  # of more runs, those so near (in logs) are taken together
 SWEEPS = 5
 MOST_SEEDS = 3  # runs at one place
 LEAST_GAIN = 0.01  # of the mean log variance of the goal: a run that tells less is not worth a job
@@ -98,6 +99,7 @@ def belief(
         goal: what is wanted.
         noise: of runs and of the law.
     """
+    measured, runs = _gathered(measured)
     centre = law.centre({name: logs_of(measured[name]) for name in law.variables})
     # A level of nothing has no logarithm.
     theta = law.internal(np.maximum(draws, 1e-12), centre)
@@ -116,7 +118,7 @@ def belief(
         _law_error(x, y, noise)
         for x, y in ((measured, measured), (wanted, measured), (wanted,) * 2)
     )
-    same = same + _shared(measured, measured, noise) + _own(noise) * np.eye(len(same))
+    same = same + _shared(measured, measured, noise) + np.diag(_own(noise) / runs)
     many = len(places[law.variables[0]])
     across[:many] += _shared(places, measured, noise)
     there[:many, :many] += _shared(places, places, noise)
@@ -130,6 +132,18 @@ def belief(
     rest = slopes - weights @ from_runs
     covariance = there - weights @ across.T + rest @ known @ rest.transpose(0, 2, 1)
     return Belief(0.5 * (covariance + covariance.transpose(0, 2, 1)), _own(noise))
+
+
+def _gathered(measured: Variables) -> tuple[Variables, Array]:
+    """Of very many runs, the middle of each group of near ones; with the numbers of runs (n,)."""
+    logs = np.log(np.stack(list(measured.values())))
+    if logs.shape[1] <= MOST_MEASURED:
+        return measured, np.ones(logs.shape[1])
+    codes, runs = np.unique(
+        np.round(logs / NEARBY), axis=1, return_inverse=True, return_counts=True
+    )[1:]
+    middles = np.array([np.bincount(codes.ravel(), x) / runs for x in logs])
+    return dict(zip(measured, np.exp(middles), strict=True)), runs.astype(float)
 
 
 def choose(about: Belief, flops: Array, spend: float) -> list[int]:

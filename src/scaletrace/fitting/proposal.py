@@ -108,10 +108,11 @@ def next_runs(
 
 
 def _measured(law: Law, fit: Planning) -> dict[str, Array]:
-    if not ({"n", "d"} <= set(law.variables) or law.variables == ("c",)):
+    known = {"n", "d"} <= set(law.variables) or law.variables == ("c",)
+    if law.describes != "loss" or not known:
         raise BadInput(
-            f"{law.name} is {law.formula}: it does not say what a run costs; "
-            "next takes a fit of a law of N and D, or of C"
+            f"{law.name} is {law.describes} = {law.formula}; next takes a fit of the loss by a law "
+            "of N and D or of C, which say what a run costs"
         )
     columns = {name: fit.data.columns[name] for name in law.variables}
     try:
@@ -207,6 +208,8 @@ def _estimate(law: Law, fit: Planning, goal: Goal, about: Belief, runs: list[int
             low, high = middle * np.exp(-reach), middle * np.exp(reach)
     else:
         low, high = middle - reach, middle + reach
+        if goal.name == law.level:
+            low = max(low, 0.0)
     return Estimate(middle, float(low), float(high), level)
 
 

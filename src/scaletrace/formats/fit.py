@@ -565,6 +565,11 @@ def read_planning(path: Path) -> Planning:
     return typed_json.read(path, Planning, WHAT)
 
 
+def planning_in(content: bytes, path: Path) -> Planning:
+    """Return what proposals rest on in the content of a fit; errors as `read_fit`."""
+    return typed_json.parse(content, path, Planning, WHAT)
+
+
 def read_parameters(path: Path) -> dict[str, float]:
     """Read a fit's parameters by name; errors as `read_fit`."""
     return typed_json.read(path, _Parameters, WHAT).params
