@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["BadInput", "compare", "fit", "read_fit"]
 
 
-def fit(table: "Table", law: str, **options: "Unpack[Options]") -> "Fit":
+def fit(table: "Table", law: str = "auto", **options: "Unpack[Options]") -> "Fit":
     """Fit a scaling law to a table of runs, as `scaletrace fit` does and to the same numbers.
 
     Args:
         table: a DataFrame, one run a row; what DataFrame() takes; or the path of a table.
-        law: its name, such as "chinchilla" or "power_n".
+        law: its name, such as "chinchilla"; "auto" for the one that predicts larger scales best.
         options: those of the command with `_` for `-`: the columns n, d, flops, unique, loss,
             loss_se, cluster, seed_column; budget, family, where, scale, metric, envelope; weighted,
             objective, delta, above, drop_highest, fix, unit; bootstrap, seed, level; compare,

@@ -22,7 +22,7 @@ from scaletrace.commands import fit as fit_command
 from scaletrace.commands.predict import VARIABLES, predict
 from scaletrace.errors import BadInput
 from scaletrace.fitting import allocation
-from scaletrace.fitting.settings import LEAST_RESAMPLES, MetricName, ObjectiveName, UnitName
+from scaletrace.fitting.settings import AUTO, LEAST_RESAMPLES, MetricName, ObjectiveName, UnitName
 from scaletrace.formats import fit as fit_format
 from scaletrace.formats import untrusted
 from scaletrace.formats.files import write_text
@@ -49,6 +49,7 @@ class Options(TypedDict, total=False):
         asymmetric law.
     drop_highest: how many of the highest losses are left out.
     fix: parameters that are held, such as {"E": 1.7}.
+    tie: exponents that equal others, such as {"alpha": "beta"}.
     unit, bootstrap, seed, level: what is resampled, how often, with which seed; of intervals.
     envelope: of rows with the same N and D, use the one of the lowest loss.
     compare: laws to compare with. sensitivity: refit under other choices. isoflop: also find each
@@ -75,6 +76,7 @@ class Options(TypedDict, total=False):
     above: float
     drop_highest: int
     fix: Mapping[str, float]
+    tie: Mapping[str, str]
     unit: UnitName
     bootstrap: int
     seed: int
@@ -87,7 +89,7 @@ class Options(TypedDict, total=False):
 
 
 # Of options whose setting is called otherwise.
-SETTINGS = {"fix": "fixed", "bootstrap": "resamples"}
+SETTINGS = {"fix": "fixed", "tie": "tied", "bootstrap": "resamples"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -348,7 +350,7 @@ class Fit:
         return page.summary(self._runs)
 
 
-def fit(table: Table, law: str, **options: Unpack[Options]) -> Fit:
+def fit(table: Table, law: str = AUTO, **options: Unpack[Options]) -> Fit:
     """Fit a law to a table of runs; see `scaletrace.fit`."""
     return _fit(table, law, dict(options))
 

@@ -55,7 +55,7 @@ def keys(*kinds: type) -> list[str]:
                 *(fit.CurvesAlong, fit.ObjectiveValue, fit.Diagnostics, fit.MeasuredRange),
                 *(fit.Draws, fit.Step, fit.Extrapolation, fit.Warned, fit.ComparedLaw),
                 *(fit.OtherChoice, fit.Chosen, fit.LearntCost, fit.MeasuredMetric),
-                *(fit.CountedN, fit.FittedRuns, fit.Ahead, fit.LawErrorAhead),
+                *(fit.CountedN, fit.FittedRuns, fit.Ahead, fit.LawErrorAhead, fit.LawChoice),
             ),
         ),
     ],

@@ -13,7 +13,7 @@ from scaletrace import contract, kinds
 from scaletrace.commands._columns import with_ends
 from scaletrace.drawing.forms import form_of
 from scaletrace.errors import BadInput
-from scaletrace.fitting.settings import METRICS, Settings
+from scaletrace.fitting.settings import AUTO, METRICS, Settings
 from scaletrace.formats.fit import SIX, Fit, fit_in
 from scaletrace.formats.untrusted import LARGEST_TEXT
 
@@ -27,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "lines or an array; Parquet; Excel; - for standard input (docs/tables.md); of loss "
         "curves, the curve.csv files",
     )
-    parser.add_argument("--law", required=True, help=", ".join(kinds.names("laws")))
+    parser.add_argument(
+        "--law",
+        default=AUTO,
+        help=f"{', '.join(kinds.names('laws'))}; or auto (default), the one that predicts best",
+    )
     columns = parser.add_argument_group("columns")
     for name, what in (
         ("n", "model parameters"),
@@ -87,10 +91,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hold at a value",
     )
     parser.add_argument(
+        "--tie",
+        dest="tied",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=NAME",
+        help="let two exponents be one",
+    )
+    parser.add_argument(
         "--unit", default="cluster", help="what to resample: cluster (default), observation, seed"
     )
     parser.add_argument(
-        "--bootstrap", dest="resamples", type=int, default=1000, metavar="B", help="resamples"
+        "--bootstrap",
+        dest="resamples",
+        type=int,
+        default=1000,
+        metavar="B",
+        help="resamples (0: no intervals)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the resamples")
     parser.add_argument("--level", type=float, default=0.95, help="of the intervals")
@@ -128,6 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = Settings.__dataclass_fields__
     settings = {name: getattr(arguments, name) for name in names}
     settings["fixed"] = _by_name("--fix", "E=1.7", arguments.fixed)
+    settings["tied"] = dict(_pairs("--tie", "alpha=beta", arguments.tied))
     settings["scale"] = scales(_by_name("--scale", "n=1e6", arguments.scale))
     with tempfile.TemporaryDirectory() as folder, _ordinary(arguments.table, folder) as files:
         text = fitted(files, settings)
@@ -216,18 +235,35 @@ def scales(given: Mapping[str, float]) -> dict[str, float]:
 def _by_name(option: str, example: str, pairs: list[str]) -> dict[str, float]:
     values: dict[str, float] = {}
     faults = []
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        if name in values:
-            faults.append(f"{option} {pair!r}: {name} is {values[name]:g} already")
-            continue
+    for name, value in _pairs(option, example, pairs):
         try:
             values[name] = float(value)
         except ValueError:
-            faults.append(f"{option} {pair!r}: NAME=VALUE is needed, such as {example}")
+            faults.append(
+                f"{option} {f'{name}={value}'!r}: NAME=VALUE is needed, such as {example}"
+            )
     if faults:
         raise BadInput("\n".join(faults))
     return values
+
+
+def _pairs(option: str, example: str, pairs: list[str]) -> list[tuple[str, str]]:
+    """Return names with what each equals; raise BadInput for what is none or comes twice."""
+    split = [tuple(pair.partition("=")[::2]) for pair in pairs]
+    names = [name for name, _ in split]
+    faults = [
+        f"{option} {pair!r}: NAME=VALUE is needed, such as {example}"
+        for pair, (name, value) in zip(pairs, split, strict=True)
+        if not (name and value)
+    ]
+    faults += [
+        f"{option} {pair!r}: {name} is given {names.count(name)} times"
+        for pair, name in zip(pairs, names, strict=True)
+        if names.count(name) > 1
+    ]
+    if faults:
+        raise BadInput("\n".join(faults))
+    return split
 
 
 def summary(fit: Fit) -> Iterator[str]:
@@ -235,6 +271,7 @@ def summary(fit: Fit) -> Iterator[str]:
     # N_opt, D_opt, loss
     symbol = fit.describes[0].upper() + fit.describes[1:] if "_" in fit.describes else "loss"
     yield f"{fit.law}: {symbol} = {fit.formula}"
+    yield from _choice(fit)
     yield from _taken(fit, symbol)
     yield f"{fit.n_observations} runs in {fit.n_clusters} clusters; objective " + (
         f"{fit.objective.name} = {fit.objective.value:.6g} (sum)"
@@ -250,6 +287,22 @@ def summary(fit: Fit) -> Iterator[str]:
     yield from _tables(fit)
     for warning in fit.warnings:
         yield f"warning: {warning.message} [{warning.code}]"
+
+
+def _choice(fit: Fit) -> Iterator[str]:
+    """Yield why this law, where none was named, and what the others would predict."""
+    if fit.law_choice is None:
+        return
+    yield f"law chosen: {fit.law_choice.because}"
+    at = ", ".join(f"{name.upper()} {value:.3g}" for name, value in fit.law_choice.at.items())
+    yield f"  what each says of {at}, and its error when larger scales were predicted:"
+    for row in fit.law_choice.laws:
+        if row.loss is None:
+            yield f"    {row.law:<16} {row.failed}"
+            continue
+        error = row.rms_relative_error
+        ahead = "" if error is None else f"  {100 * error:.2f} %"
+        yield f"    {row.law:<16} {row.loss:.5g}{ahead}"
 
 
 def _taken(fit: Fit, symbol: str) -> Iterator[str]:
@@ -271,7 +324,9 @@ def _taken(fit: Fit, symbol: str) -> Iterator[str]:
 def _line(name: str, fit: Fit) -> str:
     interval = fit.intervals.get(name)
     if interval is None:
-        return f"  {name:<8} {fit.params[name]:<12.6g} held"
+        value = fit.params.get(name, fit.derived.get(name, math.nan))
+        held = " held" if name in fit.settings.fixed else ""
+        return f"  {name:<8} {value:.6g}{held}"
     estimate, *ends = with_ends(interval.estimate, interval.low, interval.high)
     if interval.low == interval.high:
         return f"  {name:<8} {estimate:<12} given by the form of the law"

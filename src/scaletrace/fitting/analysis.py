@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from scaletrace.fitting import diagnostics, prediction, profiles, resampling
+from scaletrace.fitting.allocation import derived
 from scaletrace.fitting.curve import curve
 from scaletrace.fitting.design import examine
 from scaletrace.fitting.extrapolation import rolling
@@ -51,9 +52,11 @@ def analyse(
     """
     fixed = dict(method.fixed)
     fitted = fit(observations, law, method.objective, fixed)
-    counts = resampling.counts(observations, method.unit, method.resamples, method.seed)
-    draws, failed = resampling.refit(fitted, counts)
-    if not len(draws):
+    draws, failed = np.empty((0, len(law.names))), 0
+    if method.resamples:
+        counts = resampling.counts(observations, method.unit, method.resamples, method.seed)
+        draws, failed = resampling.refit(fitted, counts)
+    if method.resamples and not len(draws):
         raise NotConvergedError(
             f"{law.name}: none of {method.resamples} resamples has a minimum; "
             "too few runs or sizes for this law"
@@ -61,7 +64,13 @@ def analyse(
     design, unsupported, design_warnings = examine(law, observations.variables)
     if len(draws) < USABLE * method.resamples:
         unsupported |= {*law.names, law.exponent_name}
-    by_name = intervals(fitted, draws, method.unit, method.level, unsupported)
+    by_name: dict[str, dict[str, Any]] = {}
+    if len(draws):
+        by_name = intervals(fitted, draws, method.unit, method.level, unsupported)
+    follows = {
+        name: float(quantity(fitted.problem.natural(fitted.theta[None]))[0])
+        for name, quantity in derived(law).items()
+    }
     correlation, shared = diagnostics.shared_noise(fitted, observations.cluster, method.unit)
     errors = {name: by_name[name]["se"] for name in by_name}
     influence, influential = diagnostics.influence(fitted, errors, names)
@@ -89,7 +98,7 @@ def analyse(
             "value": fitted.value,
         },
         "intervals": by_name,
-        "derived": {name: by_name[name]["estimate"] for name in by_name if name not in law.names},
+        "derived": follows,
         "token_cost": asdict(cost),
         "n_observations": len(observations),
         "n_clusters": len(np.unique(observations.cluster)),

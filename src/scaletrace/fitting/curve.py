@@ -61,6 +61,8 @@ def _band(
     fitted: FittedLaw, draws: Array, variables: Mapping[str, Array], tail: float
 ) -> dict[str, list[float]]:
     loss = np.exp(log_predictions(fitted, fitted.theta[None], variables)[0])
+    if not len(draws):
+        return {"loss": loss.tolist(), "low": loss.tolist(), "high": loss.tolist()}
     spread = np.exp(log_predictions(fitted, draws, variables))
     low, high = np.percentile(spread, [tail, 100.0 - tail], axis=0)
     return {"loss": loss.tolist(), "low": low.tolist(), "high": high.tolist()}

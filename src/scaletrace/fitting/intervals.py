@@ -84,6 +84,9 @@ def intervals(
             vague.add(parameter.variable)
         floor = 0.0 if parameter.kind in ("level", "exponent") and parameter.low >= 0.0 else None
         add(parameter.name, float(estimates[i]), values[:, i], limits, weak, floor)
+    for index, other in law.same:
+        if law.names[other] in result:
+            result[law.names[index]] = result[law.names[other]]
     for name, quantity in derived(law).items():
         limits = _limits(
             fitted,

@@ -128,6 +128,7 @@ class Law:
     that one's centre, and where it is not given it equals that one.
     describes: the quantity that the law is of: the loss, or the best N or D (n_opt, d_opt).
     may_be_constant: variables that the runs need not vary, for no exponent is theirs alone.
+    same: exponents that are other ones, by index: (which, of which).
     along: the variable that grows along one training, where the law is of whole loss curves.
     """
 
@@ -143,6 +144,7 @@ class Law:
     inverse: Callable[[Array, float], Array] | None = None
     counted_like: Mapping[str, str] = field(default_factory=dict)
     may_be_constant: tuple[str, ...] = ()
+    same: tuple[tuple[int, int], ...] = ()
     along: str | None = None
     describes: str = "loss"
 
@@ -212,6 +214,8 @@ class Law:
     def natural(self, theta: Array, centre: Centre) -> Array:
         """Published parameters (…, p) of internal coordinates (…, p) about `centre`."""
         values = np.array(theta, dtype=float)
+        for index, other in self.same:
+            values[..., index] = values[..., other]
         for index, offset in self.offsets(values, centre).items():
             values[..., index] += offset
         logarithmic = [parameter.logarithmic for parameter in self.parameters]

@@ -17,6 +17,7 @@ from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.law_error import LawError, distance
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.solver import problem_of
+from scaletrace.fitting.tied import tied
 from scaletrace.formats.fit import Answering
 
 
@@ -56,6 +57,7 @@ def known_of(fit: Answering, law: Law) -> Uncertain | None:
     runs, ahead, chosen = fit.runs, fit.ahead, fit.settings
     if runs is None or ahead is None:
         return None
+    law = tied(law, chosen.tied)
     variables = {name: np.array(values, dtype=float) for name, values in runs.variables.items()}
     objective = Objective(chosen.objective, chosen.delta, chosen.above)
     fixed = {name: value for name, value in chosen.fixed.items() if name in law.names}

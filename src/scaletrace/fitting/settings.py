@@ -9,7 +9,8 @@ MetricName = Literal["nats", "bits_per_byte", "perplexity", "accuracy", "error",
 OBJECTIVES: tuple[str, ...] = get_args(ObjectiveName)
 UNITS: tuple[str, ...] = get_args(UnitName)
 METRICS: tuple[str, ...] = get_args(MetricName)
-LEAST_RESAMPLES = 100
+LEAST_RESAMPLES = 100  # or none
+AUTO = "auto"  # in place of a law's name: the law that predicts best
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Settings:
 
     where: conditions on rows, all of which must hold; scale: n, d, c, u or loss -> what the
     column is multiplied by; metric: what the loss column measures; envelope: of rows with the same
-    N and D, keep the one of the lowest loss; multiplier: column of two groups of runs to compare.
+    N and D, keep the one of the lowest loss; multiplier: column of two groups of runs to compare;
+    tied: exponent -> the one that it equals.
     """
 
     law: str
@@ -50,3 +52,4 @@ class Settings:
     metric: str | None = None
     envelope: bool = False
     multiplier: str | None = None
+    tied: dict[str, str] = field(default_factory=dict)

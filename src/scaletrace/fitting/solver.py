@@ -122,6 +122,7 @@ def problem_of(
     logs = {name: x - centre[name] for name, x in logs.items()}
     _require_allowed(law, fixed, low, high)
     free = np.array([name not in fixed for name in law.names])
+    free[[index for index, _ in law.same]] = False
     return Problem(law, objective, logs, log_loss, centre, low, high, free)
 
 

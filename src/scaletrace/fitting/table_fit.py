@@ -1,14 +1,14 @@
 """A law fitted to a table of runs, with everything that `FIT.json` says of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scaletrace.errors import BadInput
-from scaletrace.fitting import comparison, isoflop, sensitivity
+from scaletrace.fitting import comparison, isoflop, law_choice, sensitivity
 from scaletrace.fitting.allocation import local_exponent, trades_off
 from scaletrace.fitting.analysis import Method, analyse
 from scaletrace.fitting.checklist import checklist
@@ -22,9 +22,11 @@ from scaletrace.fitting.multiplier import groups_of, multiplier
 from scaletrace.fitting.n_conventions import cost_in_table, other_counts, under_conventions
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.preparation import Prepared, conventions, prepare, split, with_variables
-from scaletrace.fitting.settings import LEAST_RESAMPLES, METRICS, OBJECTIVES, UNITS, Settings
+from scaletrace.fitting.settings import AUTO, LEAST_RESAMPLES, METRICS, OBJECTIVES, UNITS, Settings
 from scaletrace.fitting.solver import NotConvergedError
 from scaletrace.fitting.table_notes import left_out_notes, mixed_notes
+from scaletrace.fitting.tied import faults as tied_faults
+from scaletrace.fitting.tied import tied
 from scaletrace.fitting.token_cost import TokenCost
 from scaletrace.formats.runs_table import read_runs
 
@@ -39,18 +41,27 @@ def fit_table(
     Args:
         path: table of runs.
         settings: what the fit depends on besides.
-        laws: by name, the law that settings name and those that it is compared with.
+        laws: by name, the law that settings name and those that it is compared with, or among
+            which it is to be chosen.
         overlap: of held-out text with training text, where that is known.
 
     Raises:
         BadInput: settings or table cannot be used, or the fit did not converge.
     """
-    chosen = check_settings(settings, laws[settings.law])
-    table = read_runs(path, chosen.budget, chosen.family, chosen.where)
+    choice = None
+    if settings.law != AUTO:
+        check_settings(settings, laws[settings.law])
+    table = read_runs(path, settings.budget, settings.family, settings.where)
     try:
+        if settings.law == AUTO:
+            name, choice = law_choice.choose(table, settings, laws)
+            settings = replace(settings, law=name)
+        chosen = check_settings(settings, laws[settings.law])
+        laws = {**laws, chosen.law: tied(laws[chosen.law], chosen.tied)}
         # Weights need a first fit, which may fail as the second may.
         prepared = prepare(table, laws[chosen.law], chosen)
         result = _analyse(prepared, chosen, laws)
+        result["law_choice"] = choice
         result["checklist"]["held_out_text_in_train"] = overlap
         return result
     except (NotConvergedError, DesignError) as error:
@@ -87,6 +98,11 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
         keep = keep[~groups.second]  # the law is that of the first group
     observations = every.take(keep)
     names = [prepared.names[i] for i in keep]
+    compared = [laws[name] for name in dict.fromkeys([chosen.law, *chosen.compare])]
+    # What others need is missed before anything is fitted.
+    of_all = observations
+    if chosen.compare:
+        of_all = with_variables(table, chosen, observations, keep, compared)
     result = analyse(observations, law, method, prepared.columns, names)
     result["warnings"] = [
         *(*left_out_notes(table), *mixed_notes(table)),
@@ -109,10 +125,7 @@ def _analyse(prepared: Prepared, chosen: Settings, laws: Laws) -> dict[str, Any]
     }
     result["settings"] = asdict(chosen)
     if chosen.compare:
-        compared = [laws[name] for name in dict.fromkeys([chosen.law, *chosen.compare])]
-        result["comparison"] = comparison.compare(
-            with_variables(table, chosen, observations, keep, compared), compared, objective
-        )
+        result["comparison"] = comparison.compare(of_all, compared, objective)
     if chosen.sensitivity:
         result["sensitivity"] = sensitivity.table(
             every, chosen.drop_highest, law, objective, chosen.fixed, conventions(table, law)
@@ -199,8 +212,9 @@ def check_settings(chosen: Settings, law: Law) -> Settings:
         ("above", chosen.above, 0.0 < chosen.above < 1.0, "between 0 and 1"),
         ("level", chosen.level, 0.0 < chosen.level < 1.0, "between 0 and 1"),
         (
-            *("resamples", chosen.resamples, chosen.resamples >= LEAST_RESAMPLES),
-            f"at least {LEAST_RESAMPLES}",
+            *("resamples", chosen.resamples),
+            chosen.resamples == 0 or chosen.resamples >= LEAST_RESAMPLES,
+            f"0, for no intervals, or at least {LEAST_RESAMPLES}",
         ),
         ("drop_highest", chosen.drop_highest, chosen.drop_highest >= 0, "0 or more"),
         ("seed", chosen.seed, chosen.seed >= 0, "0 or more"),
@@ -208,11 +222,16 @@ def check_settings(chosen: Settings, law: Law) -> Settings:
         if not sound:
             faults.append(f"{name} {value}; allowed: {allowed}")
     faults += law.faults_of_fixed(chosen.fixed)
-    for other in ("sensitivity", "envelope"):
-        if chosen.multiplier is not None and getattr(chosen, other):
-            raise BadInput(f"fit: --{other} is of one group of runs; leave it or --multiplier out")
+    faults += tied_faults(law, chosen.tied, chosen.fixed)
+    faults += (
+        f"{other} is of one group of runs; leave it or multiplier out"
+        for other in ("sensitivity", "envelope")
+        if chosen.multiplier is not None and getattr(chosen, other)
+    )
     if chosen.isoflop and not {"n", "d"} <= set(law.variables):
         faults.append(f"isoflop needs a law of N and D; {law.name} is {law.formula}")
+    if chosen.isoflop and not chosen.resamples:
+        faults.append("isoflop needs resamples for its intervals; leave out resamples 0")
     if faults:
         raise BadInput("\n".join(f"fit: {fault}" for fault in faults))
     return chosen

@@ -371,6 +371,7 @@ class Chosen:
     delta: Number = 1e-3
     above: Number = 0.2
     fixed: Named[Number] = field(default_factory=dict)
+    tied: Named[Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -464,6 +465,25 @@ class Planning(Answering):
 
 
 @dataclass(frozen=True)
+class LawAmongOthers:
+    """A law that could have been chosen: what it says of a larger run, or why it could not."""
+
+    law: Text
+    rms_relative_error: Number | None = None
+    loss: Number | None = None
+    failed: Text | None = None
+
+
+@dataclass(frozen=True)
+class LawChoice:
+    """Why this law, where none was named, and what the others say of a larger run."""
+
+    because: Text
+    at: Named[Number]
+    laws: Listed[LawAmongOthers]
+
+
+@dataclass(frozen=True)
 class Fit(Drawable, Answering):
     """A fitted law, as `FIT.json` holds it."""
 
@@ -480,6 +500,7 @@ class Fit(Drawable, Answering):
     multiplier: Multiplier | None = None
     n_conventions: Listed[CountedN] = field(default_factory=list)
     checklist: Named[Any] = field(default_factory=dict)
+    law_choice: LawChoice | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaletrace import kinds as folders
 from scaletrace.errors import BadInput
-from scaletrace.fitting.settings import Settings
+from scaletrace.fitting.settings import AUTO, Settings
 
 if TYPE_CHECKING:
     from scaletrace.fitting.law import Law
@@ -36,7 +36,14 @@ def kinds(settings: Settings) -> tuple[str, ...]:
 
 
 def _names(settings: Settings) -> list[str]:
+    if settings.law == AUTO:
+        return [name for name in folders.names("laws") if _describes_losses_of_runs(name)]
     return list(dict.fromkeys([settings.law, *settings.compare]))
+
+
+def _describes_losses_of_runs(name: str) -> bool:
+    law = folders.load("laws", name).LAW
+    return law.along is None and law.describes == "loss"
 
 
 def _laws(settings: Settings) -> dict[str, "Law"]:
@@ -46,7 +53,7 @@ def _laws(settings: Settings) -> dict[str, "Law"]:
             key = "law" if name == settings.law else "compare"
             raise BadInput(f"fit: {key} {name!r}; allowed: {', '.join(known)}")
     laws = {name: folders.load("laws", name).LAW for name in _names(settings)}
-    for name in settings.compare:
+    for name in settings.compare if settings.law != AUTO else []:
         law, other = laws[settings.law], laws[name]
         if (law.along, law.describes) != (other.along, other.describes):
             raise BadInput(f"fit: compare {name!r}: not a law of the same observations")
@@ -65,7 +72,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
 
     del work
     laws = _laws(settings)
-    if laws[settings.law].along is not None:
+    if settings.law != AUTO and laws[settings.law].along is not None:
         write_fit(outputs.fit, fit_curves(inputs.observations, settings, laws))
         return {}
     if len(inputs.observations) != 1:

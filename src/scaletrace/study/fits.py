@@ -50,6 +50,7 @@ class StudyFit(Section):
     delta: Positive = Field(1e-3, description="Huber threshold, log loss")
     above: Share = Field(0.2, description="asymmetric: weight of losses above the law")
     fixed: dict[str, Finite] = Field(default={}, description="parameters held at a value")
+    tied: dict[str, str] = Field(default={}, description="exponents that equal others, by name")
     drop_highest: CountOrZero = Field(0, description="highest losses to leave out")
     unit: UnitName = Field("cluster", description="what is resampled")
     resamples: Annotated[Count, Field(ge=LEAST_RESAMPLES, le=10**6)] = Field(

@@ -104,6 +104,11 @@ def _faults(
         elif kinds.load("laws", name).LAW.describes != "loss":
             yield f"compare: {name} is a law of optima, not of a study's runs"
     yield from (f"fixed: {fault}" for fault in law.faults_of_fixed(entry.fixed))
+    if entry.tied:
+        # Studies are read without loading what computes.
+        from scaletrace.fitting import tied
+
+        yield from (f"tied: {fault}" for fault in tied.faults(law, entry.tied, entry.fixed))
     if entry.loss not in (None, "loss") and entry.weighted:
         yield (
             f"weighted: loss_se is the standard error of the loss in nats, not of {entry.loss}; "
