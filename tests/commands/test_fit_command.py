@@ -166,4 +166,4 @@ def test_a_multiplier_compares_two_groups_of_runs(table, tmp_path, capsys):
     assert found["low"] < 2.0 < found["high"]
     assert found["runs"] == {"old": 24, "new": 24}
     assert run(*command, "--sensitivity") == 2
-    assert "--sensitivity is of one group of runs" in capsys.readouterr().err
+    assert "sensitivity is of one group of runs" in capsys.readouterr().err

@@ -19,7 +19,8 @@ def held(label: str, repetitions: int) -> tuple[int, int, int]:
     every = [
         row
         for repetition in range(repetitions)
-        for row in predict_all(*draw(np.random.default_rng(repetition)), law)
+        for inside, outside in [draw(np.random.default_rng(repetition))]
+        for row in predict_all(inside, outside, law)
     ]
     inside = [[r[k][0] <= r[0] <= r[k][1] for r in every] for k in (2, 3)]
     return len(every), sum(inside[0]), sum(inside[1])

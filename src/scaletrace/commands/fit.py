@@ -249,7 +249,7 @@ def _by_name(option: str, example: str, pairs: list[str]) -> dict[str, float]:
 
 def _pairs(option: str, example: str, pairs: list[str]) -> list[tuple[str, str]]:
     """Return names with what each equals; raise BadInput for what is none or comes twice."""
-    split = [tuple(pair.partition("=")[::2]) for pair in pairs]
+    split = [(name, value) for name, _, value in (pair.partition("=") for pair in pairs)]
     names = [name for name, _ in split]
     faults = [
         f"{option} {pair!r}: NAME=VALUE is needed, such as {example}"
