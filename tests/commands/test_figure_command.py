@@ -13,6 +13,15 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_a_fit_that_holds_impossible_values_is_refused(folder, capsys):
+    fit = json.loads((folder / "fit.json").read_text())
+    fit["settings"]["level"] = 7.0
+    (folder / "fit.json").write_text(json.dumps(fit))
+    assert cli.main(["figure", "fit.json", "fit.png"]) == 2
+    assert "not a fit that scaletrace wrote" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["fit.json"]
+
+
 def test_a_fit_is_drawn_as_it_is_fitted_or_later(folder, capsys):
     fit = json.loads((folder / "fit.json").read_text())
     lines = ["run,n_params,n_tokens,loss"]

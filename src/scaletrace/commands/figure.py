@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from scaletrace.drawing.forms import csv_beside, form_of
+from scaletrace.errors import BadInput
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,12 @@ def run(arguments: argparse.Namespace) -> int:
     form_of(arguments.file)
     with untrusted.refused_in_words(arguments.fit):
         content = untrusted.read_bytes(arguments.fit)
-    save(fitted_runs(content, arguments.fit), arguments.file)
+    try:
+        save(fitted_runs(content, arguments.fit), arguments.file)
+    except BadInput:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A picture uses what a fit holds in many places; a wrong value in any is not ours.
+        raise BadInput(f"{arguments.fit}: not a fit that scaletrace wrote ({error!r})") from error
     print(f"written: {arguments.file}, {csv_beside(arguments.file)}")
     return 0

@@ -1,4 +1,4 @@
-"""The panels of a fit's picture that show losses: along each variable, at each budget, residuals.
+"""The panels of a fit's picture that show runs: losses along each variable, and residuals.
 
 Each has its rows, which the CSV holds, and is drawn from them.
 """
@@ -14,10 +14,9 @@ from scaletrace.drawing import marks, style
 from scaletrace.drawing.fitted import BAND_ALPHA, DASHES, DOTS, SOLID, Dashes
 from scaletrace.drawing.fitted_runs import FittedRuns, Series, interval_of_run
 from scaletrace.drawing.labels import EndLabel, label_ends
-from scaletrace.drawing.rows import Kind, Row
-from scaletrace.drawing.style import GREY, SMALL, Look
+from scaletrace.drawing.rows import Row
+from scaletrace.drawing.style import GREY, Look
 from scaletrace.fitting.law import VARIABLES, Array
-from scaletrace.formats.fit import Points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +25,6 @@ Ends = Callable[[FittedRuns, Mapping[str, Array]], tuple[Array, Array]]
 SAMPLES, SAMPLES_BEYOND = 60, 13
 BEYOND = 10.0  # a curve ends at most this factor above the largest value that was measured
 BEYOND_SERIES = ", beyond the runs"  # ends the name of a series of samples there
-MINIMA = "minima"
 MOST_TICKS = 5  # of x in a panel, whose labels do not touch
 
 
@@ -157,7 +155,7 @@ def _law_rows(
 
 def draw_along(axes: "Axes", runs: FittedRuns, axis: str, plotted: Sequence[Row]) -> None:
     """Draw runs along a variable with the law through each series, labelled at its end."""
-    _count_axis(axes, plotted, label_of(runs, axis))
+    count_axis(axes, plotted, label_of(runs, axis))
     _heights(axes, runs, plotted)
     all_series = runs.series(axis)
     drawn = list(zip(all_series, looks_of(all_series), strict=True))
@@ -194,7 +192,7 @@ def _heights(axes: "Axes", runs: FittedRuns, plotted: Sequence[Row]) -> None:
         axes.yaxis.set_major_formatter(FixedFormatter(ticks))
 
 
-def _count_axis(axes: "Axes", plotted: Sequence[Row], label: str) -> None:
+def count_axis(axes: "Axes", plotted: Sequence[Row], label: str) -> None:
     """Make x an axis of counts, with no more ticks than have room in a panel."""
     from matplotlib.ticker import FixedFormatter, FixedLocator
 
@@ -244,61 +242,6 @@ def draw_points(axes: "Axes", points: Sequence[Row], look: Look, count: int) -> 
     )
 
 
-def has_isoflop(runs: FittedRuns) -> bool:
-    """Whether the fit has curves of an IsoFLOP analysis; files of earlier releases have none."""
-    found = runs.fit.isoflop
-    return found is not None and any(budget.curve is not None for budget in found.budgets)
-
-
-def isoflop_rows(runs: FittedRuns) -> list[Row]:
-    """Return each budget's runs and its curve, and the minima of all."""
-    assert runs.fit.isoflop is not None
-    shown, minima = [], []
-    for budget in runs.fit.isoflop.budgets:
-        name = f"C = {flops_text(budget.flops)} FLOPs"
-        drawn: tuple[tuple[Points | None, Kind], ...]
-        drawn = (budget.measured, "point"), (budget.curve, "curve")
-        for points, kind in drawn:
-            if points is not None:
-                pairs = zip(points.n, points.loss, strict=True)
-                shown += [Row(name, kind, runs.source, n, loss) for n, loss in pairs]
-        if budget.loss_opt is not None and budget.inside_measured_range:
-            minima.append(
-                Row(MINIMA, "point", runs.source, budget.n_opt, budget.loss_opt, run=name)
-            )
-    return shown + minima
-
-
-def draw_isoflop(axes: "Axes", runs: FittedRuns, plotted: Sequence[Row]) -> None:
-    """Draw the budgets' curves, light to dark, with their minima."""
-    assert runs.fit.isoflop is not None
-    _count_axis(axes, plotted, label_of(runs, "n"))
-    style.loss_axis(axes, marks.heights(plotted), loss_label(runs))
-    names = list(dict.fromkeys(row.series for row in plotted if row.series != MINIMA))
-    labels = []
-    for name, look in style.looks(dict.fromkeys(names, "")).items():
-        curve = marks.of(plotted, name, "curve")
-        look = Look(look.color, "o")
-        marks.draw_line(axes, curve, look, 1.0)
-        draw_points(axes, marks.of(plotted, name, "point"), look, len(runs.names))
-        labels.append(EndLabel(curve[-1].x, curve[-1].y, name, look))
-    label_ends(axes, labels)
-    best = marks.of(plotted, MINIMA, "point")
-    axes.plot(
-        [row.x for row in best],
-        [row.y for row in best],
-        color="black",
-        marker="D",
-        markersize=3.5,
-        markerfacecolor="white",
-        linewidth=0.6,
-        zorder=4,
-    )
-    a = runs.fit.isoflop.a
-    text = f"best N ∝ C^a, a = {a.estimate:.3f} [{a.low:.3f}, {a.high:.3f}]"
-    axes.set_title(text, fontsize=SMALL)
-
-
 def residual_rows(runs: FittedRuns, axis: str) -> list[Row]:
     """Return the log residual of every run along a variable."""
     x = runs.variables[axis]
@@ -318,7 +261,7 @@ def residual_rows(runs: FittedRuns, axis: str) -> list[Row]:
 
 def draw_residuals(axes: "Axes", runs: FittedRuns, axis: str, plotted: Sequence[Row]) -> None:
     """Draw residuals about their zero line, with the looks of the panel along that variable."""
-    _count_axis(axes, plotted, label_of(runs, axis))
+    count_axis(axes, plotted, label_of(runs, axis))
     reach = 1.15 * max(abs(row.y) for row in plotted) or 1.0
     axes.set_ylim(-reach, reach)
     axes.locator_params(axis="y", nbins=5)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scaletrace.drawing import page, panels, parameters, style
+from scaletrace.drawing import isoflop_panel, page, panels, parameters, style
 from scaletrace.drawing.fitted import BAND_ALPHA, DASHES
 from scaletrace.drawing.fitted_runs import MOST_POINTS, FittedRuns
 from scaletrace.drawing.forms import csv_beside, form_of
@@ -51,8 +51,8 @@ def panels_of(runs: FittedRuns) -> list[Panel]:
     for axis in runs.axes:
         draw = partial(_along, runs, axis)
         shown.append(Panel(panels.along_rows(runs, axis), draw))
-    if panels.has_isoflop(runs):
-        shown.append(Panel(panels.isoflop_rows(runs), partial(_isoflop, runs)))
+    if isoflop_panel.has_curves(runs):
+        shown.append(Panel(isoflop_panel.rows(runs), partial(_isoflop, runs)))
     if runs.axes:
         first = runs.axes[0]
         draw = partial(_residuals, runs, first)
@@ -65,7 +65,7 @@ def _along(runs: FittedRuns, axis: str, axes: "Axes", rows: list[Row]) -> None:
 
 
 def _isoflop(runs: FittedRuns, axes: "Axes", rows: list[Row]) -> None:
-    panels.draw_isoflop(axes, runs, rows)
+    isoflop_panel.draw(axes, runs, rows)
 
 
 def _residuals(runs: FittedRuns, axis: str, axes: "Axes", rows: list[Row]) -> None:
@@ -134,7 +134,7 @@ def _key(figure: "Figure", runs: FittedRuns) -> None:
         (banded("-", 2 * BAND_ALPHA), f"fitted law, {level} band"),
         (banded(DASHES[1], BAND_ALPHA), f"beyond the runs, {level} interval of a measured run"),
     ]
-    if panels.has_isoflop(runs):
+    if isoflop_panel.has_curves(runs):
         entries.append(
             (
                 Line2D([], [], color="black", marker="D", markerfacecolor="white", markersize=3.5),

@@ -6,6 +6,7 @@ law's own error where it is carried outward (`fitting.law_error`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import stdtrit
@@ -39,7 +40,7 @@ class Uncertain:
     noise: float
     shared: float = 1.0
 
-    @property
+    @cached_property
     def inside(self) -> dict[str, Array]:
         """Variables of the runs that were fitted."""
         problem = self.fitted.problem
