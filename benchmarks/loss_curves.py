@@ -1,6 +1,6 @@
 """How well the annealing law predicts the end of trainings that it was not fitted to.
 
-python benchmarks/loss_curves.py RESULTS   (results/example of a clone; half a minute)
+python benchmarks/loss_curves.py RESULTS   (results/example of a clone; minutes)
 
 Two ways to leave whole runs out. `each run`: every run in turn, with all points that only it has,
 predicted from the other runs of its size. `longest`: all runs of the largest budget at once,
