@@ -163,3 +163,17 @@ def test_every_option_of_a_fit_is_one_of_the_library():
 
 def test_the_package_says_that_it_is_typed():
     assert (Path(scaletrace.__file__).parent / "py.typed").is_file()
+
+
+def test_next_runs_are_those_of_the_command(fit, tmp_path, capsys):
+    proposed = scaletrace.next_runs(fit, 1e21, goal="a")
+    fit.to_json(tmp_path / "fit.json")
+    command = ["next", str(tmp_path / "fit.json"), "--spend", "1e21", "--goal", "a", "--json"]
+    assert cli.main(command) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [[run["n"], run["d"], run["seeds"]] for run in said["runs"]] == [
+        [row["n"], row["d"], row["seeds"]] for row in proposed.to_dict("records")
+    ]
+    assert proposed.attrs["after"]["low"] == said["after"]["low"]
+    with pytest.raises(scaletrace.BadInput):
+        scaletrace.next_runs(fit, -1.0)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from scaletrace.library import Fit, Options, Table
 
-__all__ = ["BadInput", "compare", "fit", "read_fit"]
+__all__ = ["BadInput", "compare", "fit", "next_runs", "read_fit"]
 
 
 def fit(table: "Table", law: str = "auto", **options: "Unpack[Options]") -> "Fit":
@@ -57,6 +57,32 @@ def compare(table: "Table", laws: "Sequence[str]", **options: "Unpack[Options]")
         BadInput: as `fit`.
     """
     return _library().compare(table, laws, **options)
+
+
+def next_runs(
+    fit: "Fit",
+    spend: float,
+    goal: str | None = None,
+    smallest: float | None = None,
+    largest: float | None = None,
+) -> "pd.DataFrame":
+    """Propose the runs that most shrink an interval for their FLOPs, as `scaletrace next` does.
+
+    Args:
+        fit: what is known.
+        spend: FLOPs, counted as in the fit.
+        goal: loss@N,D, loss@C, N_opt@C, D_opt@C, a parameter, or a.
+        smallest: least parameters of a run.
+        largest: most parameters of a run.
+
+    Returns:
+        A row per run: n, d, flops of one, seeds. Its attrs say the goal and, before and after,
+        the estimate with its interval.
+
+    Raises:
+        BadInput: the fit, the goal or a limit cannot be used.
+    """
+    return _library().next_runs(fit, spend, goal, smallest, largest)
 
 
 def read_fit(path: Path | str) -> "Fit":

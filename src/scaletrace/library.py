@@ -398,6 +398,34 @@ def compare(table: Table, laws: Sequence[str], **options: Unpack[Options]) -> pd
     return _fit(table, laws[0], chosen).comparison
 
 
+def next_runs(
+    fit: Fit,
+    spend: float,
+    goal: str | None = None,
+    smallest: float | None = None,
+    largest: float | None = None,
+) -> pd.DataFrame:
+    """Propose the runs that most shrink an interval; see `scaletrace.next_runs`."""
+    from scaletrace.fitting import proposal
+
+    with tempfile.TemporaryDirectory() as folder, _refused("next_runs"):
+        path = Path(folder) / "fit.json"
+        fit.to_json(path)
+        proposed = proposal.next_runs(
+            fit_format.read_planning(path), spend, goal, smallest, largest
+        )
+    frame = pd.DataFrame(
+        [(run.n, run.d, run.flops, run.seeds) for run in proposed.runs],
+        columns=["n", "d", "flops", "seeds"],
+    )
+    ends = {"before": proposed.before, "after": proposed.after}
+    frame.attrs = {"goal": proposed.goal} | {
+        name: {"estimate": one.estimate, "low": one.low, "high": one.high}
+        for name, one in ends.items()
+    }
+    return frame
+
+
 def read_fit(path: Path | str) -> Fit:
     """Read a fit; see `scaletrace.read_fit`."""
     path = Path(path)
