@@ -419,10 +419,9 @@ def next_runs(
         columns=["n", "d", "flops", "seeds"],
     )
     ends = {"before": proposed.before, "after": proposed.after}
-    frame.attrs = {"goal": proposed.goal} | {
-        name: {"estimate": one.estimate, "low": one.low, "high": one.high}
-        for name, one in ends.items()
-    }
+    frame.attrs["goal"] = proposed.goal
+    for name, one in ends.items():
+        frame.attrs[name] = {"estimate": one.estimate, "low": one.low, "high": one.high}
     return frame
 
 
