@@ -114,11 +114,12 @@ def _search(
 
 
 class _At(NamedTuple):
-    """A resting point: the quantity, the rise of the objective, and theta."""
+    """Where a spring came: the quantity, the rise of the objective, theta, and whether to rest."""
 
     value: float
     height: float
     theta: Array
+    rests: bool = True
 
 
 def _root(inner: _At, outer: _At, rise: float) -> float:
@@ -137,36 +138,48 @@ def _narrow(
     targets: Array,
     reach: float,
 ) -> tuple[_At, _At]:
-    """Return the closest resting points below and above `rise` after springs to `targets`."""
+    """Return the closest points below and above `rise` after springs to `targets`.
+
+    Where a spring has not come to rest the objective could still fall: such a point is within the
+    interval if it is below, and says nothing if it is above.
+    """
     centre = float(quantity(fitted.theta[None])[0])
     side = np.sign(outer.value - centre)
     # Springs that yield little compared with what is left to search.
     stiffness = 2.0 * STIFF * rise / np.minimum(np.abs(targets - centre), reach) ** 2
     resting = _rest(fitted, Spring(quantity, targets, stiffness), inner.theta)
-    for at in sorted(map(_At._make, zip(*resting, strict=True)), key=lambda p: side * p.value):
+    for at in sorted(resting, key=lambda point: side * point.value):
         if side * at.value <= side * inner.value:
             continue
         if side * at.value >= side * outer.value:
             break
+        if at.height >= rise and not at.rests:
+            continue
         if at.height >= rise:
-            outer = _At(float(at.value), float(at.height), at.theta)
+            outer = at
             break
-        inner = _At(float(at.value), float(at.height), at.theta)
+        inner = at
     return inner, outer
 
 
-def _rest(fitted: FittedLaw, spring: Spring, start: Array) -> tuple[Array, Array, Array]:
-    """Where springs (T,) come to rest: quantity, rise of the objective, theta."""
+def _rest(fitted: FittedLaw, spring: Spring, start: Array) -> list[_At]:
+    """Where springs (T,) come; those that end in nothing finite are left out."""
     starts = np.broadcast_to(start, (len(spring.target), len(start)))
-    with np.errstate(all="ignore"):  # a step too far is not finite, and is not accepted
-        minimum = minimise(fitted.problem, starts, fitted.weights[None], None, spring, near=True)
-    theta = minimum.theta[minimum.converged]
     problem = fitted.problem
-    shape = (len(theta), len(problem.log_loss))
-    weights = np.broadcast_to(fitted.weights, shape)
-    observed = np.broadcast_to(problem.log_loss, shape)
-    value = surface(problem, problem.objective, theta, weights, observed).value
-    return spring.quantity(theta), value - fitted.value, theta
+    with np.errstate(all="ignore"):  # a step too far is not finite, and is not accepted
+        minimum = minimise(problem, starts, fitted.weights[None], None, spring, near=True)
+        shape = (len(starts), len(problem.log_loss))
+        weights = np.broadcast_to(fitted.weights, shape)
+        observed = np.broadcast_to(problem.log_loss, shape)
+        at = surface(problem, problem.objective, minimum.theta, weights, observed)
+        values = spring.quantity(minimum.theta)
+    return [
+        _At(float(value), float(height - fitted.value), theta, bool(rests))
+        for value, height, theta, rests in zip(
+            values, at.value, minimum.theta, minimum.converged, strict=True
+        )
+        if np.isfinite(value) and np.isfinite(height)
+    ]
 
 
 def _reach(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -> float:
