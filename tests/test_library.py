@@ -12,7 +12,7 @@ import pytest
 
 import scaletrace
 from scaletrace import cli, library
-from scaletrace.commands.predict import predict
+from scaletrace.commands._answers import predict
 from scaletrace.fitting.settings import Settings
 from scaletrace.formats.fit import read_answering
 from tests.drawing import made_fit

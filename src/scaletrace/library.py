@@ -5,7 +5,6 @@ through the doors of the commands, so that both give the same numbers, digit by 
 """
 
 import contextlib
-import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scaletrace import kinds
+from scaletrace.commands import _points
 from scaletrace.commands import fit as fit_command
-from scaletrace.commands.predict import VARIABLES, predict
+from scaletrace.commands._answers import VARIABLES, predict_each
 from scaletrace.errors import BadInput
 from scaletrace.fitting import allocation
 from scaletrace.fitting.settings import AUTO, LEAST_RESAMPLES, MetricName, ObjectiveName, UnitName
@@ -248,23 +248,13 @@ class Fit:
     def _answers(self, questions: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
         if questions.empty:
             raise BadInput("predict: no points")
-        rows = []
-        for place, question in enumerate(questions.to_dict("records")):
-            try:
-                with _refused(str(self.path)):
-                    answer = predict(self._fit, cast("dict[str, float]", question))
-            except BadInput as problem:
-                where = f"row {place}: " if len(questions) > 1 else ""
-                raise BadInput(f"predict: {where}{str(problem).replace('--', '')}") from None
-            row: dict[str, Any] = {}
-            for name, prediction in answer["predictions"].items():
-                for key, end in (("estimate", ""), ("low", "_low"), ("high", "_high")):
-                    value = prediction[key]
-                    row[name + end] = math.inf if value is None else value
-                for key, value in prediction.get("measured_run", {}).items():
-                    row[f"{name}_run_{key}"] = math.inf if value is None else value
-            row["warnings"] = ", ".join(dict.fromkeys(one["code"] for one in answer["warnings"]))
-            rows.append(row)
+        asked = cast("list[dict[str, float]]", questions.to_dict("records"))
+        try:
+            with _refused(str(self.path)):
+                found = predict_each(self._fit, asked, [f"row {i}" for i in range(len(asked))])
+        except BadInput as problem:
+            raise BadInput(f"predict: {str(problem).replace('--', '')}") from None
+        rows = [_points.row_of(answer) for answer in found]
         answers = pd.DataFrame(rows, index=shown.index)
         answers = answers[[*(name for name in answers if name != "warnings"), "warnings"]]
         kept = shown.drop(columns=[name for name in answers if name in shown.columns])

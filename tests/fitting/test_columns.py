@@ -83,3 +83,8 @@ def test_a_unit_in_header_and_cells_counts_once():
     mixed = table("params (M)|x", "20M|1", "50|1")
     with pytest.raises(BadInput, match="'20M' has a unit of its own, and others have none"):
         find(mixed, "n", chosen())
+
+
+def test_a_name_of_another_quantity_is_no_name_with_a_unit():
+    assert find(table("width|n_tokens"), "n", chosen()) is None
+    assert find(table("n_total|n_tokens"), "n", chosen()) == Column("n_total", 1.0)

@@ -14,6 +14,8 @@ NAMES = {*RULES, TIMINGS}
 # Words that are also a rule's name and mean something else there.
 OTHER_MEANINGS = {
     ("commands/fit.py", "fit"): "the output of the stage, by its name",
+    ("commands/figure.py", "fit"): "the command's argument",
+    ("commands/next.py", "fit"): "the command's argument",
     ("commands/predict.py", "fit"): "the command's argument",
     ("jobs/history.py", "fit"): "a wildcard",
     ("jobs/progress.py", "trial"): "a wildcard",

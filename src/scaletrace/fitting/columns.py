@@ -23,6 +23,7 @@ WHAT = {
     **{"loss": "the loss", "n_opt": "the optimal N", "d_opt": "the optimal D"},
     "loss_se": "the standard error of the loss",
 }
+EVERY_NAME = frozenset(name for groups in NAMES.values() for group in groups for name in group)
 SAME = 0.01  # columns that differ by less, relatively, hold the same quantity
 
 
@@ -80,7 +81,9 @@ def _named(table: RunsTable, group: tuple[str, ...]) -> list[Column]:
     for header in table.header:
         if header.endswith(("__MIN", "__MAX")):
             continue  # W&B writes them beside every column
-        for name, factor in readings(header):
+        # `n_tokens` is D, not an N in tokens.
+        ways = [(header, 1.0)] if header.lower() in EVERY_NAME else readings(header)
+        for name, factor in ways:
             plain = plain_name(name)
             if plain in group:
                 if plain not in DOUBTFUL or _holds_numbers(table, header):

@@ -20,6 +20,7 @@ LONGEST = 2.0  # a step of a logarithm: beyond it terms vanish that a parabola k
 ROUNDING = 1e-13  # log residuals below this are arithmetic noise
 EXACT = 1e-6  # root mean square log residual of an exact fit, whose gradient is all rounding
 STATIONARY = 1e-6  # relative gradient of a minimum
+DIFFERENCE = 1e-6  # of a coordinate, for slopes of a quantity
 AGREEMENT = 1e-6  # relative excess of the objective within which two starts found the same minimum
 
 
@@ -84,12 +85,11 @@ class Spring:
 
     def slope(self, theta: Array) -> Array:
         """Derivatives (B, p) of the quantity, by central differences."""
-        columns = []
-        for index in range(theta.shape[1]):
-            step = np.zeros(theta.shape[1])
-            step[index] = 1e-6
-            columns.append((self.quantity(theta + step) - self.quantity(theta - step)) / 2e-6)
-        return np.stack(columns, axis=1)
+        batch, width = theta.shape
+        steps = DIFFERENCE * np.eye(width)
+        places = np.concatenate([theta + steps[:, None], theta - steps[:, None]])
+        up, down = self.quantity(places.reshape(-1, width)).reshape(2, width, batch)
+        return ((up - down) / (2.0 * DIFFERENCE)).T
 
 
 def problem_of(
