@@ -293,16 +293,19 @@ def _choice(fit: Fit) -> Iterator[str]:
     """Yield why this law, where none was named, and what the others would predict."""
     if fit.law_choice is None:
         return
+    from scaletrace.fitting.law_choice import reasons
+
     yield f"law chosen: {fit.law_choice.because}"
     at = ", ".join(f"{name.upper()} {value:.3g}" for name, value in fit.law_choice.at.items())
     yield f"  what each says of {at}, and its error when larger scales were predicted:"
+    refused = {row.law: row.failed or "" for row in fit.law_choice.laws if row.loss is None}
     for row in fit.law_choice.laws:
         if row.loss is None:
-            yield f"    {row.law:<16} {row.failed}"
             continue
         error = row.rms_relative_error
         ahead = "" if error is None else f"  {100 * error:.2f} %"
         yield f"    {row.law:<16} {row.loss:.5g}{ahead}"
+    yield from (f"  left out: {line}" for line in reasons(refused))
 
 
 def _taken(fit: Fit, symbol: str) -> Iterator[str]:

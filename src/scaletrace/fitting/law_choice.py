@@ -34,12 +34,14 @@ def choose(
     carried, refused = {}, {}
     for name, law in laws.items():
         try:
-            carried[name] = prepare(table, law, replace(settings, law=name, weighted=False))
+            # What is resampled is of no matter yet.
+            plain = replace(settings, law=name, weighted=False, unit="observation")
+            carried[name] = prepare(table, law, plain)
         except BadInput as problem:
-            refused[name] = str(problem).removeprefix(f"{table.path}: ")
+            refused[name] = str(problem).removeprefix(f"{table.path}: ").removeprefix(f"{name} ")
     if not carried:
-        reasons = "\n".join(f"  {name}: {reason}" for name, reason in refused.items())
-        raise BadInput(f"{table.path}: no law can be fitted\n{reasons}")
+        said = "\n".join(f"  {line}" for line in reasons(refused))
+        raise BadInput(f"{table.path}: no law can be fitted\n{said}")
     # The first has most variables; what it reads is what every other one reads.
     first = max(carried, key=lambda name: len(laws[name].variables))
     keep, _ = split(carried[first].observations, settings.drop_highest)
@@ -64,6 +66,14 @@ def choose(
     ]
     others += [{"law": name, "failed": reason} for name, reason in refused.items()]
     return best["law"], {"because": because, "at": at, "laws": others}
+
+
+def reasons(refused: Mapping[str, str]) -> list[str]:
+    """Return a line for each reason (law -> reason), with all the laws that have it."""
+    laws: dict[str, list[str]] = {}
+    for name, reason in refused.items():
+        laws.setdefault(reason, []).append(name)
+    return [f"{', '.join(names)}: {reason}" for reason, names in laws.items()]
 
 
 def _best(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
