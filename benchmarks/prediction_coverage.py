@@ -12,6 +12,7 @@ import argparse
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +26,16 @@ from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.prediction import Uncertain, of_a_run, of_mean, run_noise
 
 LEVEL, RESAMPLES = 0.95, 200
+Draw = Callable[[np.random.Generator], tuple[Observations, Observations]]
 Losses = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+class Later(NamedTuple):
+    """A run that was not fitted, and the intervals of resamples alone and of a measured run."""
+
+    measured: float
+    old: tuple[float, ...]
+    run: tuple[float, ...]
 
 
 def observations(n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Observations:
@@ -33,10 +43,8 @@ def observations(n: np.ndarray, d: np.ndarray, loss: np.ndarray) -> Observations
     return Observations({"n": n, "d": d}, loss, codes, 0 * codes, np.ones(len(n)))
 
 
-def predict_all(
-    inside: Observations, outside: Observations, name: str
-) -> list[tuple[float, float, tuple[float, ...], tuple[float, float]]]:
-    """Return (measured, predicted, interval of resamples, interval of a run) of every later run."""
+def predict_all(inside: Observations, outside: Observations, name: str) -> list[Later]:
+    """Return every later run beside what was predicted of it."""
     law = kinds.load("laws", name).LAW
     fitted = fit(inside, law, Objective())
     theta, _ = resampling.refit(fitted, resampling.counts(inside, "cluster", RESAMPLES, 0))
@@ -58,7 +66,7 @@ def predict_all(
         old = tuple(np.quantile(loss(draws), [0.025, 0.975]))
         mean = of_mean(known, loss)
         run = of_a_run(known, estimate, mean, point)
-        results.append((float(outside.loss[i]), estimate, old, run))
+        results.append(Later(float(outside.loss[i]), old, run))
     return results
 
 
@@ -91,13 +99,13 @@ def wrong_laws() -> dict[str, Losses]:
     return {"bent": bent, "drifting": drifting, "acting together": together, "ratio": over_trained}
 
 
-def families() -> Iterator[tuple[str, str, Callable[[np.random.Generator], tuple]]]:
+def families() -> Iterator[tuple[str, str, Draw]]:
     """Yield name, law, and a draw of (runs fitted, runs later)."""
     grid = np.meshgrid(np.geomspace(1e7, 1e9, 8), np.geomspace(3e8, 3e10, 6))
     n, d = grid[0].ravel(), grid[1].ravel()
     far_n, far_d = np.array([1e10, 3e9, 1e10]), np.array([2e11, 6e10, 3e10])
 
-    def well(random: np.random.Generator) -> tuple:
+    def well(random: np.random.Generator) -> tuple[Observations, Observations]:
         noise = 0.004
         return (
             observations(n, d, chinchilla(n, d) * np.exp(noise * random.normal(size=len(n)))),
@@ -112,7 +120,7 @@ def families() -> Iterator[tuple[str, str, Callable[[np.random.Generator], tuple
 
             def draw(
                 random: np.random.Generator, loss: Losses = loss, noise: float = noise
-            ) -> tuple:
+            ) -> tuple[Observations, Observations]:
                 m, t, c = isoflop(np.geomspace(1e18, 1e21, 7), 8)
                 seen = loss(m, t) * np.exp(noise * random.normal(size=len(m)))
                 later = c > 2e20
@@ -122,7 +130,7 @@ def families() -> Iterator[tuple[str, str, Callable[[np.random.Generator], tuple
 
             yield f"{label}, noise {100 * noise:.1f} %", "chinchilla", draw
 
-    def few(random: np.random.Generator) -> tuple:
+    def few(random: np.random.Generator) -> tuple[Observations, Observations]:
         sizes = np.repeat(np.geomspace(2e7, 1e9, 5), 2)
         truth, at = 1.2 + 20.0 / sizes**0.14, np.array([1e10])
         loss = truth * np.exp(0.01 * random.normal(size=10))
@@ -138,12 +146,13 @@ def winkler(measured: float, ends: tuple[float, ...]) -> float:
     return float(high - low + 2 / (1 - LEVEL) * (max(low - x, 0.0) + max(x - high, 0.0)))
 
 
-def tell(label: str, results: list) -> None:
+def tell(label: str, results: list[Later]) -> None:
     rows = []
-    for which in (2, 3):
-        inside = [r[which][0] <= r[0] <= r[which][1] for r in results]
-        half = np.median([0.5 * np.log(r[which][1] / r[which][0]) for r in results])
-        score = np.mean([winkler(r[0], r[which]) for r in results])
+    for ends in ([r.old for r in results], [r.run for r in results]):
+        seen = [r.measured for r in results]
+        inside = [low <= x <= high for x, (low, high) in zip(seen, ends, strict=True)]
+        half = np.median([0.5 * np.log(high / low) for low, high in ends])
+        score = np.mean([winkler(x, pair) for x, pair in zip(seen, ends, strict=True)])
         rows.append(
             f"{sum(inside):4d} of {len(inside)} = {100 * np.mean(inside):5.1f} %, "
             f"{100 * half:.2f} %, {100 * score:.2f} %"

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaletrace.commands.predict import predict
+from scaletrace.commands._answers import predict
 from scaletrace.drawing import fitted_runs as module
 from scaletrace.errors import BadInput
 from tests.drawing import made_fit

@@ -22,8 +22,9 @@ def held(label: str, repetitions: int) -> tuple[int, int, int]:
         for inside, outside in [draw(np.random.default_rng(repetition))]
         for row in predict_all(inside, outside, law)
     ]
-    inside = [[r[k][0] <= r[0] <= r[k][1] for r in every] for k in (2, 3)]
-    return len(every), sum(inside[0]), sum(inside[1])
+    old = [r.old[0] <= r.measured <= r.old[1] for r in every]
+    new = [r.run[0] <= r.measured <= r.run[1] for r in every]
+    return len(every), sum(old), sum(new)
 
 
 def test_a_measured_run_is_held_where_the_law_is_a_little_wrong_and_resamples_miss_it():
