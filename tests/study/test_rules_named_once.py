@@ -14,6 +14,7 @@ NAMES = {*RULES, TIMINGS}
 # Words that are also a rule's name and mean something else there.
 OTHER_MEANINGS = {
     ("commands/fit.py", "fit"): "the output of the stage, by its name",
+    ("commands/_limits.py", "timings"): "an option",
     ("commands/figure.py", "fit"): "the command's argument",
     ("commands/next.py", "fit"): "the command's argument",
     ("commands/predict.py", "fit"): "the command's argument",

@@ -260,7 +260,7 @@ def _warnings(
                 f"{name.upper()} = {value:.3g} lies a factor of {factor:.3g} outside the measured "
                 "range: the interval holds only if the law does",
             )
-    if "n" in point and {"C", "a"} & predictions.keys() and not cost.reaches(point["n"]):
+    if "n" in point and {"C", "D_opt"} & predictions.keys() and not cost.reaches(point["n"]):
         yield (
             "token_cost_extrapolated",
             f"what a token costs at N = {point['n']:.3g} is extrapolated from the sizes of the fit "

@@ -16,7 +16,7 @@ from scaletrace.fitting.token_cost import SIX_N_D, TokenCost
 
 Quantity = Callable[[Array], Array]
 FARTHEST = 690.0  # |log| of any N, D or C: beyond lie no floating-point numbers
-HALVINGS, ROUNDING = 60, 1e-13  # of an interval of log N, and when it is small enough
+AT_ONCE, CUTS, ROUNDING = 15, 15, 1e-13  # of an interval of log N, and when it is small enough
 PLACES = 41  # of log N within the learnt range, at which the least loss of a budget is looked for
 TOGETHER = 16  # rows of coordinates that are inverted at once
 NEARBY = 1e-3  # step of log C for the local exponent
@@ -58,7 +58,7 @@ def optimal(law: Law, flops: float, cost: TokenCost = SIX_N_D) -> dict[str, Quan
 
     def loss(params: Array) -> Array:
         powers, log_n = _two_powers(law, params), log_optimum(law, log_c, cost, params)
-        return powers.floor + np.exp(powers.outer * _log_sum(powers, cost, log_n, log_c))
+        return powers.floor + np.exp(powers.outer * log_sum(powers, cost, log_n, log_c))
 
     return {
         "N_opt": lambda params: np.exp(log_optimum(law, log_c, cost, params)),
@@ -88,12 +88,12 @@ def lowest_on_budget(powers: TwoPowers, log_c: Array | float, cost: TokenCost) -
     learnt = np.linspace(np.log(cost.n_low), np.log(cost.n_high), PLACES)
     places = np.concatenate([[-FARTHEST], learnt, [FARTHEST]])
     columns = TwoPowers(*(np.asarray(x)[..., None] for x in powers))
-    losses = _log_sum(columns, cost, places, np.asarray(log_c)[..., None])
+    losses = log_sum(columns, cost, places, np.asarray(log_c)[..., None])
     lowest = losses.argmin(axis=-1)
     low = places[np.maximum(lowest - 1, 0)]
     high = places[np.minimum(lowest + 1, len(places) - 1)]
 
-    return _halve(lambda log_n: _rises(powers, cost, log_n, log_c), low, high)
+    return halve(lambda log_n: _rises(powers, cost, log_n, log_c), low, high)
 
 
 def powers_through(
@@ -134,7 +134,7 @@ def needed(law: Law, loss: float, cost: TokenCost = SIX_N_D) -> dict[str, Quanti
             return by_size - np.log(_share(powers, cost, log_n)) <= goal
 
         ends = np.full(np.shape(goal), FARTHEST)
-        log_n = _beyond(_halve(enough, -ends, ends))
+        log_n = _beyond(halve(enough, -ends, ends))
         by_tokens = goal + np.log1p(-_share(powers, cost, log_n))
         by_tokens += powers.compute * cost.log_factor(log_n)
         return log_n, (powers.log_b - by_tokens) / powers.beta
@@ -169,7 +169,7 @@ def needed_beside(
             return both - powers.compute * cost.log_factor(log_n) <= goal
 
         ends = np.full(np.shape(goal), FARTHEST)
-        return np.exp(_beyond(_halve(enough, -ends, ends)))
+        return np.exp(_beyond(halve(enough, -ends, ends)))
 
     return other
 
@@ -184,7 +184,7 @@ def _inverse(law: Law, loss: float) -> Quantity:
         theta = law.internal(params, zero)
 
         found = [
-            _halve(
+            halve(
                 lambda log_x, rows=rows: _each(law, rows, log_x) <= np.log(loss),
                 np.zeros(len(rows)),
                 np.full(len(rows), FARTHEST),
@@ -197,16 +197,24 @@ def _inverse(law: Law, loss: float) -> Quantity:
 
 
 def _each(law: Law, theta: Array, log_x: Array) -> Array:
-    """Log loss of each row of coordinates (B, p) at its own place (B,)."""
-    return law.jet(theta, {law.variables[0]: log_x}).value.diagonal()
+    """Log loss of each row of coordinates (B, p) at its own places (k, B)."""
+    values = law.jet(theta, {law.variables[0]: log_x.ravel()}).value
+    return np.einsum("bkb->kb", values.reshape(len(theta), *log_x.shape))
 
 
-def _halve(upper: Callable[[Array], NDArray[np.bool_]], low: Array, high: Array) -> Array:
-    """Where `upper`, of log values (…), turns from false to true between low and high."""
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        there = upper(middle)
-        low, high = np.where(there, low, middle), np.where(there, middle, high)
+def halve(upper: Callable[[Array], NDArray[np.bool_]], low: Array, high: Array) -> Array:
+    """Where `upper`, of log values (…), turns from false to true between low and high.
+
+    Intervals are cut into several parts at once, (AT_ONCE, …), for what a call costs is the call.
+    """
+    parts = np.arange(1, AT_ONCE + 1) / (AT_ONCE + 1)
+    for _ in range(CUTS):
+        width = high - low
+        places = low + parts.reshape(-1, *[1] * np.ndim(low)) * width
+        there = upper(places)
+        first = np.where(there.any(axis=0), there.argmax(axis=0), AT_ONCE)
+        ends = np.concatenate([[low], places, [high]])
+        low, high = (np.take_along_axis(ends, (first + k)[None], axis=0)[0] for k in (0, 1))
         if np.max(high - low) < ROUNDING:
             break
     return high
@@ -217,7 +225,7 @@ def _beyond(log_value: Array) -> Array:
     return np.where(log_value > 0.99 * FARTHEST, np.inf, log_value)
 
 
-def _log_sum(powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: Array | float) -> Array:
+def log_sum(powers: TwoPowers, cost: TokenCost, log_n: Array, log_c: Array | float) -> Array:
     """Logarithm of what the two powers sum to at N on a budget."""
     log_d = log_c - cost.log_flops_per_token(log_n)
     both = np.logaddexp(powers.log_a - powers.alpha * log_n, powers.log_b - powers.beta * log_d)

@@ -5,14 +5,18 @@ reads them.
 """
 
 import csv
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
+from scaletrace.errors import BadInput
+from scaletrace.formats import untrusted
 from scaletrace.formats.record import Record, read_record, require_circumstances
+from scaletrace.formats.written_numbers import numbers
 from scaletrace.jobs import ledger
-from scaletrace.study.rules import FIGURES, FIT
+from scaletrace.study.rules import ANNEAL, FIGURES, FIT
 
 # These may still run when the table is printed.
 AFTER = {FIT.name, FIGURES.name}
@@ -75,6 +79,35 @@ def write(study: str, stream: TextIO, records: Iterable[Path] | None = None) -> 
     """Write the timings of a study as CSV; arguments as of `job_timings`."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerows([COLUMNS, *job_timings(study, records)])
+
+
+def read_speeds(path: Path) -> dict[str, float]:
+    """Return the tokens per second of each run's training, from a study's timings.csv.
+
+    Raises:
+        BadInput: it cannot be read, is none, or holds no training.
+    """
+    with untrusted.refused_in_words(path):
+        text = untrusted.read_text(path)
+    speeds, faults = {}, []
+    try:
+        rows = untrusted.rows_of(text)
+        trained = [row for row in rows if row["rule"] == ANNEAL.name]
+        for row in trained:
+            speed, run = numbers([row["tokens_per_s"]])[0], row["job"].removeprefix("run=")
+            if 0.0 < speed < math.inf:
+                speeds[run] = speed
+            else:
+                faults.append(
+                    f"{path}: tokens_per_s of {row['job'][:80]}: a positive number is needed"
+                )
+    except (KeyError, ValueError) as error:
+        raise BadInput(f"{path}: no timings.csv of a study ({str(error)[:200]})") from None
+    if faults:
+        raise BadInput("\n".join(faults))
+    if not speeds:
+        raise BadInput(f"{path}: no training has finished")
+    return speeds
 
 
 if __name__ == "__main__":
