@@ -11,8 +11,10 @@ from typing import Any
 
 from scaletrace import contract, kinds
 from scaletrace.commands._columns import with_ends
+from scaletrace.commands._waiting import Waiting
 from scaletrace.drawing.forms import form_of
 from scaletrace.errors import BadInput
+from scaletrace.fitting.progress import observed
 from scaletrace.fitting.settings import AUTO, METRICS, Settings
 from scaletrace.formats.fit import SIX, Fit, fit_in
 from scaletrace.formats.untrusted import LARGEST_TEXT
@@ -148,7 +150,11 @@ def run(arguments: argparse.Namespace) -> int:
     settings["fixed"] = _by_name("--fix", "E=1.7", arguments.fixed)
     settings["tied"] = dict(_pairs("--tie", "alpha=beta", arguments.tied))
     settings["scale"] = scales(_by_name("--scale", "n=1e6", arguments.scale))
-    with tempfile.TemporaryDirectory() as folder, _ordinary(arguments.table, folder) as files:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _ordinary(arguments.table, folder) as files,
+        observed(Waiting()),
+    ):
         text = fitted(files, settings)
     if arguments.out:
         try:

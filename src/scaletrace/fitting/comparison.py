@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from scaletrace.fitting import progress
 from scaletrace.fitting.extrapolation import rolling
 from scaletrace.fitting.fit import Observations, fit
 from scaletrace.fitting.law import Law
@@ -22,7 +23,9 @@ def compare(
     objective. A law that does not converge is a row that says so.
     """
     rows = []
-    for law in laws:
+    laws = list(laws)
+    for place, law in enumerate(laws):
+        progress.report("comparing laws", place, len(laws))
         row: dict[str, Any] = {"law": law.name, "formula": law.formula}
         try:
             squares = fit(observations, law, Objective("squared_log"))

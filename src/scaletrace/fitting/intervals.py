@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.fitting import profiles
+from scaletrace.fitting import profiles, progress
 from scaletrace.fitting.allocation import derived
 from scaletrace.fitting.fit import FittedLaw
 from scaletrace.fitting.law import Array, Parameter
@@ -68,7 +68,8 @@ def intervals(
     vague: set[str] = set()
     level_open = False
     order = sorted(range(len(law.names)), key=lambda i: ORDER.index(law.parameters[i].kind))
-    for i in order:
+    for place, i in enumerate(order):
+        progress.report("intervals", place, len(order))
         parameter = law.parameters[i]
         if not fitted.problem.free[i]:
             continue

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scaletrace.fitting import isoflop_curves, isoflop_fit, isoflop_solver
+from scaletrace.fitting import isoflop_curves, isoflop_fit, isoflop_solver, progress
 from scaletrace.fitting.allocation import lowest_on_budget, powers_through
 from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.fit import Observations
@@ -115,6 +115,7 @@ def analyse(
     if inside.sum() < 3:
         raise DesignError("fewer than 3 budgets have their minimum inside the measured range of N")
     resamples = min(resamples, AT_MOST)
+    progress.report("resampling the IsoFLOP curves", 0, resamples)
     refits = _resample(runs, fitted, objective, resamples, seed)
     if not refits.settled.any():
         raise NotConvergedError("isoflop: no resample has a minimum; add runs to each budget")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scaletrace.fitting import progress
 from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.fit import (
     FittedLaw,
@@ -20,6 +21,7 @@ from scaletrace.fitting.fit import (
 from scaletrace.fitting.law import Array
 from scaletrace.fitting.solver import AGREEMENT, CELLS, EXACT, minimise
 
+WHAT = "resampling"
 ASSUMES = {
     "observation": "noise is independent from run to run",
     "cluster": "noise is independent from cluster to cluster; runs of one cluster may share it",
@@ -62,10 +64,14 @@ def refit(fitted: FittedLaw, resampled: NDArray[np.uint16]) -> tuple[Array, int]
     theta, converged = np.empty((len(resampled), len(fitted.theta))), np.zeros(len(resampled), bool)
     if resampled.shape[1] > CELLS:
         problem, steps = fitted.problem, first_steps(fitted)
-        moved = np.array([(draw - 1.0) @ steps for draw in resampled])
+        moved = np.empty((len(resampled), len(fitted.theta)))
+        for place, draw in enumerate(resampled):
+            progress.report(WHAT, place, len(resampled))
+            moved[place] = (draw - 1.0) @ steps
         return np.clip(fitted.theta - moved, problem.low, problem.high), 0
     rows = max(1, CELLS // resampled.shape[1])
     for first in range(0, len(resampled), rows):
+        progress.report(WHAT, first, len(resampled))
         part = np.arange(first, min(first + rows, len(resampled)))
         weights = resampled[part] * fitted.weights
         starts = np.broadcast_to(fitted.theta, (len(weights), len(fitted.theta)))
