@@ -20,12 +20,13 @@ def _names() -> list[str]:
     return [name for name in kinds.names("commands") if not name.startswith("_")]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(names: list[str]) -> argparse.ArgumentParser:
+    """Return a parser of these commands."""
     summary = metadata.metadata("scaletrace")["Summary"]
     parser = argparse.ArgumentParser(prog="scaletrace", description=summary)
     parser.add_argument("--version", action="version", version=metadata.version("scaletrace"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in _names():
+    for name in names:
         module = import_module(f"scaletrace.commands.{name}")
         about = (module.__doc__ or "").strip()
         added = commands.add_parser(
@@ -41,7 +42,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    names = _names()
+    # The others' modules would take time to load.
+    asked = [name for name in names if argv[:1] == [name]]
+    arguments = _parser(asked or names).parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Half letters, which a file of anybody's making may hold, cannot be printed as such.
