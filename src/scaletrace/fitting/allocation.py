@@ -70,7 +70,8 @@ def optimal(law: Law, flops: float, cost: TokenCost = SIX_N_D) -> dict[str, Quan
 
 def local_exponent(law: Law, log_c: float, cost: TokenCost, params: Array) -> Array:
     """dlog(N_opt)/dlog(C) at a budget: D_opt grows as C^(1 - a (1 + slope of the cost))."""
-    up, down = (log_optimum(law, log_c + s * NEARBY, cost, params) for s in (0.5, -0.5))
+    steps = np.reshape([0.5 * NEARBY, -0.5 * NEARBY], (2, *[1] * (np.ndim(params) - 1)))
+    up, down = log_optimum(law, log_c + steps, cost, params)
     return (up - down) / NEARBY
 
 

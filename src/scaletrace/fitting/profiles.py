@@ -6,8 +6,9 @@ point lies on its profile. One mechanism serves parameters and derived quantitie
 where a profile never rises: there the data do not bound the quantity.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -75,17 +76,46 @@ def profile(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) 
     if not Spring(quantity, one, one).slope(fitted.theta[None])[0][fitted.problem.free].any():
         given = float(quantity(fitted.theta[None])[0])  # by the form of the law
         return Profile(given, given, False, False)
-    ends, opens = [], []
-    for side in (-1.0, 1.0):
-        end, is_open = _search(fitted, quantity, rise, side)
-        ends.append(end)
-        opens.append(is_open)
-    return Profile(ends[0], ends[1], opens[0], opens[1])
+    below, above = (_search(fitted, quantity, rise, side) for side in (-1.0, 1.0))
+    (low, open_low), (high, open_high) = _together(fitted, quantity, [below, above])
+    return Profile(low, high, open_low, open_high)
+
+
+class _Wanted(NamedTuple):
+    """Springs (T,) that a search wants to be tied, and theta where they start."""
+
+    targets: Array
+    stiffness: Array
+    start: Array
+
+
+def _together(
+    fitted: FittedLaw, quantity: Callable[[Array], Array], searches: list["_Search"]
+) -> list[tuple[float, bool]]:
+    """Return what searches return, whose springs are minimised in one batch at each turn."""
+    ends: dict[int, tuple[float, bool]] = {}
+    wanted = {place: next(search) for place, search in enumerate(searches)}
+    while wanted:
+        turn = list(wanted.items())
+        targets, stiffness = (
+            np.concatenate([getattr(one, name) for _, one in turn])
+            for name in ("targets", "stiffness")
+        )
+        starts = np.concatenate([np.tile(one.start, (len(one.targets), 1)) for _, one in turn])
+        came = iter(_rest(fitted, Spring(quantity, targets, stiffness), starts))
+        for place, one in turn:
+            points = [at for at in islice(came, len(one.targets)) if np.isfinite(at.value)]
+            try:
+                wanted[place] = searches[place].send(points)
+            except StopIteration as stop:
+                ends[place] = stop.value
+                del wanted[place]
+    return [ends[place] for place in range(len(searches))]
 
 
 def _search(
     fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float, side: float
-) -> tuple[float, bool]:
+) -> "_Search":
     """End of the interval on one side, and whether it is open."""
     centre = float(quantity(fitted.theta[None])[0])
     reach = _reach(fitted, quantity, rise)
@@ -94,7 +124,7 @@ def _search(
     for _ in range(OUTWARD):
         before = inner
         targets = inner.value + side * step * FURTHER
-        inner, outer = _narrow(fitted, quantity, rise, inner, outer, targets, reach)
+        inner, outer = yield from _narrow(centre, rise, inner, outer, targets, reach)
         if np.isfinite(outer.height):
             break
         # Where no spring came to rest, shorter ones may.
@@ -109,7 +139,7 @@ def _search(
         root = _root(inner, outer, rise)
         around = 0.4 * CLOSE * (root - centre)
         targets = np.array([root - around, root + around])
-        inner, outer = _narrow(fitted, quantity, rise, inner, outer, targets, reach)
+        inner, outer = yield from _narrow(centre, rise, inner, outer, targets, reach)
     return _root(inner, outer, rise), False
 
 
@@ -122,6 +152,9 @@ class _At(NamedTuple):
     rests: bool = True
 
 
+_Search = Generator[_Wanted, list[_At], tuple[float, bool]]
+
+
 def _root(inner: _At, outer: _At, rise: float) -> float:
     """Where the objective has risen by `rise`: the root of its rise is nearly linear."""
     low, high, goal = (np.sqrt(max(x, 0.0)) for x in (inner.height, outer.height, rise))
@@ -130,24 +163,17 @@ def _root(inner: _At, outer: _At, rise: float) -> float:
 
 
 def _narrow(
-    fitted: FittedLaw,
-    quantity: Callable[[Array], Array],
-    rise: float,
-    inner: _At,
-    outer: _At,
-    targets: Array,
-    reach: float,
-) -> tuple[_At, _At]:
+    centre: float, rise: float, inner: _At, outer: _At, targets: Array, reach: float
+) -> Generator[_Wanted, list[_At], tuple[_At, _At]]:
     """Return the closest points below and above `rise` after springs to `targets`.
 
     Where a spring has not come to rest the objective could still fall: such a point is within the
     interval if it is below, and says nothing if it is above.
     """
-    centre = float(quantity(fitted.theta[None])[0])
     side = np.sign(outer.value - centre)
     # Springs that yield little compared with what is left to search.
     stiffness = 2.0 * STIFF * rise / np.minimum(np.abs(targets - centre), reach) ** 2
-    resting = _rest(fitted, Spring(quantity, targets, stiffness), inner.theta)
+    resting = yield _Wanted(targets, stiffness, inner.theta)
     for at in sorted(resting, key=lambda point: side * point.value):
         if side * at.value <= side * inner.value:
             continue
@@ -162,9 +188,8 @@ def _narrow(
     return inner, outer
 
 
-def _rest(fitted: FittedLaw, spring: Spring, start: Array) -> list[_At]:
-    """Where springs (T,) come; those that end in nothing finite are left out."""
-    starts = np.broadcast_to(start, (len(spring.target), len(start)))
+def _rest(fitted: FittedLaw, spring: Spring, starts: Array) -> list[_At]:
+    """Where springs (T,) come from starts (T, p); a value of NaN where that is nothing finite."""
     problem = fitted.problem
     with np.errstate(all="ignore"):  # a step too far is not finite, and is not accepted
         minimum = minimise(problem, starts, fitted.weights[None], None, spring, near=True)
@@ -174,11 +199,13 @@ def _rest(fitted: FittedLaw, spring: Spring, start: Array) -> list[_At]:
         at = surface(problem, problem.objective, minimum.theta, weights, observed)
         values = spring.quantity(minimum.theta)
     return [
-        _At(float(value), float(height - fitted.value), theta, bool(rests))
+        _At(
+            float(value) if np.isfinite(value) and np.isfinite(height) else np.nan,
+            *(float(height - fitted.value), theta, bool(rests)),
+        )
         for value, height, theta, rests in zip(
             values, at.value, minimum.theta, minimum.converged, strict=True
         )
-        if np.isfinite(value) and np.isfinite(height)
     ]
 
 

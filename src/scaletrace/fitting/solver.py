@@ -84,12 +84,17 @@ class Spring:
         return Spring(self.quantity, self.target[rows], self.stiffness[rows])
 
     def slope(self, theta: Array) -> Array:
-        """Derivatives (B, p) of the quantity, by central differences."""
+        """Derivatives (B, p) of the quantity."""
+        return self.about(theta)[1]
+
+    def about(self, theta: Array) -> tuple[Array, Array]:
+        """Values (B,) of the quantity and its derivatives (B, p), by central differences."""
         batch, width = theta.shape
         steps = DIFFERENCE * np.eye(width)
-        places = np.concatenate([theta + steps[:, None], theta - steps[:, None]])
-        up, down = self.quantity(places.reshape(-1, width)).reshape(2, width, batch)
-        return ((up - down) / (2.0 * DIFFERENCE)).T
+        places = np.concatenate([theta[None], theta + steps[:, None], theta - steps[:, None]])
+        here, *around = self.quantity(places.reshape(-1, width)).reshape(-1, batch)
+        up, down = np.reshape(around, (2, width, batch))
+        return here, ((up - down) / (2.0 * DIFFERENCE)).T
 
 
 def problem_of(
@@ -238,7 +243,8 @@ def surface(
     # A term that has vanished still needs a scale.
     scale = np.maximum(scale, 1e-12 * scale.max(axis=1, keepdims=True)) + 1e-100
     if spring is not None:
-        stretch, along = spring.quantity(theta) - spring.target, spring.slope(theta)
+        value, along = spring.about(theta)
+        stretch = value - spring.target
         total += 0.5 * spring.stiffness * stretch**2
         gradient += (spring.stiffness * stretch)[:, None] * along
         pull = np.sqrt(spring.stiffness)[:, None] * along
