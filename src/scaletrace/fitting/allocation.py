@@ -211,11 +211,9 @@ def halve(upper: Callable[[Array], NDArray[np.bool_]], low: Array, high: Array) 
     parts = np.arange(1, AT_ONCE + 1) / (AT_ONCE + 1)
     for _ in range(CUTS):
         width = high - low
-        places = low + parts.reshape(-1, *[1] * np.ndim(low)) * width
-        there = upper(places)
+        there = upper(low + parts.reshape(-1, *[1] * np.ndim(low)) * width)
         first = np.where(there.any(axis=0), there.argmax(axis=0), AT_ONCE)
-        ends = np.concatenate([[low], places, [high]])
-        low, high = (np.take_along_axis(ends, (first + k)[None], axis=0)[0] for k in (0, 1))
+        low, high = (low + (first + k) / (AT_ONCE + 1) * width for k in (0, 1))
         if np.max(high - low) < ROUNDING:
             break
     return high
