@@ -134,8 +134,8 @@ def test_an_edited_function_is_named_with_its_module(damaged):
     damaged.commit("with results")
     damaged.edit(
         "src/scaletrace/fitting/preparation.py",
-        "loss = np.array(table.numbers(loss_column))\n",
-        f"loss = {FACTOR} * np.array(table.numbers(loss_column))\n",
+        "return metric, Numbers(fitted, ",
+        f"return metric, Numbers({FACTOR} * fitted, ",
     )
     damaged.commit("edited")
     targets = [f"results/tiny/{name}" for name in ("fits/power_n-32k.json",)]
@@ -145,7 +145,7 @@ def test_an_edited_function_is_named_with_its_module(damaged):
     (fit,) = diff("HEAD~2", "HEAD").moved
     (cause,) = fit.why.first
     assert (cause.kind, cause.job) == ("code", "fit power_n-32k")
-    assert cause.what == "scaletrace.fitting.preparation: prepare"
+    assert cause.what == "scaletrace.fitting.preparation: read_target"
     then, now = fit.values["E"]
     assert now == pytest.approx(then * FACTOR, rel=1e-3)
 
