@@ -210,13 +210,17 @@ def _rest(fitted: FittedLaw, spring: Spring, starts: Array) -> list[_At]:
 
 
 def _reach(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -> float:
-    """Distance at which the objective has risen by `rise`, to second order; at most 1."""
-    free = fitted.problem.free
-    at = fitted.surface
-    one = np.ones(1)
+    """Distance at which the objective is expected to have risen by `rise`; at most 1.
+
+    By the curvature that noise of the fit's size has on average: the objective's own at its
+    minimum rests on the few residuals below the threshold, and may even be negative.
+    """
+    problem, free, one = fitted.problem, fitted.problem.free, np.ones(1)
     along = Spring(quantity, one, one).slope(fitted.theta[None])[0][free]
-    hessian = at.hessian[0][np.ix_(free, free)]
-    spread = along @ np.linalg.pinv(hessian, rcond=1e-10, hermitian=True) @ along
+    slopes = problem.law.jet(fitted.theta[None], problem.logs).gradient[0][free]
+    curvature = _moments(fitted, noise_scale(fitted))[2]
+    information = curvature * (slopes * fitted.weights) @ slopes.T
+    spread = along @ np.linalg.pinv(information, rcond=1e-10, hermitian=True) @ along
     return float(np.clip(np.sqrt(2.0 * rise * max(spread, 0.0)), 1e-9, 1.0))
 
 
