@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scaletrace.fitting.law import VARIABLES, Array, Law
 
@@ -18,9 +19,24 @@ class DesignError(ValueError):
     """The runs cannot carry the analysis that was asked for: the message says what is missing."""
 
 
+def alike(values: Array) -> NDArray[np.int64]:
+    """Code of each value (n,), ascending; those within 0.1 % of a group's least are one group.
+
+    Measured from the least, so that many values close to one another are no endless chain.
+    """
+    order = np.argsort(values, kind="stable")
+    logs = np.log(values[order])
+    starts, first = np.zeros(len(logs), dtype=np.int64), 0
+    while (first := int(np.searchsorted(logs, logs[first] + ALIKE, "right"))) < len(logs):
+        starts[first] = 1
+    codes = np.empty_like(starts)
+    codes[order] = np.cumsum(starts)
+    return codes
+
+
 def distinct(values: Array) -> int:
     """Number of distinct values, those within 0.1 % counted once."""
-    return 1 + int((np.diff(np.sort(np.log(values))) > ALIKE).sum())
+    return int(alike(values).max()) + 1
 
 
 def examine(law: Law, variables: Mapping[str, Array]) -> tuple[dict[str, Any], set[str], list]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from scaletrace.fitting.column_names import RATES, metric_in, plain_name
-from scaletrace.fitting.design import ALIKE
+from scaletrace.fitting.design import alike
 from scaletrace.fitting.law import Array
 from scaletrace.formats.runs_table import RUN_COLUMNS, RunsTable
 
@@ -62,11 +62,7 @@ def groups(variables: Mapping[str, Array]) -> Indices:
     count = len(next(iter(variables.values())))
     codes = np.zeros((count, 0), np.int64)
     for values in variables.values():
-        logs = np.log(values)
-        order = np.argsort(logs, kind="stable")
-        code = np.empty(count, np.int64)
-        code[order] = np.concatenate([[0], np.cumsum(np.diff(logs[order]) > ALIKE)])
-        codes = np.column_stack([codes, code])
+        codes = np.column_stack([codes, alike(values)])
     return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.fitting.design import ALIKE
+from scaletrace.fitting.design import ALIKE, alike
 from scaletrace.fitting.fit import Observations, starting_points
 from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.penalties import Objective
@@ -80,4 +80,4 @@ def _summary(variable: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
 def _scales(values: Array) -> Array:
     """Distinct values, ascending, those within 0.1 % counted once."""
     ordered = np.sort(values)
-    return ordered[np.concatenate([[True], np.diff(np.log(ordered)) > ALIKE])]
+    return ordered[np.unique(alike(ordered), return_index=True)[1]]

@@ -20,7 +20,7 @@ from scaletrace.fitting.columns import (
     present,
     read,
 )
-from scaletrace.fitting.design import ALIKE
+from scaletrace.fitting.design import ALIKE, alike
 from scaletrace.fitting.diagnostics import Warnings, warning
 from scaletrace.fitting.envelope import Envelope, describe, groups, lowest
 from scaletrace.fitting.fit import Observations, fit
@@ -232,11 +232,7 @@ def _clusters(
     if column:
         return _codes(table.labels(column)), column
     variable = "n" if "n" in variables else next(iter(variables))
-    logs = np.log(variables[variable])
-    order = np.argsort(logs, kind="stable")
-    codes = np.empty(len(logs), dtype=np.int64)
-    codes[order] = np.concatenate([[0], np.cumsum(np.diff(logs[order]) > ALIKE)])
-    return codes, f"equal {VARIABLES[variable]}, to {100 * ALIKE:g} %"
+    return alike(variables[variable]), f"equal {VARIABLES[variable]}, to {100 * ALIKE:g} %"
 
 
 def _codes(labels: list[str]) -> NDArray[np.int64]:
