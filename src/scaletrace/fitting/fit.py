@@ -110,7 +110,7 @@ def fit(
     if starts is None:
         starts = starting_points(problem, fixed or {})
     weights = observations.weights / observations.weights.mean()
-    minimum = _explore(problem, starts, weights)
+    minimum = explore(problem, starts, weights)
     if not minimum.converged[minimum.value.argmin()]:
         minimum = _along_the_valley(problem, minimum, weights)
         starts = np.resize(starts, minimum.theta.shape)
@@ -147,8 +147,11 @@ def fit(
     return FittedLaw(problem, weights, theta, float(minimum.value[best]), certificate)
 
 
-def _explore(problem: Problem, starts: Array, weights: Array) -> Minimum:
-    """Minimise from every start; of very many observations first to some of them."""
+def explore(problem: Problem, starts: Array, weights: Array) -> Minimum:
+    """Minimise from every start (S, p) under weights (n,).
+
+    Where observations are very many, first for some of them, and from there for all.
+    """
     count = len(weights)
     if count <= CELLS:
         return minimise(problem, starts, weights[None])

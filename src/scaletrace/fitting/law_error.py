@@ -13,10 +13,10 @@ import numpy as np
 
 from scaletrace.fitting import profiles
 from scaletrace.fitting.design import distinct
-from scaletrace.fitting.fit import FittedLaw, Observations, starting_points
+from scaletrace.fitting.fit import FittedLaw, Observations, explore, starting_points
 from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law, logs_of
 from scaletrace.fitting.penalties import Objective
-from scaletrace.fitting.solver import minimise, problem_of
+from scaletrace.fitting.solver import problem_of
 
 SHARES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of the runs, below which the law is fitted
 FEWEST_SCALES = 3
@@ -108,7 +108,7 @@ def _lowest(
 ) -> FittedLaw | None:
     problem = problem_of(law, observations.variables, observations.loss, objective, dict(fixed))
     weights = observations.weights / observations.weights.mean()
-    minimum = minimise(problem, starting_points(problem, fixed), weights[None])
+    minimum = explore(problem, starting_points(problem, fixed), weights)
     best = int(minimum.value.argmin())
     if not np.isfinite(minimum.value[best]):
         return None
