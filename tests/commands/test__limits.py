@@ -5,24 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scaletrace import cli
-from tests.drawing import made_fit
+from tests.commands.predicting import asked
 
 PACE = ("--gpus", 8, "--flops-per-second", 4e14)
-
-
-@pytest.fixture(scope="module")
-def fit(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("limits") / "fit.json"
-    path.write_bytes(made_fit.content("grid"))
-    return path
-
-
-def asked(capsys, fit: Path, *arguments: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = cli.main(["predict", str(fit), *map(str, arguments)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 def answered(capsys, fit: Path, *arguments: object) -> dict:

@@ -3,26 +3,10 @@
 import csv
 import json
 from io import StringIO
-from pathlib import Path
 
 import pytest
 
-from scaletrace import cli
-from tests.drawing import made_fit
-
-
-@pytest.fixture(scope="module")
-def fit(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("points") / "fit.json"
-    path.write_bytes(made_fit.content("grid"))
-    return path
-
-
-def asked(capsys, fit: Path, *arguments: object) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = cli.main(["predict", str(fit), *map(str, arguments)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+from tests.commands.predicting import asked
 
 
 def table_of(text: str) -> list[dict[str, str]]:
