@@ -70,7 +70,7 @@ def test_noise_scale_means_the_same_for_every_penalty():
     data = study(noise=0.005)
     for objective in (Objective(), Objective("huber", 1e-2), Objective("squared_log")):
         fitted = fit(data, chinchilla.LAW, objective)
-        assert profiles.noise_scale(fitted) == pytest.approx(0.005, rel=0.25)
+        assert fitted.noise == pytest.approx(0.005, rel=0.25)
 
 
 def test_profile_bounds_derived_quantities():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scaletrace.fitting import diagnostics, prediction, profiles, resampling
+from scaletrace.fitting import diagnostics, prediction, resampling
 from scaletrace.fitting.allocation import derived
 from scaletrace.fitting.curve import curve
 from scaletrace.fitting.design import examine
@@ -105,7 +105,7 @@ def analyse(
         "diagnostics": {
             "certificate": fitted.certificate,
             "design": design,
-            "noise": profiles.noise_scale(fitted),
+            "noise": fitted.noise,
             "r_squared": _r_squared(fitted),
             "resamples_failed": failed,
             "shared_noise": correlation,

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from scaletrace.fitting.design import ALIKE, alike
-from scaletrace.fitting.fit import Observations, starting_points
+from scaletrace.fitting.fit import Observations, explore, starting_points
 from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.penalties import Objective
-from scaletrace.fitting.solver import minimise, problem_of
+from scaletrace.fitting.solver import problem_of
 
 STEPS = 3  # the largest scales held out in turn
 
@@ -38,13 +38,8 @@ def rolling(
             held.append((at, below))
     steps = []
     if held:
-        weights = np.concatenate(
-            [
-                np.broadcast_to(below * observations.weights, (len(starts), len(x)))
-                for _, below in held
-            ]
-        )
-        minimum = minimise(problem, np.tile(starts, (len(held), 1)), weights)
+        weights = np.stack([below * observations.weights for _, below in held])
+        minimum = explore(problem, starts, weights)
         values = np.where(minimum.converged, minimum.value, np.inf)
         values = values.reshape(len(held), len(starts))
         for row, (at, below) in enumerate(held):

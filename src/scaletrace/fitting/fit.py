@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scaletrace.fitting import noise
 from scaletrace.fitting.law import Array, Law
 from scaletrace.fitting.penalties import Objective
 from scaletrace.fitting.solver import (
@@ -17,6 +19,7 @@ from scaletrace.fitting.solver import (
     Problem,
     Spring,
     Surface,
+    joined,
     minimise,
     problem_of,
     surface,
@@ -89,6 +92,27 @@ class FittedLaw:
         )
 
     @property
+    def spare(self) -> int:
+        """Observations that the parameters do not use up; at least one."""
+        return max(1, len(self.problem.log_loss) - int(self.problem.free.sum()))
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of Gaussian log noise that explains the objective at its minimum.
+
+        Solves value = (n - p) E[penalty(sigma z)].
+        """
+        return noise.scale(self.problem.objective, self._middle, self.value / self.spare)
+
+    def moments(self, sigma: float) -> tuple[float, float, float]:
+        """E[penalty], E[slope^2], E[curvature] of a run for log noise of standard deviation."""
+        return noise.moments(self.problem.objective, self._middle, sigma)
+
+    @cached_property
+    def _middle(self) -> float:
+        return float(np.median(self.problem.log_loss))
+
+    @property
     def log_residuals(self) -> Array:
         """Log observed minus log predicted loss (n,)."""
         return self.problem.log_loss - self.law.jet(self.theta[None], self.problem.logs).value[0]
@@ -110,7 +134,7 @@ def fit(
     if starts is None:
         starts = starting_points(problem, fixed or {})
     weights = observations.weights / observations.weights.mean()
-    minimum = explore(problem, starts, weights)
+    minimum = explore(problem, starts, weights[None])
     if not minimum.converged[minimum.value.argmin()]:
         minimum = _along_the_valley(problem, minimum, weights)
         starts = np.resize(starts, minimum.theta.shape)
@@ -148,22 +172,26 @@ def fit(
 
 
 def explore(problem: Problem, starts: Array, weights: Array) -> Minimum:
-    """Minimise from every start (S, p) under weights (n,).
+    """Minimise from every start (S, p) under each row of weights (W, n): W times S minima.
 
     Where observations are very many, first for some of them, and from there for all.
     """
-    count = len(weights)
-    if count <= CELLS:
-        return minimise(problem, starts, weights[None])
-    some = np.random.default_rng(0).choice(count, SOME, replace=False)
-    logs = {name: x[some] for name, x in problem.logs.items()}
-    part = replace(problem, logs=logs, log_loss=problem.log_loss[some])
-    reached = minimise(part, starts, weights[None, some])
-    distinct, which = np.unique(reached.theta.round(6), axis=0, return_inverse=True)
-    whole = minimise(problem, distinct, weights[None], near=True)
-    return Minimum(
-        whole.theta[which], whole.value[which], whole.gradient[which], whole.converged[which]
-    )
+    if weights.shape[1] <= CELLS:
+        return minimise(problem, *each_under_each(starts, weights))
+    some = np.random.default_rng(0).choice(weights.shape[1], SOME, replace=False)
+    reached = minimise(problem.take(some), *each_under_each(starts, weights[:, some]))
+    minima = []
+    for theta, row in zip(np.split(reached.theta, len(weights)), weights, strict=True):
+        distinct, which = np.unique(theta.round(6), axis=0, return_inverse=True)
+        minima.append(minimise(problem, distinct, row[None], near=True).take(which))
+    return joined(minima)
+
+
+def each_under_each(starts: Array, weights: Array) -> tuple[Array, Array]:
+    """Return starts (W * S, p) with weights (W * S, n), all of the first weights first."""
+    shape = (len(weights), len(starts), weights.shape[1])
+    under = np.broadcast_to(weights[:, None], shape)
+    return np.tile(starts, (len(weights), 1)), under.reshape(-1, shape[2])
 
 
 def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Minimum:
@@ -196,12 +224,7 @@ def _along_the_valley(problem: Problem, reached: Minimum, weights: Array) -> Min
             if np.ptp(targets) < 1e-9:
                 break
         minima.append(minimise(problem, best[None], weights[None], near=True))
-    return Minimum(
-        *(
-            np.concatenate([getattr(part, name) for part in minima])
-            for name in ("theta", "value", "gradient", "converged")
-        )
-    )
+    return joined(minima)
 
 
 def without_level(problem: Problem, starts: Array, weights: Array) -> Minimum:

@@ -6,12 +6,12 @@ grow with the distance outward in log scale, at a rate that is drawn anew for ea
 This is the idea of rolling-origin validation (Tashman 2000) with the distance taken into account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scaletrace.fitting import profiles
 from scaletrace.fitting.design import distinct
 from scaletrace.fitting.fit import FittedLaw, Observations, explore, starting_points
 from scaletrace.fitting.law import FLOPS_PER_PARAMETER_AND_TOKEN, Array, Law, logs_of
@@ -38,19 +38,15 @@ def learn(
 ) -> LawError:
     """Fit below some scales, predict above, and return what the errors leave unexplained."""
     scale = scale_of(observations.variables)
-    rates = []
-    for share in SHARES:
-        below = scale <= np.quantile(scale, share, method="lower") * (1.0 + 1e-9)
-        inside, outside = observations.take(below), observations.take(~below)
-        free = len(law.names) - len(fixed)
-        if not len(outside) or len(inside) < free + 2 or distinct(scale[below]) < FEWEST_SCALES:
-            continue
-        if any(distinct(inside.variables[v]) < 2 for v in law.varied):
-            continue
-        sub = _lowest(inside, law, objective, fixed)
-        if sub is not None:
-            rates.append(_rate(sub, inside, outside))
-    rates = list(dict.fromkeys(rates))  # steps that leave out the same runs are one
+    bounds = (np.quantile(scale, share, method="lower") * (1.0 + 1e-9) for share in SHARES)
+    parts = [scale <= bound for bound in dict.fromkeys(bounds)]
+    parts = [below for below in parts if _tells(law, len(fixed), observations, scale, below)]
+    subs = _lowest(observations, law, objective, fixed, parts) if parts else []
+    rates = [
+        _rate(sub, observations.take(below), observations.take(~below))
+        for sub, below in zip(subs, parts, strict=True)
+        if np.isfinite(sub.value)
+    ]
     if not rates:
         return LawError(ASSUMED, WORTH)
     rate, variance = np.array(rates).T
@@ -103,22 +99,44 @@ def covariance(fitted: FittedLaw, noise: float) -> Array:
     return result
 
 
+def _tells(
+    law: Law, fixed: int, observations: Observations, scale: Array, below: NDArray[np.bool_]
+) -> bool:
+    """Whether the law can be fitted to the runs below, and asked about others."""
+    inside = observations.take(below)
+    return (
+        not below.all()
+        and len(inside) >= len(law.names) - fixed + 2
+        and distinct(scale[below]) >= FEWEST_SCALES
+        and all(distinct(inside.variables[v]) >= 2 for v in law.varied)
+    )
+
+
 def _lowest(
-    observations: Observations, law: Law, objective: Objective, fixed: Mapping[str, float]
-) -> FittedLaw | None:
+    observations: Observations,
+    law: Law,
+    objective: Objective,
+    fixed: Mapping[str, float],
+    parts: Sequence[NDArray[np.bool_]],
+) -> list[FittedLaw]:
+    """Return the law fitted to each part of the observations, all in one batch."""
     problem = problem_of(law, observations.variables, observations.loss, objective, dict(fixed))
-    weights = observations.weights / observations.weights.mean()
-    minimum = explore(problem, starting_points(problem, fixed), weights)
-    best = int(minimum.value.argmin())
-    if not np.isfinite(minimum.value[best]):
-        return None
-    return FittedLaw(problem, weights, minimum.theta[best], float(minimum.value[best]), {})
+    starts = starting_points(problem, fixed)
+    minimum = explore(problem, starts, np.stack([part * observations.weights for part in parts]))
+    fits = []
+    for row, part in enumerate(parts):
+        one = minimum.take(slice(row * len(starts), (row + 1) * len(starts)))
+        best = int(one.value.argmin())
+        weights = observations.weights[part] / observations.weights[part].mean()
+        # Its sum was taken with weights whose mean is one over all observations.
+        value = float(one.value[best]) * float(part.mean())
+        fits.append(FittedLaw(problem.take(part), weights, one.theta[best], value, {}))
+    return fits
 
 
 def _rate(sub: FittedLaw, inside: Observations, outside: Observations) -> tuple[float, float]:
     """Mean error for each e-fold outward, by least squares, and what parameters and noise add."""
-    noise = profiles.noise_scale(sub)
-    names = sub.law.variables
+    noise, names = sub.noise, sub.law.variables
     far = distance({v: inside.variables[v] for v in names}, outside.variables)
     predicted, slopes = log_gradient(sub, outside.variables)
     errors = np.log(outside.loss) - predicted

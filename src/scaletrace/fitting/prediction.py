@@ -145,4 +145,4 @@ def run_noise(fitted: FittedLaw, level: float) -> float:
     spare = max(1, len(fitted.problem.log_loss) - int(fitted.problem.free.sum()))
     residuals = np.abs(fitted.log_residuals) * np.sqrt(len(fitted.log_residuals) / spare)
     wide = float(np.quantile(residuals, level)) / float(stdtrit(np.inf, (1.0 + level) / 2.0))
-    return max(profiles.noise_scale(fitted), wide)
+    return max(fitted.noise, wide)

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaletrace.errors import BadInput
-from scaletrace.fitting import profiles
 from scaletrace.fitting.agreement import disagreement, few_parameters
 from scaletrace.fitting.column_names import DOUBTFUL, plain_name
 from scaletrace.fitting.columns import (
@@ -278,7 +277,7 @@ def _weighted(
         Objective(chosen.objective, chosen.delta, chosen.above),
         chosen.fixed,
     )
-    excess = max(0.0, profiles.noise_scale(plain) ** 2 - float(np.median(errors[keep] ** 2)))
+    excess = max(0.0, plain.noise**2 - float(np.median(errors[keep] ** 2)))
     weights = 1.0 / (errors**2 + excess)
     return Observations(
         *(observations.variables, observations.loss, observations.cluster, observations.seed),

@@ -16,7 +16,7 @@ from scipy.special import fdtri
 
 from scaletrace.fitting.fit import FittedLaw
 from scaletrace.fitting.law import Array
-from scaletrace.fitting.solver import ROUNDING, Spring, minimise, surface
+from scaletrace.fitting.solver import Spring, minimise, surface
 
 ASSUMES = "noise is independent and Gaussian in log loss"
 FURTHER = np.array([0.25, 0.5, 1.0, 2.0])  # of a step outward: to where springs are tied
@@ -25,9 +25,6 @@ NEARLY = 0.5  # of the rise: from there its root is extended where no spring com
 ROUNDS = 3  # then the bracket is divided this often
 CLOSE = 0.02  # or until it is this part of the distance
 STIFF = 100.0  # a spring whose energy at full stretch is this multiple of the threshold
-
-Z = np.linspace(-8.0, 8.0, 4001)
-DENSITY = np.exp(-0.5 * Z**2) / np.exp(-0.5 * Z**2).sum()
 
 
 @dataclass(frozen=True)
@@ -45,29 +42,14 @@ class Profile:
         return self.open_low or self.open_high
 
 
-def noise_scale(fitted: FittedLaw) -> float:
-    """Standard deviation of Gaussian log noise that explains the objective at its minimum.
-
-    Solves value = (n - p) E[penalty(sigma z)], so that it means the same for every penalty.
-    """
-    spare = max(1, len(fitted.problem.log_loss) - int(fitted.problem.free.sum()))
-    low, high = ROUNDING, 10.0
-    for _ in range(60):
-        middle = np.sqrt(low * high)
-        below = _moments(fitted, middle)[0] < fitted.value / spare
-        low, high = (middle, high) if below else (low, middle)
-    return float(high)
-
-
 def threshold(fitted: FittedLaw, level: float, least_noise: float = 0.0) -> float:
     """Rise of the objective that bounds an interval at confidence `level`.
 
     Twice the rise over E[slope^2] / E[curvature] is the quasi-likelihood ratio of an M-estimate
     (Heritier and Ronchetti 1994), compared with F(1, n - p); for squares this is the usual test.
     """
-    spare = max(1, len(fitted.problem.log_loss) - int(fitted.problem.free.sum()))
-    _, slope_squared, curvature = _moments(fitted, max(noise_scale(fitted), least_noise))
-    return 0.5 * float(fdtri(1, spare, level)) * slope_squared / curvature
+    _, slope_squared, curvature = fitted.moments(max(fitted.noise, least_noise))
+    return 0.5 * float(fdtri(1, fitted.spare, level)) * slope_squared / curvature
 
 
 def profile(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -> Profile:
@@ -76,7 +58,8 @@ def profile(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) 
     if not Spring(quantity, one, one).slope(fitted.theta[None])[0][fitted.problem.free].any():
         given = float(quantity(fitted.theta[None])[0])  # by the form of the law
         return Profile(given, given, False, False)
-    below, above = (_search(fitted, quantity, rise, side) for side in (-1.0, 1.0))
+    reach = _reach(fitted, quantity, rise)
+    below, above = (_search(fitted, quantity, rise, reach, side) for side in (-1.0, 1.0))
     (low, open_low), (high, open_high) = _together(fitted, quantity, [below, above])
     return Profile(low, high, open_low, open_high)
 
@@ -114,11 +97,10 @@ def _together(
 
 
 def _search(
-    fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float, side: float
+    fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float, reach: float, side: float
 ) -> "_Search":
     """End of the interval on one side, and whether it is open."""
     centre = float(quantity(fitted.theta[None])[0])
-    reach = _reach(fitted, quantity, rise)
     inner, outer = _At(centre, 0.0, fitted.theta), _At(side * np.inf, np.inf, fitted.theta)
     step = reach
     for _ in range(OUTWARD):
@@ -218,21 +200,7 @@ def _reach(fitted: FittedLaw, quantity: Callable[[Array], Array], rise: float) -
     problem, free, one = fitted.problem, fitted.problem.free, np.ones(1)
     along = Spring(quantity, one, one).slope(fitted.theta[None])[0][free]
     slopes = problem.law.jet(fitted.theta[None], problem.logs).gradient[0][free]
-    curvature = _moments(fitted, noise_scale(fitted))[2]
+    curvature = fitted.moments(fitted.noise)[2]
     information = curvature * (slopes * fitted.weights) @ slopes.T
     spread = along @ np.linalg.pinv(information, rcond=1e-10, hermitian=True) @ along
     return float(np.clip(np.sqrt(2.0 * rise * max(spread, 0.0)), 1e-9, 1.0))
-
-
-def _moments(fitted: FittedLaw, sigma: float) -> tuple[float, float, float]:
-    """E[penalty], E[slope^2], E[curvature] for Gaussian log noise of this standard deviation.
-
-    The curvature by Stein's lemma, E[z slope] / sigma, for penalties with kinks.
-    """
-    middle = float(np.median(fitted.problem.log_loss))
-    value, slope, _ = fitted.problem.objective(middle + sigma * Z, np.full(len(Z), middle))
-    return (
-        float(DENSITY @ value),
-        float(DENSITY @ slope**2),
-        float(DENSITY @ (Z * slope)) / sigma,
-    )

@@ -14,6 +14,7 @@ from scaletrace.fitting.design import DesignError
 from scaletrace.fitting.fit import (
     FittedLaw,
     Observations,
+    each_under_each,
     first_steps,
     starting_points,
     without_level,
@@ -96,7 +97,7 @@ def _afresh(fitted: FittedLaw, weights: Array) -> tuple[Array, NDArray[np.bool_]
     starts = starting_points(problem, {})
     starts[:, ~problem.free] = fitted.theta[~problem.free]
     batch, count = len(weights), len(starts)
-    every = np.tile(starts, (batch, 1)), np.repeat(weights, count, axis=0)
+    every = each_under_each(starts, weights)
     minima = minimise(problem, *every), without_level(problem, *every)
 
     def by_resample(values: list[Array] | list[NDArray[np.bool_]]) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """One damped Newton method for all starts, all resamples and all profile points at once."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scaletrace.fitting.penalties import Objective
 CELLS = 1 << 15  # observations x coordinate vectors that advance together: fits a processor cache
 STEPS = 1000  # Newton steps at most: a regular fit takes 10 to 40, a flat valley hundreds
 STEPS_NEAR = 200  # from the minimum of a similar problem
+STEPS_ROUGH = 40  # under a wider threshold: what still moves there goes on under the next
 COARSE, FINE = 1e-2, 1e-12  # predicted relative decrease of the objective at which to stop
 AT_REST = 1e-8  # the same for springs, whose resting points are read to a few digits
 LONGEST = 2.0  # a step of a logarithm: beyond it terms vanish that a parabola knows nothing of
@@ -53,6 +54,11 @@ class Problem:
         """Published parameters of coordinates (…, p)."""
         return self.law.natural(theta, self.centre)
 
+    def take(self, rows: NDArray[Any]) -> "Problem":
+        """Return the problem of the observations of an index or mask, about the same centre."""
+        logs = {name: x[rows] for name, x in self.logs.items()}
+        return replace(self, logs=logs, log_loss=self.log_loss[rows])
+
 
 @dataclass(frozen=True)
 class Minimum:
@@ -66,6 +72,22 @@ class Minimum:
     value: Array
     gradient: Array
     converged: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[Any] | slice) -> "Minimum":
+        """Return the rows of an index or mask."""
+        return Minimum(
+            self.theta[rows], self.value[rows], self.gradient[rows], self.converged[rows]
+        )
+
+
+def joined(minima: Sequence[Minimum]) -> Minimum:
+    """Return the rows of several, one after another."""
+    return Minimum(
+        *(
+            np.concatenate([getattr(minimum, name) for minimum in minima])
+            for name in ("theta", "value", "gradient", "converged")
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -178,15 +200,10 @@ def minimise(
         pull = spring.take(part) if spring else None
         theta = starts[part]
         for objective in [] if near else rough:
-            theta = _newton(problem, objective, theta, share, seen, pull, COARSE, steps).theta
+            theta = _newton(problem, objective, theta, share, seen, pull, COARSE, STEPS_ROUGH).theta
         stop = AT_REST if spring else FINE
         pieces.append(_newton(problem, final, theta, share, seen, pull, stop, steps))
-    return Minimum(
-        *(
-            np.concatenate([getattr(piece, name) for piece in pieces])
-            for name in ("theta", "value", "gradient", "converged")
-        )
-    )
+    return joined(pieces)
 
 
 @dataclass(frozen=True)

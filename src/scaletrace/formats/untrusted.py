@@ -158,11 +158,10 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 def require_shallow(value: Any) -> None:
     """Raise ValueError for data nested so deep that a function calling itself would fail on it."""
-    waiting = [(value, 0)]
+    waiting = [([value], -1)]
     while waiting:
         value, depth = waiting.pop()
         if depth > DEEPEST:
             raise ValueError(f"nested deeper than {DEEPEST} levels")
-        if isinstance(value, dict | list):
-            below = value.values() if isinstance(value, dict) else value
-            waiting += [(item, depth + 1) for item in below]
+        below = value.values() if isinstance(value, dict) else value
+        waiting += [(item, depth + 1) for item in below if isinstance(item, dict | list)]
