@@ -28,7 +28,7 @@ from scaletrace.fitting.settings import Settings
 from scaletrace.fitting.solver import minimise, problem_of
 from scaletrace.fitting.table_fit import fit_table
 from scaletrace.fitting.token_cost import SIX_N_D
-from scaletrace.formats.fit import read_planning
+from scaletrace.formats.fit_file import read_planning
 
 TARGET = 1.5
 CHINCHILLA = {"E": 1.69, "A": 406.4, "alpha": 0.34, "B": 410.7, "beta": 0.28}

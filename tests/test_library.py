@@ -14,7 +14,7 @@ import scaletrace
 from scaletrace import cli, library
 from scaletrace.commands._answers import predict
 from scaletrace.fitting.settings import Settings
-from scaletrace.formats.fit import read_answering
+from scaletrace.formats.fit_file import read_answering
 from tests.drawing import made_fit
 
 OPTIONS: library.Options = {"bootstrap": 100}

@@ -20,11 +20,12 @@ from scaletrace import kinds
 from scaletrace.commands import _points
 from scaletrace.commands import fit as fit_command
 from scaletrace.commands._answers import VARIABLES, predict_each
+from scaletrace.commands._fit_summary import summary
 from scaletrace.errors import BadInput
 from scaletrace.fitting import allocation
 from scaletrace.fitting.settings import AUTO, LEAST_RESAMPLES, MetricName, ObjectiveName, UnitName
 from scaletrace.formats import fit as fit_format
-from scaletrace.formats import untrusted
+from scaletrace.formats import fit_file, untrusted
 from scaletrace.formats.files import write_text
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Fit:
 
     @cached_property
     def _parsed(self) -> tuple[fit_format.Fit, list[dict[str, Any]]]:
-        return fit_format.parse_with_rows(self.content, self.path)
+        return fit_file.parse_with_rows(self.content, self.path)
 
     @property
     def _fit(self) -> fit_format.Fit:
@@ -288,7 +289,7 @@ class Fit:
         """
         from scaletrace.fitting.proposal import next_runs
 
-        planning = fit_format.planning_in(self.content, self.path)
+        planning = fit_file.planning_in(self.content, self.path)
         return next_runs(planning, spend, goal, smallest, largest)
 
     @cached_property
@@ -332,7 +333,7 @@ class Fit:
 
     def __repr__(self) -> str:
         """Return what the command prints."""
-        return "\n".join(fit_command.summary(self._fit))
+        return "\n".join(summary(self._fit))
 
     def _repr_html_(self) -> str:
         from scaletrace.drawing import page
@@ -401,9 +402,7 @@ def next_runs(
     with tempfile.TemporaryDirectory() as folder, _refused("next_runs"):
         path = Path(folder) / "fit.json"
         fit.to_json(path)
-        proposed = proposal.next_runs(
-            fit_format.read_planning(path), spend, goal, smallest, largest
-        )
+        proposed = proposal.next_runs(fit_file.read_planning(path), spend, goal, smallest, largest)
     frame = pd.DataFrame(
         [(run.n, run.d, run.flops, run.seeds) for run in proposed.runs],
         columns=["n", "d", "flops", "seeds"],

@@ -12,7 +12,8 @@ from pathlib import Path
 from scaletrace import python_command
 from scaletrace.errors import BadInput
 from scaletrace.formats.evaluation import read_evaluation
-from scaletrace.formats.fit import Extrapolation, Interval, read_fit
+from scaletrace.formats.fit import Extrapolation, Interval
+from scaletrace.formats.fit_file import read_fit
 from scaletrace.jobs.calibration import calibrated_pace
 from scaletrace.jobs.planned import open_graph
 from scaletrace.jobs.progress import Progress, Running

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaletrace.commands._columns import aligned
 from scaletrace.errors import BadInput
-from scaletrace.formats.fit import read_planning
+from scaletrace.formats.fit_file import read_planning
 
 if TYPE_CHECKING:
     from scaletrace.fitting.proposal import Estimate, Proposal

@@ -10,7 +10,8 @@ from scaletrace.commands import _limits, _schedule
 from scaletrace.commands._answers import predict_each
 from scaletrace.commands._points import as_csv, lines, read_points, spread
 from scaletrace.errors import BadInput
-from scaletrace.formats.fit import Answering, read_answering
+from scaletrace.formats.fit import Answering
+from scaletrace.formats.fit_file import read_answering
 
 GIVEN = {
     "flops": "training FLOPs, counted as in the fit",

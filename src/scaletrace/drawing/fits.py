@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.fit import Drawable, read_drawable
+from scaletrace.formats.fit import Drawable
+from scaletrace.formats.fit_file import read_drawable
 from scaletrace.formats.observations import D_COLUMN, LOSS_COLUMN
 from scaletrace.formats.source import SourceFile, source_of
 

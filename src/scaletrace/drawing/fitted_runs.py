@@ -15,7 +15,8 @@ from scaletrace.fitting.allocation import loss_at
 from scaletrace.fitting.law import Array, Law, logs_of
 from scaletrace.fitting.prediction import Uncertain, known_of, of_a_run, of_mean, percentiles
 from scaletrace.fitting.token_cost import SIX_N_D, TokenCost
-from scaletrace.formats.fit import Fit, column_of, parse_with_rows
+from scaletrace.formats.fit import Fit
+from scaletrace.formats.fit_file import column_of, parse_with_rows
 from scaletrace.formats.source import SourceFile
 
 SAME = 0.02  # values this close (relative) are drawn as one

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted, yaml_files
 from scaletrace.formats.evaluation import read_evaluation
-from scaletrace.formats.fit import read_parameters
+from scaletrace.formats.fit_file import read_parameters
 from scaletrace.formats.history import (
     Evaluated,
     Event,

@@ -11,7 +11,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
 from scaletrace.formats.figure_csv import read_plotted
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.formats.fit import read_residuals
+from scaletrace.formats.fit_file import read_residuals
 from scaletrace.formats.observations import read_observations
 from scaletrace.formats.record import RecordedFile, RecordedInput, inside
 from scaletrace.jobs import acceptances, attempts, ledger

@@ -67,7 +67,7 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
         BadInput: settings, table or manifest cannot be used, or the fit did not converge.
     """
     from scaletrace.fitting.table_fit import fit_curves, fit_table
-    from scaletrace.formats.fit import write_fit
+    from scaletrace.formats.fit_file import write_fit
     from scaletrace.formats.manifest import read_overlap
 
     del work

@@ -11,7 +11,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.evaluation import EvaluatedRun, read_evaluation
 from scaletrace.formats.figure_csv import read_plotted
 from scaletrace.formats.figure_identity import read_identity
-from scaletrace.formats.fit import read_residuals
+from scaletrace.formats.fit_file import read_residuals
 from scaletrace.formats.observations import D_COLUMN, DRAWN, MEASURED, n_column, read_cells
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope

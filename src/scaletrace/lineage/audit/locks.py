@@ -6,7 +6,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats import files, untrusted
-from scaletrace.formats.fit import read_parameters
+from scaletrace.formats.fit_file import read_parameters
 from scaletrace.lineage import root, signature
 from scaletrace.lineage.ancestry import RecordedJob
 from scaletrace.lineage.audit.finding import Finding, Scope

@@ -12,7 +12,7 @@ from typing import Any
 
 from scaletrace.errors import BadInput
 from scaletrace.formats.evaluation import read_evaluation
-from scaletrace.formats.fit import read_parameters
+from scaletrace.formats.fit_file import read_parameters
 from scaletrace.formats.history import Evaluated, Event, Failed, Fitted, Used, event_in
 from scaletrace.formats.observations import number_of, read_cells
 from scaletrace.jobs.history import History, folder_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from scaletrace.formats.curve import curve_in
 from scaletrace.formats.figure_csv import plotted_in
-from scaletrace.formats.fit import estimates_in
+from scaletrace.formats.fit_file import estimates_in
 from scaletrace.formats.observations import cells_in
 from scaletrace.formats.record import RecordedFile
 from scaletrace.jobs import ledger

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from scaletrace.errors import BadInput
-from scaletrace.formats.fit import read_parameters
+from scaletrace.formats.fit_file import read_parameters
 from scaletrace.formats.record import Identity
 from scaletrace.jobs import ledger
 from scaletrace.lineage.ancestry import RecordedJob

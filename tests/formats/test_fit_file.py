@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scaletrace.errors import BadInput
-from scaletrace.formats import fit
+from scaletrace.formats import fit, fit_file
 
 FITS = Path(__file__).parents[2] / "results/example/fits"
 
@@ -18,7 +18,7 @@ def content() -> dict[str, Any]:
 
 
 def test_a_recorded_fit_is_read(content: dict[str, Any]):
-    found = fit.read_fit(FITS / "kaplan.json")
+    found = fit_file.read_fit(FITS / "kaplan.json")
     assert (found.law, found.n_observations, found.n_clusters) == ("kaplan", 51, 7)
     assert found.params == content["params"]
     assert found.intervals["a"].low == content["intervals"]["a"]["low"]
@@ -31,20 +31,22 @@ def test_a_recorded_fit_is_read(content: dict[str, Any]):
 
 def test_each_part_says_what_the_whole_says(content: dict[str, Any]):
     path = FITS / "kaplan.json"
-    assert fit.read_parameters(path) == content["params"]
-    residuals = fit.read_residuals(path)
+    assert fit_file.read_parameters(path) == content["params"]
+    residuals = fit_file.read_residuals(path)
     assert residuals == {row["run"]: row["log_residual"] for row in content["residuals"]}
-    assert fit.estimates_in(path.read_bytes(), path).params == content["params"]
-    assert fit.read_answering(path).settings.level == 0.95
-    (curve,) = fit.read_drawable(FITS / "power_n-1M.json").curves
+    assert fit_file.estimates_in(path.read_bytes(), path).params == content["params"]
+    assert fit_file.read_answering(path).settings.level == 0.95
+    (curve,) = fit_file.read_drawable(FITS / "power_n-1M.json").curves
     assert (curve.x_column, curve.held) == ("n_non_embedding", None)
 
 
 def test_what_is_written_has_the_bytes_that_it_had(content: dict[str, Any], tmp_path: Path):
-    fit.write_fit(tmp_path / "fit.json", content)
+    fit_file.write_fit(tmp_path / "fit.json", content)
     assert (tmp_path / "fit.json").read_bytes() == (FITS / "kaplan.json").read_bytes()
     with pytest.raises(BadInput, match="formula: missing"):
-        fit.write_fit(tmp_path / "other.json", {k: v for k, v in content.items() if k != "formula"})
+        fit_file.write_fit(
+            tmp_path / "other.json", {k: v for k, v in content.items() if k != "formula"}
+        )
     assert not (tmp_path / "other.json").exists()
 
 
@@ -78,7 +80,7 @@ def test_what_is_wrong_is_one_sentence(
     place[int(last) if isinstance(place, list) else last] = value
     (tmp_path / "fit.json").write_text(json.dumps(spoilt))
     with pytest.raises(BadInput) as refused:
-        fit.read_fit(tmp_path / "fit.json")
+        fit_file.read_fit(tmp_path / "fit.json")
     assert str(refused.value).startswith(f"{tmp_path}/fit.json: not a fit that scaletrace wrote (")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -87,7 +89,7 @@ def test_what_is_wrong_is_one_sentence(
 def test_a_part_is_read_where_the_rest_is_spoilt(tmp_path: Path):
     path = tmp_path / "fit.json"
     path.write_text('{"params": {"E": 1}, "residuals": [{"run": "a", "log_residual": 0.5}]}')
-    assert fit.read_parameters(path) == {"E": 1}
-    assert fit.read_residuals(path) == {"a": 0.5}
+    assert fit_file.read_parameters(path) == {"E": 1}
+    assert fit_file.read_residuals(path) == {"a": 0.5}
     with pytest.raises(BadInput, match="intervals: missing"):
-        fit.estimates_in(path.read_bytes(), path)
+        fit_file.estimates_in(path.read_bytes(), path)
