@@ -29,6 +29,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from textbook import Textbook, TextbookTraining
 from train_cpu import ALLOCATOR
+from training_groups import GROUPS
 
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.models.counts import Shape
@@ -104,9 +105,7 @@ def ours(train: np.ndarray, held_out: np.ndarray, target: float) -> tuple[int, f
             warmup_steps=WARMUP_STEPS,
             from_step=0,
             to_step=steps,
-            weight_decay=0.1,
-            beta1=0.9,
-            beta2=0.95,
+            groups=GROUPS["adamw"],
             clip=1.0,
             cooldown_from_step=round(0.8 * steps),
         )

@@ -4,6 +4,7 @@ Every process is ended by SIGKILL after a random part of twice the time that a p
 its first saved state: while it starts, trains or saves. The state is saved every half second.
 
     python benchmarks/kills.py [--kills N] [--steps N] [--size WIDTHxLAYERS]
+        [--optimiser muon]
 """
 
 import argparse
@@ -14,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from training_groups import PLAIN_GROUPS
 from training_job import TrainingJob
 
 BATCH_TOKENS, SAVE_SECONDS = 1024, 0.5
@@ -35,11 +37,19 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--size", default="64x2", help="width x layers")
+    parser.add_argument("--optimiser", choices=PLAIN_GROUPS, default="adamw")
     arguments = parser.parse_args()
     moments = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         whole, parts = (
-            TrainingJob(Path(folder, name), arguments.size, arguments.steps, BATCH_TOKENS, seconds)
+            TrainingJob(
+                Path(folder, name),
+                arguments.size,
+                arguments.steps,
+                BATCH_TOKENS,
+                seconds,
+                arguments.optimiser,
+            )
             for name, seconds in (("whole", 1000), ("parts", SAVE_SECONDS))
         )
         whole.finish()

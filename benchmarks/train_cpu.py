@@ -1,5 +1,7 @@
 """Compare training speed on one CPU thread: a textbook trainer, a strong plain one, and ours.
 
+Ours with AdamW, and beside it what a step with Muon costs more.
+
 Every trainer runs in a process of its own; the processes take turns, step by step, so that a busy
 machine slows all of them alike. Figures are medians over the turns, in CPU time, which on an idle
 machine is the time on the clock.
@@ -16,6 +18,8 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
+
+from training_groups import GROUPS
 
 CONTEXT, VOCABULARY, BATCH_TOKENS = 128, 4096, 4096
 SIZES = ["32x3", "64x2", "96x3", "128x5", "256x4"]
@@ -34,7 +38,7 @@ def random_tokens() -> Any:
     return np.random.default_rng(0).integers(0, VOCABULARY, 1 << 20).astype(np.uint16)
 
 
-def ours(width: int, layers: int) -> Callable[[], None]:
+def ours(width: int, layers: int, optimiser: str = "adamw") -> Callable[[], None]:
     from scaletrace.models.counts import Shape
     from scaletrace.models.decoder import Decoder
     from scaletrace.training.loop import Training
@@ -49,9 +53,7 @@ def ours(width: int, layers: int) -> Callable[[], None]:
         warmup_steps=10,
         from_step=0,
         to_step=1_000_000,
-        weight_decay=0.1,
-        beta1=0.9,
-        beta2=0.95,
+        groups=GROUPS[optimiser],
         clip=1.0,
     )
     return Training(Decoder(shape, seed=0), random_tokens(), CONTEXT, recipe).advance
@@ -158,7 +160,12 @@ def best(step: Callable[[], None]) -> float:
     return min(seconds)
 
 
-TRAINERS = {"textbook": textbook, "plain": plain, "ours": ours, "peak": peak}
+def muon(width: int, layers: int) -> Callable[[], None]:
+    """Ours with Muon for the blocks' matrices."""
+    return ours(width, layers, "muon")
+
+
+TRAINERS = {"textbook": textbook, "plain": plain, "ours": ours, "muon": muon, "peak": peak}
 
 
 def work(name: str, width: int, layers: int) -> None:
@@ -226,6 +233,7 @@ def measure(size: str, turns: int) -> dict[str, float]:
         "tokens_per_s": speed["ours"],
         "ratio": speed["ours"] / speed["textbook"],
         "ratio_plain": speed["ours"] / speed["plain"],
+        "muon_step": seconds["muon"] / seconds["ours"],
         "utilisation": flops_per_token * speed["ours"] / (2 * PEAK_SIDE**3 / seconds["peak"]),
     }
 
@@ -245,7 +253,9 @@ def main() -> None:
         return
     rows = []
     if not arguments.json:
-        print("N non-emb.  textbook    plain     ours  tokens/s   x textbook  x plain  of peak")
+        print(
+            "N non-emb.  textbook    plain     ours  tokens/s   x textbook  x plain  of peak  Muon"
+        )
     for size in arguments.sizes:
         row = measure(size, arguments.turns)
         rows.append(row)
@@ -253,7 +263,8 @@ def main() -> None:
             print(
                 f"{row['n_non_embedding']:10,d} {row['textbook_tokens_per_s']:9,.0f} "
                 f"{row['plain_tokens_per_s']:8,.0f} {row['tokens_per_s']:8,.0f} "
-                f"{row['ratio']:21.2f} {row['ratio_plain']:8.2f} {row['utilisation']:8.0%}",
+                f"{row['ratio']:21.2f} {row['ratio_plain']:8.2f} {row['utilisation']:8.0%} "
+                f"{row['muon_step'] - 1:+5.0%}",
                 flush=True,
             )
     if arguments.json:

@@ -26,6 +26,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from training_groups import GROUPS
+
 CONTEXT, VOCABULARY, BATCH_TOKENS = 1024, 50304, 1 << 19
 # With the output head about 11M, 51M, 124M and 354M parameters.
 SIZES = ["192x4", "512x8", "768x12", "1024x24"]
@@ -78,9 +80,7 @@ def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graph
         warmup_steps=100,
         from_step=0,
         to_step=1_000_000,
-        weight_decay=0.1,
-        beta1=0.9,
-        beta2=0.95,
+        groups=GROUPS["adamw"],
         clip=1.0,
     )
     compute = Compute("cuda", micro_batch_tokens=roomy[0], cuda_graphs=cuda_graphs)

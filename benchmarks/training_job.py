@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from training_groups import PLAIN_GROUPS
 
 from scaletrace import python_command
 from scaletrace.jobs import ledger
@@ -19,7 +20,15 @@ CONTEXT, VOCABULARY, HEAD_WIDTH = 128, 4096, 32
 class TrainingJob:
     """One segment of a trunk, from its first step."""
 
-    def __init__(self, folder: Path, size: str, steps: int, batch_tokens: int, save_seconds: float):
+    def __init__(
+        self,
+        folder: Path,
+        size: str,
+        steps: int,
+        batch_tokens: int,
+        save_seconds: float,
+        optimiser: str = "adamw",
+    ):
         width, layers = (int(part) for part in size.split("x"))
         self.folder = folder
         self.state = folder / "results/state.safetensors"
@@ -45,9 +54,7 @@ class TrainingJob:
             "warmup_steps": 10,
             "from_step": 0,
             "to_step": steps,
-            "weight_decay": 0.1,
-            "beta1": 0.9,
-            "beta2": 0.95,
+            "groups": PLAIN_GROUPS[optimiser],
             "clip": 1.0,
             "threads": 1,
             "save_seconds": save_seconds,

@@ -217,13 +217,13 @@ def test_the_modules_that_are_named_are_those_that_count():
 def test_the_kinds_of_a_job_are_those_that_its_settings_name():
     plan = Plan(load(SOURCE.parents[1] / "config/tiny.yaml"))
     training = contract.plain(plan.anneal(plan.runs["d8-l1-s0-32k"]))
-    for stage, settings, module in (
-        ("anneal", training, "families.decoder"),
+    for stage, settings, *modules in (
+        ("anneal", training, "families.decoder", "optimisers.adamw"),
         ("corpus", {"source": "wikitext-2", "path": None}, "corpora.wikitext_2"),
         ("vocab", {"kind": "bytes", "size": 257}, "tokenizers.bytes"),
         ("tokenize", {}, "tokenizers.bpe"),
     ):
-        assert fingerprint.kinds_of(stage, settings) == (f"scaletrace.{module}",)
+        assert fingerprint.kinds_of(stage, settings) == tuple(f"scaletrace.{m}" for m in modules)
 
 
 GPU_AND_PROCESSES = ("training/cuda.py", "training/parallel.py", "models/decoder_bf16.py")

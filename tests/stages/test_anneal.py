@@ -11,6 +11,7 @@ from scaletrace import contract
 from scaletrace.formats.checkpoints import read_checkpoint
 from scaletrace.stages import anneal, pretrain
 from scaletrace.training.recipe import Compute
+from tests.training.groups import PLAIN_GROUPS
 
 MODEL = {
     "family": "decoder",
@@ -27,9 +28,7 @@ SETTINGS = {
     "learning_rate": 0.02,
     "schedule": "wsd",
     "warmup_steps": 5,
-    "weight_decay": 0.1,
-    "beta1": 0.9,
-    "beta2": 0.95,
+    "groups": PLAIN_GROUPS,
     "clip": 1.0,
     "threads": 1,
     "save_seconds": 1000,
@@ -109,7 +108,7 @@ def test_the_outcome_and_the_model(inputs, tmp_path: Path):
 
 
 def test_a_diverged_trunk_ends_in_a_diverged_run(inputs, tmp_path: Path):
-    state = trunk(inputs, tmp_path / "trunk", learning_rate=1e30)
+    state = trunk(inputs, tmp_path / "trunk", learning_rate=1e38)
     outputs = finished(state, tmp_path / "branch", from_step=30)
     outcome = json.loads(outputs["outcome"].read_text())
     assert outcome["status"] == "diverged"
@@ -124,7 +123,8 @@ def test_a_tuned_law_gives_rate_batch_and_beta2(inputs, tmp_path: Path):
     path = tmp_path / "law.json"
     path.write_text(json.dumps(law | {"batch_tokens": 16, "beta2": 0.9}))
     steps = {name: 2 * value for name, value in FINISH.items()}
-    same = {"from_step": 0, "batch_tokens": 16, "beta2": 0.9, "warmup_steps": 10, **steps}
+    groups = {role: group | {"beta2": 0.9} for role, group in PLAIN_GROUPS.items()}
+    same = {"from_step": 0, "batch_tokens": 16, "groups": groups, "warmup_steps": 10, **steps}
     given = finished(inputs, tmp_path / "given", **same)
     inputs = inputs | {"law": [path]}
     tuned = finished(inputs, tmp_path / "tuned", from_step=0, learning_rate=None)

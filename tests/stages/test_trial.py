@@ -42,5 +42,5 @@ def test_a_trials_loss_is_that_of_the_same_run(inputs, tmp_path: Path, family: s
 
 
 def test_a_trial_that_diverges_has_no_loss(inputs, tmp_path: Path):  # noqa: F811
-    found = tried(inputs, tmp_path / "trial", learning_rate=1e30, clip=1e30)
+    found = tried(inputs, tmp_path / "trial", learning_rate=1e38, clip=1e30)
     assert found == {"status": "diverged", "loss": None, "loss_se": None}

@@ -13,6 +13,7 @@ from scaletrace.training.evaluation import window_losses
 from scaletrace.training.loop import Training
 from scaletrace.training.parallel import ParallelTraining
 from scaletrace.training.recipe import Compute, Recipe
+from tests.training.groups import GROUPS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 
@@ -25,9 +26,7 @@ RECIPE = Recipe(
     warmup_steps=5,
     from_step=0,
     to_step=70,
-    weight_decay=0.1,
-    beta1=0.9,
-    beta2=0.95,
+    groups=GROUPS,
     clip=1.0,
 )
 TOKENS = (np.arange(100_000) ** 2 % 251).astype(np.uint16)

@@ -10,6 +10,7 @@ from scaletrace.training.batches import batch
 from scaletrace.training.loop import Training, ends_curve_row
 from scaletrace.training.recipe import Recipe
 from scaletrace.training.schedules import cosine, wsd
+from tests.training.groups import GROUPS
 
 RECIPE = Recipe(
     seed=0,
@@ -19,9 +20,7 @@ RECIPE = Recipe(
     warmup_steps=5,
     from_step=0,
     to_step=60,
-    weight_decay=0.1,
-    beta1=0.9,
-    beta2=0.95,
+    groups=GROUPS,
     clip=1.0,
 )
 
@@ -100,14 +99,18 @@ def test_a_loss_that_is_not_finite_ends_the_run_without_a_row():
     assert [row.step for row in run.rows] == [1]
 
 
-def test_an_update_is_adamw_with_decay_on_matrices_only():
+def test_an_update_is_adamw_whose_decay_spares_embedding_and_gains():
     run, reference = training(), training()
     with torch.no_grad():
         for model in (run.model, reference.model):
             model.get_parameter("head").add_(0.1)
-    matrices = [p for p in reference.model.parameters() if p.ndim == 2]
-    gains = [p for p in reference.model.parameters() if p.ndim == 1]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}]
+    spared = ("embedding", "query_gain")
+    named = list(reference.model.named_parameters())
+    # torch multiplies the decay by the rate: 0.1 at 0.02 is a share of 0.002.
+    groups = [
+        {"params": [p for name, p in named if not name.endswith(spared)], "weight_decay": 0.1},
+        {"params": [p for name, p in named if name.endswith(spared)], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
     for step in range(8):
         windows = torch.from_numpy(batch(reference.tokens, 0, step, 4, 8))

@@ -1,3 +1,4 @@
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from scaletrace.models.decoder_bf16 import MixedPrecision
 from scaletrace.training.loop import Training
 from scaletrace.training.parallel import ParallelTraining, sequences_per_pass
 from scaletrace.training.recipe import Compute, Recipe
+from tests.training.groups import GROUPS
 
 SHAPE = Shape(width=16, layers=1, heads=1, context=8, vocabulary_size=11)
 RECIPE = Recipe(
@@ -20,9 +22,7 @@ RECIPE = Recipe(
     warmup_steps=5,
     from_step=0,
     to_step=70,
-    weight_decay=0.1,
-    beta1=0.9,
-    beta2=0.95,
+    groups=GROUPS,
     clip=0.5,
 )
 TOKENS = (np.arange(1000) ** 2 % 11).astype(np.uint16)
@@ -121,7 +121,7 @@ def test_all_that_a_step_touches_lies_on_the_device(monkeypatch):
     def listening(*lists, **_):
         updated.extend(tensor.device for tensors in lists for tensor in tensors)
 
-    monkeypatch.setattr("scaletrace.training.loop.adamw", listening)
+    monkeypatch.setattr(importlib.import_module("torch.optim.adamw"), "adamw", listening)
     monkeypatch.setattr("scaletrace.training.loop.ends_curve_row", lambda _: False)
     run = ParallelTraining(Decoder(SHAPE, 0), TOKENS, SHAPE, RECIPE, Compute(), meta)
     run._loss = MixedPrecision(run.model, SHAPE.context).loss

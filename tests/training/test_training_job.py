@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from scaletrace.jobs.fingerprint import fingerprint
+from tests.training.groups import PLAIN_GROUPS
 
+KINDS = ("scaletrace.families.decoder", "scaletrace.optimisers.adamw")
 MODEL = {
     "family": "decoder",
     "width": 16,
@@ -32,9 +34,7 @@ SETTINGS = {
     "warmup_steps": 10,
     "from_step": 0,
     "to_step": 200,
-    "weight_decay": 0.1,
-    "beta1": 0.9,
-    "beta2": 0.95,
+    "groups": PLAIN_GROUPS,
     "clip": 1.0,
     "threads": 1,
     "save_seconds": 0,
@@ -67,7 +67,7 @@ class Study:
             [
                 *(sys.executable, "-m", "scaletrace.job"),
                 *(
-                    f"pretrain@{fingerprint('pretrain', ('scaletrace.families.decoder',))}",
+                    f"pretrain@{fingerprint('pretrain', KINDS)}",
                     "--study",
                     "s",
                 ),

@@ -10,6 +10,7 @@ from scaletrace.formats.rate_law import RateLaw
 from scaletrace.models.counts import Shape, n_non_embedding
 from scaletrace.training.recipe import TrainingSettings
 from scaletrace.training.tuned import with_tuned
+from tests.training.groups import GROUPS
 
 SHAPE = Shape(width=16, layers=2, heads=1, context=32, vocabulary_size=320)
 SETTINGS = TrainingSettings(
@@ -19,9 +20,7 @@ SETTINGS = TrainingSettings(
     learning_rate=None,
     schedule="wsd",
     warmup_steps=5,
-    weight_decay=0.1,
-    beta1=0.9,
-    beta2=0.95,
+    groups=GROUPS,
     clip=1.0,
     threads=1,
     save_seconds=30,
@@ -46,7 +45,8 @@ def test_without_a_law_settings_are_as_they_were():
 def test_the_laws_rate_at_the_models_n_and_its_beta2_are_put_in(law):
     tuned = with_tuned(SETTINGS, law)
     assert tuned.learning_rate == pytest.approx(0.005)
-    assert tuned == replace(SETTINGS, learning_rate=tuned.learning_rate, beta2=0.9)
+    other = {role: replace(group, beta2=0.9) for role, group in GROUPS.items()}
+    assert tuned == replace(SETTINGS, learning_rate=tuned.learning_rate, groups=other)
 
 
 def test_a_smaller_batch_takes_more_steps_to_the_same_tokens(law):

@@ -16,6 +16,7 @@ from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats.checkpoints import read_checkpoint
 from scaletrace.stages import pretrain
+from tests.training.groups import PLAIN_GROUPS, PLAIN_WITH_MUON
 
 MODEL = {
     "family": "decoder",
@@ -34,9 +35,7 @@ SETTINGS = {
     "warmup_steps": 10,
     "from_step": 0,
     "to_step": 40,
-    "weight_decay": 0.1,
-    "beta1": 0.9,
-    "beta2": 0.95,
+    "groups": PLAIN_GROUPS,
     "clip": 1.0,
     "threads": 1,
     "save_seconds": 1000,
@@ -118,11 +117,12 @@ def losses(curve: str) -> list[float]:
     return [float(line.split(",")[2]) for line in curve.splitlines()[1:]]
 
 
-def test_two_processes_do_what_one_does(folder: Folder):
+@pytest.mark.parametrize("groups", [PLAIN_GROUPS, PLAIN_WITH_MUON], ids=["adamw", "muon"])
+def test_two_processes_do_what_one_does(folder: Folder, groups: dict[str, Any]):
     # After more steps at this rate a change of one bit has grown to a change of the loss.
-    alone, curve = folder.run("alone")
-    two, other_curve = folder.run("two", compute=TWO | {"sharded": False})
-    sharded, same_curve = folder.run("sharded", compute=TWO)
+    alone, curve = folder.run("alone", groups=groups)
+    two, other_curve = folder.run("two", compute=TWO | {"sharded": False}, groups=groups)
+    sharded, same_curve = folder.run("sharded", compute=TWO, groups=groups)
     assert same_curve == other_curve
     assert losses(other_curve) == pytest.approx(losses(curve), rel=1e-6)
     assert two.keys() == sharded.keys() == alone.keys()

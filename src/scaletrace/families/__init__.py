@@ -7,6 +7,8 @@ Such a file has
   `scaletrace.models.counts` counts, in its conventions;
 - `pass_bytes(shape, tokens)`: the GPU memory that a pass of so many tokens takes beside the
   weights, as `scaletrace.models.memory` reckons;
+- `ZERO_OUTPUTS`: whether the head and the matrices that add to the stream begin at zero, on which
+  the parametrisations rest that carry rates from one width or depth to another;
 - `MIXED_PRECISION`: the module with its `MixedPrecision` form for a GPU; None where its fp32
   form is trained there.
 

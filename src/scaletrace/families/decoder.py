@@ -12,6 +12,7 @@ from scaletrace.models.memory import stream_channels
 if TYPE_CHECKING:
     from scaletrace.models.language_model import LanguageModel
 
+ZERO_OUTPUTS = True
 MIXED_PRECISION = "scaletrace.models.decoder_bf16"
 # Bytes per value that backpropagation keeps, in bf16; and per logit: bf16 logits and errors, and
 # fp32 where a compiler does not fuse.

@@ -12,6 +12,7 @@ from scaletrace.models.memory import stream_channels
 if TYPE_CHECKING:
     from scaletrace.models.language_model import LanguageModel
 
+ZERO_OUTPUTS = False
 MIXED_PRECISION = None
 # Bytes per value that backpropagation keeps, in fp32; and per logit: the logits, their softmax and
 # its gradient.

@@ -60,6 +60,18 @@ class EncoderTextbook(LanguageModel):
                 continue
             parameter.uniform_(-bound, bound, generator=generator)
 
+    def role(self, name: str) -> str:
+        """Return the role of a weight by its name."""
+        if name in ("embedding.weight", "head.weight"):
+            return name.partition(".")[0]
+        if name.endswith(("in_proj_weight", "linear1.weight")):
+            return "matrix_in"
+        return "matrix_out" if name.endswith(("out_proj.weight", "linear2.weight")) else "gain"
+
+    def parts(self, name: str) -> int:
+        """Return how many matrices, one below another, a weight is."""
+        return 3 if name.endswith("in_proj_weight") else 1
+
     def hidden(self, tokens: Tensor) -> Tensor:
         """Map token ids (batch, time) to what the head reads, (batch * time, width)."""
         time = tokens.shape[1]

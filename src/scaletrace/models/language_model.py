@@ -4,7 +4,21 @@ from torch import Tensor, nn
 
 
 class LanguageModel(nn.Module):
-    """A causal language model over token ids."""
+    """A causal language model over token ids.
+
+    Every weight has a role, by which it is initialised, updated and decayed: `embedding`, `head`,
+    `matrix_in` (a block's matrix that reads the stream), `matrix_out` (one whose product is added
+    to the stream) or `gain` (all that is no matrix).
+    """
+
+    def role(self, name: str) -> str:
+        """Return the role of a weight by its name."""
+        raise NotImplementedError
+
+    def parts(self, name: str) -> int:
+        """Return how many matrices, one below another, a weight is: 3 for queries to values."""
+        del name
+        return 1
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """Map token ids (batch, time) to what the head reads, (batch * time, width)."""

@@ -196,6 +196,17 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _rates_transfer(self) -> "Study":
+        kind = self.training.parametrisation.kind
+        for family in self.model.family:
+            if kind != "standard" and not kinds.load("families", family).ZERO_OUTPUTS:
+                raise ValueError(
+                    f"training.parametrisation.kind: {kind} needs a head and outputs of blocks "
+                    f"that begin at zero, which {family} has not; allowed with it is standard"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _rates_are_known(self) -> "Study":
         tuning, families = self.tuning, self.model.family
         for family in families:

@@ -10,12 +10,13 @@ from scaletrace.stages import evaluate, figures, fit, observe, tokenize, tune
 from scaletrace.stages import trial as trial_stage
 from scaletrace.study import compute
 from scaletrace.study.config import Study
+from scaletrace.study.groups import groups
 from scaletrace.study.planned_fits import drawn_columns, fits
 from scaletrace.study.runs import Run, runs, shapes, warmup_steps
 from scaletrace.study.training import TunedRate
 from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
-from scaletrace.training.recipe import Compute, TrainingSettings
+from scaletrace.training.recipe import Compute, TrainingSettings, with_beta2
 
 
 class Plan:
@@ -152,9 +153,7 @@ class Plan:
             learning_rate=run.learning_rate,
             schedule=training.schedule,
             warmup_steps=warmup_steps(self.study, run.batch_tokens),
-            weight_decay=training.weight_decay,
-            beta1=training.beta1,
-            beta2=training.beta2,
+            groups=groups(training, self.sizes[run.size], run.batch_tokens, run.n_tokens),
             clip=training.clip,
             threads=1,
             save_seconds=30,
@@ -180,9 +179,8 @@ class Plan:
         branch = Trunk(trial.batch_tokens, self.study.training.cooldown).branch(trial.steps)
         training = self._training(trial, 0, trial.steps, branch)
         measured = trial_stage.MeasuredOn(self.tuning_split, self.study.evaluation.tokens)
-        return trial_stage.Settings(
-            **vars(training) | {"beta2": trial.beta2, "evaluation": measured}
-        )
+        own = {"groups": with_beta2(training.groups, trial.beta2), "evaluation": measured}
+        return trial_stage.Settings(**vars(training) | own)
 
     def tune(self, family: str) -> tune.Settings:
         """Return the settings of the fit of a family's rate law: its trials, in order."""

@@ -18,6 +18,8 @@ FOLDERS = {
     "corpus.source": "corpora",
     "vocabulary.kind": "tokenizers",
     "model.family": "families",
+    "training.optimiser": "optimisers",
+    "training.parametrisation.kind": "parametrisations",
     "fits.law": "laws",
     "figures": "figures",
 }

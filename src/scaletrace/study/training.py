@@ -16,7 +16,25 @@ from scaletrace.formats.fields import (
     Seeds,
     each_once,
 )
+from scaletrace.kind_keys import OneOf
 from scaletrace.models.counts import Shape, n_non_embedding
+from scaletrace.parametrisations import ParametrisationKeys, standard
+
+LARGEST_DECAY = 0.05
+
+
+def _optimiser(name: str) -> str:
+    return kinds.summary(kinds.load("optimisers", name))
+
+
+def _small(decay: float) -> float:
+    if decay > LARGEST_DECAY:
+        raise ValueError(
+            f"at most {LARGEST_DECAY}: the share of a matrix that a step takes away, not "
+            "multiplied by the rate; what was 0.1 at a rate of 0.01 is 0.001"
+        )
+    return decay
+
 
 FAMILIES = kinds.names("families")
 if TYPE_CHECKING:
@@ -25,12 +43,39 @@ else:
     Family = Literal[FAMILIES]
 
 
+OPTIMISERS = kinds.names("optimisers")
+if TYPE_CHECKING:
+    Optimiser: TypeAlias = str
+else:
+    Optimiser = Literal[OPTIMISERS]
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+# A decay that was multiplied by the rate was a hundred times larger.
+Share = Annotated[
+    float,
+    Field(ge=0, allow_inf_nan=False),
+    AfterValidator(_small),
+]
+
+
+class ConstantRate(Section):
+    """One peak learning rate; what it is for a weight of a size, the parametrisation says."""
+
+    law: Literal["constant"]
+    value: Positive = Field(description="peak learning rate")
+
+    def rate(self, shape: Shape, tokens: int) -> float:
+        """Return the peak learning rate."""
+        del shape, tokens
+        return self.value
+
+
 class InverseWidth(Section):
     """Peak learning rate = value x at_width / width."""
 
     law: Literal["inverse_width"]
     at_width: Count = Field(description="width at which the rate is `value`, channels")
-    value: Positive = Field(description="peak learning rate of AdamW at that width")
+    value: Positive = Field(description="peak learning rate at that width")
 
     def rate(self, shape: Shape, tokens: int) -> float:
         """Return the peak learning rate for an architecture."""
@@ -64,7 +109,7 @@ class Power(Section):
 class PowerRate(Power):
     """A peak learning rate that is a power law of N, and with `cosine` of D."""
 
-    value: Positive = Field(description="peak learning rate of AdamW at at_n (and at_d)")
+    value: Positive = Field(description="peak learning rate at at_n (and at_d)")
 
     def rate(self, shape: Shape, tokens: int) -> float:
         """Return the peak learning rate for an architecture and a number of training tokens."""
@@ -92,8 +137,8 @@ class TunedRate(Section):
         del shape, tokens
 
 
-OneRate = Annotated[InverseWidth | PowerRate | TunedRate, Field(discriminator="law")]
-RateLaw = InverseWidth | PowerRate | TunedRate
+OneRate = Annotated[ConstantRate | InverseWidth | PowerRate | TunedRate, Field(discriminator="law")]
+RateLaw = ConstantRate | InverseWidth | PowerRate | TunedRate
 
 
 def _rate_form(value: Any) -> Any:
@@ -103,15 +148,16 @@ def _rate_form(value: Any) -> Any:
 
 
 Rate = Annotated[
-    Annotated[InverseWidth, Tag("inverse_width")]
+    Annotated[ConstantRate, Tag("constant")]
+    | Annotated[InverseWidth, Tag("inverse_width")]
     | Annotated[PowerRate, Tag("power")]
     | Annotated[TunedRate, Tag("tuned")]
     | Annotated[dict[Family, OneRate], Tag("families")],
     Discriminator(
         _rate_form,
         custom_error_type="rate_law",
-        custom_error_message="A law is needed: `law` is inverse_width, power or tuned; or one "
-        f"such law under each of the families {', '.join(FAMILIES)}",
+        custom_error_message="A law is needed: `law` is constant, inverse_width, power or tuned; "
+        f"or one such law under each of the families {', '.join(FAMILIES)}",
     ),
 ]
 Batch = Annotated[
@@ -120,8 +166,65 @@ Batch = Annotated[
 ]
 
 
+class Decay(Section):
+    """A weight decay that is a power law of batch and, where runs share no trunk, of D."""
+
+    value: Share = Field(description="share of a weight that a step at the peak rate takes away")
+    at_batch: Count = Field(description="tokens per step at which it is `value`")
+    batch_exponent: Finite = Field(default=1.0, description="exponent of the batch")
+    at_d: Positive | None = Field(
+        default=None, description="D at which it is `value`, training tokens"
+    )
+    d_exponent: Finite | None = Field(default=None, description="exponent of D; with `cosine` only")
+
+    @model_validator(mode="after")
+    def _both_of_d(self) -> "Decay":
+        if (self.at_d is None) != (self.d_exponent is None):
+            raise ValueError("at_d and d_exponent stand together, or neither does")
+        return self
+
+    def share(self, batch: int, tokens: int) -> float:
+        """Return the share that a step takes away at a batch and a number of training tokens."""
+        of_d = 1.0 if self.at_d is None else (tokens / self.at_d) ** (self.d_exponent or 0.0)
+        return self.value * (batch / self.at_batch) ** self.batch_exponent * of_d
+
+
+class BetaOfBatch(Section):
+    """A beta2 that forgets as many tokens at every batch: value ^ (batch / at_batch)."""
+
+    value: Beta = Field(description="beta2 at that batch")
+    at_batch: Count = Field(description="tokens per step at which it is `value`")
+
+
+GroupName: TypeAlias = Literal["embedding", "head", "matrices", "gains"]
+
+
+class GroupKeys(Section):
+    """What the weights of one group have of their own."""
+
+    rate: Positive = Field(default=1.0, description="multiple of the learning rate")
+    decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="multiple of weight_decay: by default 1 for matrices and head, else 0",
+    )
+
+
 class TrainingKeys(Section):
-    """How every run is trained: AdamW, with the batch and rate that the study states."""
+    """How every run is trained: the optimiser, with the batch and rate that the study states."""
+
+    optimiser: Optimiser = Field(
+        "adamw",
+        description="".join(f"{name}: {_optimiser(name)}; " for name in OPTIMISERS).removesuffix(
+            "; "
+        ),
+    )
+    parametrisation: Annotated[ParametrisationKeys, OneOf("parametrisations", "kind")] = Field(
+        default_factory=standard.Keys,
+        description="how rate, decay and epsilon of a weight follow width and depth",
+    )
+    groups: dict[GroupName, GroupKeys] = Field(
+        default={}, description="what the weights of a group have of their own"
+    )
 
     schedule: Literal["wsd", "cosine"] = Field(
         "wsd", description="warmup-stable-decay on a shared trunk, or one cosine per run"
@@ -134,11 +237,17 @@ class TrainingKeys(Section):
     )
     learning_rate: Rate = Field(description="law of the peak learning rate, or one per family")
     warmup: CountOrZero = Field(100_000, description="tokens over which the learning rate rises")
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.1, description="AdamW's decay of matrices, per step and unit of learning rate"
+    weight_decay: Share | Decay = Field(
+        0.001,
+        description="share of a matrix that a step at the peak rate takes away, whatever the rate "
+        "is; or a law of it",
     )
-    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="AdamW's first moment")
-    beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.95, description="AdamW's second moment")
+    beta1: Beta = Field(0.9, description="AdamW's first moment")
+    beta2: Beta | BetaOfBatch = Field(
+        0.95, description="AdamW's second moment, or a law of it in the batch"
+    )
+    momentum: Beta = Field(0.95, description="Muon's momentum")
+    epsilon: Positive = Field(1e-8, description="what AdamW adds to the root of a second moment")
     clip: Positive = Field(1.0, description="largest gradient norm")
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cpu: fp32 on one core; cuda: mixed bf16 and fp32 on an NVIDIA GPU"
@@ -149,6 +258,18 @@ class TrainingKeys(Section):
     cuda_graphs: bool = Field(
         False, description="record a pass once and replay it, which pays for small models on cuda"
     )
+
+    def beta2_at(self, batch: int) -> float:
+        """Return AdamW's second moment at a batch."""
+        beta2 = self.beta2
+        if isinstance(beta2, BetaOfBatch):
+            return beta2.value ** (batch / beta2.at_batch)
+        return float(beta2)
+
+    def decay(self, batch: int, tokens: int) -> float:
+        """Return the share of a matrix that a step takes away, at a batch and tokens."""
+        decay = self.weight_decay
+        return decay.share(batch, tokens) if isinstance(decay, Decay) else float(decay)
 
     def law_of(self, family: str) -> RateLaw | None:
         """Return the law of a family's learning rate; None where the study gives none."""
@@ -174,9 +295,12 @@ class TrainingKeys(Section):
     def _trunks_share_no_d(self) -> "TrainingKeys":
         laws = self.learning_rate
         named = laws.items() if isinstance(laws, dict) else [("", laws)]
-        every = [(f"learning_rate{'.' * bool(name)}{name}", law) for name, law in named]
-        for key, law in [*every, ("batch_tokens", self.batch_tokens)]:
-            if self.schedule == "wsd" and isinstance(law, Power) and law.at_d is not None:
+        every: list[tuple[str, Any]] = [
+            (f"learning_rate{'.' * bool(name)}{name}", law) for name, law in named
+        ]
+        every += [("batch_tokens", self.batch_tokens), ("weight_decay", self.weight_decay)]
+        for key, law in every:
+            if self.schedule == "wsd" and isinstance(law, Power | Decay) and law.at_d is not None:
                 raise ValueError(
                     f"{key}: a law of D needs schedule: cosine; with wsd, runs of every D begin "
                     "as one trunk, so leave at_d and d_exponent out"

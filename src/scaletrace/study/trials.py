@@ -39,17 +39,20 @@ def trials(study: Study) -> Iterator[Trial]:
     tuning = study.tuning
     if tuning is None:
         return
-    every = shapes(study)
+    sizes = shapes(study)
     for family, name in itertools.product(study.model.family, tuning.sizes):
         size = named(name, family)
-        shape = every[size]
+        shape = sizes[size]
         batches = tuning.batches or [study.training.batch(shape, tuning.tokens)]
-        for batch in batches:
-            require_room(study, f"tuning.tokens: {tuning.tokens}", tuning.tokens // batch, batch)
-        beta2s = tuning.beta2s or [study.training.beta2]
-        for seed, batch, beta2, rate in itertools.product(
-            tuning.seeds, batches, beta2s, tuning.rates[family]
-        ):
+        for tried in batches:
+            require_room(study, f"tuning.tokens: {tuning.tokens}", tuning.tokens // tried, tried)
+        every = (
+            (seed, tokens_per_step, beta2, rate)
+            for seed, tokens_per_step in itertools.product(tuning.seeds, batches)
+            for beta2 in tuning.beta2s or [study.training.beta2_at(tokens_per_step)]
+            for rate in tuning.rates[family]
+        )
+        for seed, batch, beta2, rate in every:
             tokens = tuning.tokens // batch * batch
             words = [f"{size}-s{seed}-lr{rate!r}"]
             words += [f"b{batch}"] if tuning.batches else []

@@ -1,12 +1,13 @@
 """The training loop, one step at a time, whose whole state can be taken out and put back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.adamw import adamw
 
+from scaletrace import kinds
 from scaletrace.models.language_model import LanguageModel
 from scaletrace.training.batches import batch
 from scaletrace.training.recipe import Recipe
@@ -46,8 +47,12 @@ class Training:
         self._row_loss = torch.zeros((), dtype=torch.float64)
         self._row_steps = 0
         self._parameters: dict[str, Tensor] = dict(model.named_parameters())
-        self._means = {k: torch.zeros_like(p) for k, p in self._parameters.items()}
-        self._squares = {k: torch.zeros_like(p) for k, p in self._parameters.items()}
+        self._roles = {name: model.role(name) for name in self._parameters}
+        # Of each optimiser, by the name of the tensor and of the weight.
+        self._moments: dict[str, dict[str, Tensor]] = {}
+        for name, parameter in self._parameters.items():
+            for moment in self._moments_of(name):
+                self._moments.setdefault(moment, {})[name] = torch.zeros_like(parameter)
 
     @property
     def finished(self) -> bool:
@@ -56,15 +61,15 @@ class Training:
 
     def advance(self) -> None:
         """Take one step; a curve row that ends without a finite loss marks the run diverged."""
-        rate = self.recipe.rate(self.step)
+        factor = self.recipe.factor(self.step)
         loss = self._differentiate()
-        self._update(rate)
+        self._update(factor)
         self._drop_gradients()
         self.step += 1
         self._row_loss += loss
         self._row_steps += 1
         if ends_curve_row(self.step) or self.step == self.recipe.to_step:
-            self._end_row(rate)
+            self._end_row(self.recipe.learning_rate * factor)
 
     def _differentiate(self) -> Tensor:
         """Put the clipped gradients of the step's batch in place and return its mean loss."""
@@ -76,29 +81,45 @@ class Training:
         return loss.detach()
 
     @torch.no_grad()
-    def _update(self, rate: float) -> None:
-        device = self._row_loss.device
-        for decay, dimensions in ((self.recipe.weight_decay, 2), (0.0, 1)):
-            names = [name for name in self._means if self._parameters[name].ndim == dimensions]
-            parameters = [self._parameters[name] for name in names]
-            # The function, not the class torch.optim.AdamW, whose first use imports torch's
-            # compiler: more than a second in every job.
-            adamw(
-                parameters,
-                [p.grad for p in parameters if p.grad is not None],
-                [self._means[name] for name in names],
-                [self._squares[name] for name in names],
-                [],
-                list(torch.full((len(names),), float(self.step), device=device).unbind()),
-                fused=True,
-                amsgrad=False,
-                beta1=self.recipe.beta1,
-                beta2=self.recipe.beta2,
-                lr=rate,
-                weight_decay=decay,
-                eps=1e-8,
-                maximize=False,
+    def _update(self, factor: float) -> None:
+        for role, group in self.recipe.groups.items():
+            names = [name for name in self._kept() if self._roles[name] == role]
+            if not names:
+                continue
+            weights = [self._matrices(name, self._parameters[name]) for name in names]
+            gradients = [p.grad for p in (self._parameters[name] for name in names)]
+            optimiser = kinds.load("optimisers", group.optimiser)
+            for weight in weights if group.decay else []:
+                weight.mul_(1.0 - group.decay * factor)
+            optimiser.update(
+                weights,
+                [
+                    self._matrices(name, gradient)
+                    for name, gradient in zip(names, gradients, strict=True)
+                    if gradient is not None
+                ],
+                {
+                    moment: [self._matrices(name, self._moments[moment][name]) for name in names]
+                    for moment in optimiser.MOMENTS
+                },
+                self.step,
+                self.recipe.learning_rate * group.rate * factor,
+                group,
             )
+
+    def _moments_of(self, name: str) -> tuple[str, ...]:
+        """Return the names of the moments that a weight's optimiser keeps."""
+        group = self.recipe.groups[self._roles[name]]
+        return kinds.load("optimisers", group.optimiser).MOMENTS
+
+    def _kept(self) -> Iterable[str]:
+        """Return the names of the weights that this process updates: all."""
+        return self._parameters
+
+    def _matrices(self, name: str, tensor: Tensor) -> Tensor:
+        """Return a weight, or what belongs to it, as the matrices that it is made of."""
+        parts = self.model.parts(name)
+        return tensor.unflatten(0, (parts, -1)) if parts > 1 else tensor
 
     def _drop_gradients(self) -> None:
         for parameter in self._parameters.values():
@@ -118,11 +139,11 @@ class Training:
         return {name: parameter.detach().cpu() for name, parameter in self._parameters.items()}
 
     def state(self) -> dict[str, Tensor]:
-        """Return every tensor that later steps depend on: weights and AdamW's moments."""
+        """Return every tensor that later steps depend on: weights and optimisers' moments."""
         return self._places()
 
     def _places(self) -> dict[str, Tensor]:
-        parts = {"model": self._parameters, "mean": self._means, "square": self._squares}
+        parts = {"model": self._parameters, **self._moments}
         return {
             f"{part}.{name}": tensor.detach()
             for part, tensors in parts.items()

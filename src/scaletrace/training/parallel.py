@@ -1,8 +1,8 @@
 """Training in several passes a step, on a GPU, or in several processes: the same batches.
 
 The gradients lie in one fp32 array, to which every pass adds and which the processes sum. With
-`sharded`, a process keeps AdamW's moments for its share of the weights alone and passes on what it
-has updated (ZeRO, stage 1: Rajbhandari et al. 2020, arXiv 1910.02054).
+`sharded`, a process keeps the optimiser's moments for its share of the weights alone and passes on
+what it has updated (ZeRO, stage 1: Rajbhandari et al. 2020, arXiv 1910.02054).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -134,11 +134,16 @@ class ParallelTraining(Training):
             self._in_flight.popleft().synchronize()
         return windows.pin_memory().to(self.device, non_blocking=True)
 
-    def _update(self, rate: float) -> None:
-        super()._update(rate)
+    def _update(self, factor: float) -> None:
+        super()._update(factor)
         if self.group:
             for name, keeper in self._keeper.items():
                 self.group.broadcast(self._parameters[name].detach(), keeper)
+
+    def _kept(self) -> Iterable[str]:
+        if not self._keeper:
+            return self._parameters
+        return [name for name, keeper in self._keeper.items() if keeper == self.rank]
 
     def _drop_gradients(self) -> None:
         """Keep them: they are zeroed where they lie."""
@@ -153,17 +158,17 @@ class ParallelTraining(Training):
             group.broadcast(tensor, 0)
         if self.compute.sharded:
             self._keeper = _keepers(self._parameters, group.size)
-            for name, keeper in self._keeper.items():
-                if keeper != self.rank:
-                    del self._means[name], self._squares[name]
+            for name in self._parameters.keys() - set(self._kept()):
+                for held in self._moments.values():
+                    held.pop(name, None)
 
     def leave(self) -> None:
         """Give the first process all that the others keep."""
         if self._keeper:
             tensors = self._collected()
             if self.rank == 0:
-                self._means = {name: tensors[f"mean.{name}"] for name in self._parameters}
-                self._squares = {name: tensors[f"square.{name}"] for name in self._parameters}
+                for moment, held in self._moments.items():
+                    held.update({n: tensors[f"{moment}.{n}"] for n in self._has(moment)})
         self._keeper, self.group = {}, None
 
     def state(self) -> dict[str, Tensor]:
@@ -175,13 +180,17 @@ class ParallelTraining(Training):
     def _collected(self) -> dict[str, Tensor]:
         assert self.group is not None
         tensors = {f"model.{name}": p.detach().cpu() for name, p in self._parameters.items()}
-        for part, kept in (("mean", self._means), ("square", self._squares)):
-            for name, keeper in self._keeper.items():
-                tensor = kept.get(name, torch.empty_like(self._parameters[name]).detach())
-                self.group.broadcast(tensor, keeper)
+        for moment, held in self._moments.items():
+            for name in self._has(moment):
+                tensor = held.get(name, torch.empty_like(self._parameters[name]).detach())
+                self.group.broadcast(tensor, self._keeper[name])
                 if self.rank == 0:
-                    tensors[f"{part}.{name}"] = tensor.cpu()
+                    tensors[f"{moment}.{name}"] = tensor.cpu()
         return tensors
+
+    def _has(self, moment: str) -> list[str]:
+        """Return the names of the weights that have a moment, in any process."""
+        return [name for name in self._parameters if moment in self._moments_of(name)]
 
 
 def sequences_per_pass(sequences: int, context: int, most_tokens: int | None) -> int:

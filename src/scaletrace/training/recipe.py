@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scaletrace.kinds import load, module
 from scaletrace.models.counts import Shape
+from scaletrace.optimisers import Group
 from scaletrace.training.schedules import cosine, wsd
 
 
@@ -24,11 +25,17 @@ class Compute:
     cuda_graphs: bool = False
 
 
+def with_beta2(groups: dict[str, Group], beta2: float) -> dict[str, Group]:
+    """Return groups with another beta2."""
+    return {role: dataclasses.replace(group, beta2=beta2) for role, group in groups.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How to train from one step to another; steps are 0-based, rates per step.
 
     A trunk of the `wsd` schedule leaves `cooldown_from_step` out; `cosine` does not read it.
+    groups: by the roles of a model's weights.
     """
 
     seed: int
@@ -38,18 +45,20 @@ class Recipe:
     warmup_steps: int
     from_step: int
     to_step: int
-    weight_decay: float
-    beta1: float
-    beta2: float
     clip: float
+    groups: dict[str, Group]
     cooldown_from_step: int | None = None
+
+    def factor(self, step: int) -> float:
+        """Return what the schedule makes of rates and decays at `step`: at most 1."""
+        if self.schedule == "cosine":
+            return cosine(step, self.warmup_steps, self.to_step)
+        cooldown = self.to_step if self.cooldown_from_step is None else self.cooldown_from_step
+        return wsd(step, self.warmup_steps, cooldown, self.to_step)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of `step`."""
-        if self.schedule == "cosine":
-            return self.learning_rate * cosine(step, self.warmup_steps, self.to_step)
-        cooldown = self.to_step if self.cooldown_from_step is None else self.cooldown_from_step
-        return self.learning_rate * wsd(step, self.warmup_steps, cooldown, self.to_step)
+        return self.learning_rate * self.factor(step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,9 +75,7 @@ class TrainingSettings:
     learning_rate: float | None
     schedule: str
     warmup_steps: int
-    weight_decay: float
-    beta1: float
-    beta2: float
+    groups: dict[str, Group]
     clip: float
     threads: int
     save_seconds: float
@@ -102,11 +109,12 @@ class TrainingInputs:
 def kinds(settings: TrainingSettings) -> tuple[str, ...]:
     """Return the modules that a training loads by name.
 
-    That is its family; what several processes or passes take; and what a GPU takes, with the
-    family's mixed-precision form.
+    That is its family and its optimisers; what several processes or passes take; and what a GPU
+    takes, with the family's mixed-precision form.
     """
     family, compute = load("families", settings.model.family), settings.compute
     loaded = [family.__name__]
+    loaded += sorted({module("optimisers", group.optimiser) for group in settings.groups.values()})
     if compute != Compute():
         loaded.append(module("training", "workers"))
     if compute.device != "cpu":

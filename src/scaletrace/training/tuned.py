@@ -6,7 +6,7 @@ from pathlib import Path
 from scaletrace.errors import BadInput
 from scaletrace.formats.rate_law import read_rate_law
 from scaletrace.models.counts import n_non_embedding
-from scaletrace.training.recipe import TrainingSettings
+from scaletrace.training.recipe import TrainingSettings, with_beta2
 
 
 def with_tuned(settings: TrainingSettings, path: Path | None) -> TrainingSettings:
@@ -37,5 +37,5 @@ def with_tuned(settings: TrainingSettings, path: Path | None) -> TrainingSetting
         cooldown_from_step=None if cooldown is None else cooldown * more,
         learning_rate=law.rate(n_non_embedding(settings.model)),
         batch_tokens=law.batch_tokens,
-        beta2=law.beta2,
+        groups=with_beta2(settings.groups, law.beta2),
     )

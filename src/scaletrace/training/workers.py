@@ -15,15 +15,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
+from pydantic import TypeAdapter
 
 from scaletrace import python_command
 from scaletrace.errors import BadInput
-from scaletrace.models.counts import Shape
 from scaletrace.training.parallel import ParallelTraining
-from scaletrace.training.recipe import Compute, Recipe
 from scaletrace.training.task import GO_ON, STOP, STOP_SIGNALS, Task
 
 if TYPE_CHECKING:
@@ -135,10 +134,8 @@ def main() -> None:
     from scaletrace.training.group import Group
 
     rank, port = (int(argument) for argument in sys.argv[1:])
-    told: dict[str, Any] = json.loads(sys.stdin.readline())
+    task = TypeAdapter(Task).validate_json(sys.stdin.readline())
     threading.Thread(target=_end_with_the_first, daemon=True).start()
-    parts = {"shape": Shape, "recipe": Recipe, "compute": Compute}
-    task = Task(**told | {name: part(**told[name]) for name, part in parts.items()})
     training = task.open(rank)
     assert isinstance(training, ParallelTraining)
     group = Group(rank, task.compute.processes, task.compute.device, port)
