@@ -6,7 +6,14 @@ import pytest
 
 from scaletrace.models.counts import Shape
 from scaletrace.optimisers import adamw, muon
-from scaletrace.parametrisations import Factors, ParametrisationKeys, completep, mup, standard
+from scaletrace.parametrisations import (
+    Factors,
+    ParametrisationKeys,
+    completep,
+    mup,
+    nanochat,
+    standard,
+)
 
 SHAPE = Shape(width=32, layers=2, heads=2, context=16, vocabulary_size=64)
 WIDE_DEEP = replace(SHAPE, width=128, layers=6)
@@ -52,3 +59,13 @@ def test_completep_adds_less_the_deeper_the_model():
     epsilon = {r: keys.factors(r, WIDE_DEEP, adamw.UPDATE_GROWS).epsilon for r in ROLES}
     assert epsilon["matrix_in"] == pytest.approx(1 / 12)
     assert epsilon["matrix_out"] == epsilon["embedding"] == pytest.approx(1 / 4)
+
+
+def test_nanochats_rates_at_its_own_and_at_a_quarter_of_its_width():
+    keys = nanochat.Keys(kind="nanochat")
+    own = replace(SHAPE, width=768)
+    rates = {role: 0.02 * keys.factors(role, own, 0.0).rate for role in ROLES}
+    assert rates == pytest.approx(
+        {"embedding": 0.3, "head": 0.008, "matrix_in": 0.02, "matrix_out": 0.02, "gain": 0.02}
+    )
+    assert 0.02 * keys.factors("head", replace(own, width=192), 0.0).rate == pytest.approx(0.016)
