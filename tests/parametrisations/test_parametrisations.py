@@ -45,6 +45,12 @@ def test_mup_shrinks_adams_rate_of_what_reads_the_width():
     assert rates == {"embedding": 1.0, "gain": 1.0, **quarter}
 
 
+def test_mup_shrinks_epsilon_with_the_gradients_which_the_heads_do_not():
+    keys = mup.Keys(kind="mup", at_width=32)
+    epsilons = {role: keys.factors(role, WIDE_DEEP, adamw.UPDATE_GROWS).epsilon for role in ROLES}
+    assert epsilons == dict.fromkeys(ROLES, 0.25) | {"head": 1.0}
+
+
 def test_mup_leaves_the_rate_of_a_step_of_fixed_norm():
     keys = mup.Keys(kind="mup", at_width=32)
     assert keys.factors("matrix_in", WIDE_DEEP, muon.UPDATE_GROWS).rate == 1.0

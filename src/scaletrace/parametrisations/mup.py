@@ -21,9 +21,10 @@ class Keys(ParametrisationKeys):
     def factors(self, role: str, shape: Shape, grows: float) -> Factors:
         """Return the rate's factor (width / at_width)^-grows for what reads the width.
 
-        Gradients of all but the embedding shrink with the width, and AdamW's epsilon with them.
+        Gradients of all but the head shrink with the width, and AdamW's epsilon with them. The
+        paper's head, whose output is divided by the width, has such gradients too: one that begins
+        at zero has that in its rate, and keeps its epsilon.
         """
         wider = shape.width / self.at_width
-        if role not in READS_WIDTH:
-            return Factors(epsilon=1.0 / wider)
-        return Factors(rate=wider**-grows, epsilon=1.0 / wider)
+        rate = wider**-grows if role in READS_WIDTH else 1.0
+        return Factors(rate=rate, epsilon=1.0 if role == "head" else 1.0 / wider)
