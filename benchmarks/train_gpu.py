@@ -1,6 +1,7 @@
 """Measure training on one NVIDIA GPU: tokens per second and model FLOP/s utilisation.
 
     python benchmarks/train_gpu.py [--json] [--peak TFLOPS] [--sizes 192x4 512x8 …] [--cuda-graphs]
+        [--optimiser muon]
     python benchmarks/train_gpu.py --packed [--json]
 
 Sizes are width x layers. Utilisation counts 6 FLOPs per matrix parameter and token, the output
@@ -52,7 +53,13 @@ PACKED: dict[str, Any] = {
 PACKED_BATCH_TOKENS, PACKED_STEPS, PACKED_RUNS = 1 << 14, 300, 10
 
 
-def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graphs: bool) -> Any:
+def training(
+    shape: dict[str, Any],
+    batch_tokens: int,
+    memory: float,
+    cuda_graphs: bool,
+    optimiser: str = "adamw",
+) -> Any:
     """Return a training on random tokens whose passes are chosen as a plan chooses them."""
     import numpy as np
     import torch
@@ -80,7 +87,7 @@ def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graph
         warmup_steps=100,
         from_step=0,
         to_step=1_000_000,
-        groups=GROUPS["adamw"],
+        groups=GROUPS[optimiser],
         clip=1.0,
     )
     compute = Compute("cuda", micro_batch_tokens=roomy[0], cuda_graphs=cuda_graphs)
@@ -91,7 +98,7 @@ def training(shape: dict[str, Any], batch_tokens: int, memory: float, cuda_graph
     return ParallelTraining(model, tokens, own, recipe, compute, open_device("cuda"))
 
 
-def measure(size: str, peak: float, cuda_graphs: bool) -> dict[str, Any]:
+def measure(size: str, peak: float, cuda_graphs: bool, optimiser: str) -> dict[str, Any]:
     """Train one size for some seconds."""
     import torch
 
@@ -105,7 +112,7 @@ def measure(size: str, peak: float, cuda_graphs: bool) -> dict[str, Any]:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     memory = torch.cuda.mem_get_info()[0] / 2**30
-    run = training(shape, BATCH_TOKENS, memory, cuda_graphs)
+    run = training(shape, BATCH_TOKENS, memory, cuda_graphs, optimiser)
     compiling = run.warm_up()
     # The first steps end a row of the loss curve each, and so wait for the GPU: not the usual.
     run.step = 1 << 16
@@ -120,6 +127,7 @@ def measure(size: str, peak: float, cuda_graphs: bool) -> dict[str, Any]:
     own = Shape(**shape)
     return {
         "gpu": torch.cuda.get_device_name(),
+        "optimiser": optimiser,
         "width": width,
         "layers": layers,
         "n_with_head": n_with_head(own),
@@ -253,6 +261,7 @@ def main() -> None:
     parser.add_argument("--peak", type=float, help="dense bf16 peak, TFLOP/s")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="width x layers")
     parser.add_argument("--cuda-graphs", action="store_true", help="record a pass and replay it")
+    parser.add_argument("--optimiser", choices=GROUPS, default="adamw")
     parser.add_argument("--packed", action="store_true", help="ten small runs on one GPU")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -277,7 +286,10 @@ def main() -> None:
     else:
         name = torch.cuda.get_device_name()
         peak = arguments.peak * 1e12 if arguments.peak else peak_of(name)
-        rows = [measure(size, peak, arguments.cuda_graphs) for size in arguments.sizes]
+        rows = [
+            measure(size, peak, arguments.cuda_graphs, arguments.optimiser)
+            for size in arguments.sizes
+        ]
         lines = [f"{name}, context {CONTEXT}, batch {BATCH_TOKENS}, peak {peak / 1e12:.0f} TFLOP/s"]
         lines.append("  N with head  pass tokens    tokens/s  of peak  compiling  memory")
         lines += [
