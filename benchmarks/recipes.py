@@ -114,17 +114,19 @@ def ours(shape: Shape, steps: int, multiple: float) -> Recipe:
     law = training.law_of("decoder")
     rate = law.rate(shape, steps * BATCH_TOKENS) if law else None
     assert rate is not None
+    cooldown_from_step = steps - round(training.cooldown * steps)
     return Recipe(
         seed=SEED,
         batch_tokens=BATCH_TOKENS,
         learning_rate=rate * multiple,
         schedule="wsd",
-        warmup_steps=math.ceil(training.warmup / BATCH_TOKENS),
+        warmup_steps=training.warmup_steps(shape, BATCH_TOKENS, steps * BATCH_TOKENS),
         from_step=0,
         to_step=steps,
         clip=training.clip,
         groups=groups(training, shape, BATCH_TOKENS, steps * BATCH_TOKENS),
-        cooldown_from_step=steps - round(training.cooldown * steps),
+        cooldown_from_step=cooldown_from_step,
+        drops=training.drops(BATCH_TOKENS, cooldown_from_step),
     )
 
 

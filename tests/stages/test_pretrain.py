@@ -161,6 +161,19 @@ def test_a_stop_signal_saves_and_the_rest_changes_no_bit(
     assert folder.sha256("parts") == folder.sha256("whole")
 
 
+def test_a_stop_among_steps_down_of_the_rate_changes_no_bit(folder: Folder, monkeypatch):
+    changes: dict[str, Any] = {"drops": [[50, 0.5], [100, 0.3]]}
+    folder.run("whole", **changes)
+    folder.run("first", to_step=70, **changes)
+    folder.run("second", state=folder.outputs("first")["state"], from_step=70, **changes)
+    assert folder.sha256("second")[0] == folder.sha256("whole")[0]
+    stop_at(folder, monkeypatch, 77, signal.SIGTERM, **changes)
+    folder.run("parts", **changes)
+    assert folder.sha256("parts") == folder.sha256("whole")
+    rates = {row["step"]: float(row["learning_rate"]) for row in folder.curve("whole")}
+    assert [rates[step] for step in ("50", "51", "150")] == pytest.approx([0.02, 0.01, 0.006])
+
+
 def test_killed_at_random_moments_and_resumed_changes_no_bit(folder: Folder):
     changes: dict[str, Any] = {"to_step": 300, "save_seconds": 0}
     folder.run("whole", to_step=300)

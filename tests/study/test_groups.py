@@ -71,9 +71,10 @@ def test_laws_in_the_batch(groups):
 
 def test_a_decay_follows_d_where_runs_share_no_trunk(groups):
     decay = {"value": 0.001, "at_batch": 64, "at_d": 16_000, "d_exponent": -1.0}
-    given = groups(schedule="cosine", weight_decay=decay)
-    assert given["head"].decay == pytest.approx(0.0005, rel=0.01)
-    with pytest.raises(BadInput, match="weight_decay: a law of D needs schedule: cosine"):
+    for alone in ({"schedule": "cosine"}, {"share": False}):
+        given = groups(weight_decay=decay, **alone)
+        assert given["head"].decay == pytest.approx(0.0005, rel=0.01)
+    with pytest.raises(BadInput, match="weight_decay: a law of D needs runs that share no trunk"):
         groups(weight_decay=decay)
 
 

@@ -46,6 +46,38 @@ def test_a_run_has_whole_batches_and_the_rate_of_its_width():
     assert (run.steps, run.n_tokens, run.learning_rate) == (500, 32_000, 0.02)
 
 
+def scheduled(budgets, **training):
+    return plan(budgets=budgets, training=TINY.training.model_copy(update=training))
+
+
+def test_a_stepped_rate_goes_down_at_every_state_of_the_trunk():
+    for exponent in (0.5, 0.3):
+        study_plan = scheduled([128_000], schedule="stepped", step_exponent=exponent)
+        recipe = study_plan.anneal(study_plan.runs["d8-l1-s0-128k"]).recipe()
+        # States lie after 390, 781, 1562 and 3125 steps; the cooldown begins at 1600.
+        found = [recipe.factor(step) for step in (389, 390, 780, 781, 1561, 1562, 1600)]
+        ends = [390, 781, 781, 1562, 1562, 3125, 3125]
+        assert found == pytest.approx([(end / 390) ** -exponent for end in ends])
+        assert recipe.factor(1700) == pytest.approx(found[-1] * 0.5)
+
+
+def test_a_run_that_branches_at_a_state_cools_down_from_the_rate_that_it_comes_with():
+    (run,) = (run for run in scheduled([62_500]).runs.values() if run.size == "d8-l1")
+    settings = scheduled([62_500], schedule="stepped").anneal(run)
+    assert settings.from_step == settings.cooldown_from_step == 781
+    assert settings.recipe().factor(781) == pytest.approx((781 / 390) ** -0.5)
+
+
+def test_the_first_segment_is_one_whatever_the_steps():
+    plans = [scheduled([64_000], schedule=schedule) for schedule in ("wsd", "stepped")]
+    first, second = (
+        [study_plan.pretrain("d8-l1", 0, tokens) for study_plan in plans]
+        for tokens in (390 * 64, 781 * 64)
+    )
+    assert first[0] == first[1]
+    assert second[0] != second[1]
+
+
 def test_trunk_states_lie_where_runs_of_powers_of_two_million_tokens_branch():
     study_plan = plan(budgets=[32_000, 64_000])
     states = {tokens // 64 for _, _, tokens in study_plan.trunk_states()}
@@ -63,8 +95,10 @@ def test_trunk_states_lie_where_runs_of_powers_of_two_million_tokens_branch():
         {"sizes": TINY.sizes | {"d64-l2": TINY.sizes["d48-l2"].model_copy(update={"width": 64})}},
     ],
 )
-def test_what_is_added_disturbs_no_job_that_was_there(change):
-    before, after = jobs(plan()), jobs(plan(**change))
+@pytest.mark.parametrize("schedule", ["wsd", "stepped"])
+def test_what_is_added_disturbs_no_job_that_was_there(change, schedule):
+    training = TINY.training.model_copy(update={"schedule": schedule})
+    before, after = jobs(plan(training=training)), jobs(plan(training=training, **change))
     assert before.items() <= after.items()
     assert len(after) > len(before)
 
@@ -122,6 +156,13 @@ def test_a_run_given_up_is_tabled_and_not_trained():
     assert rows["d8-l1-s0-48k"] == "out of memory"
 
 
-def test_the_shared_trunk_is_counted_once():
-    training = TINY.training.model_copy(update={"schedule": "cosine"})
-    assert plan().flops() < plan(training=training).flops()
+def test_runs_that_share_no_trunk_cost_what_the_trunk_would_have_spared():
+    budgets = [32_000, 48_000]
+    shared, alone = scheduled(budgets), scheduled(budgets, share=False)
+    assert alone.trunk_states() == []
+    assert {job.from_step for job in jobs(alone).values()} == {0}
+    assert shared.flops() == shared.flops_shared() == alone.flops_shared()
+    # The first 390 steps of 64 tokens are the same for both budgets.
+    spared = sum(390 * 64 * alone.flops_per_token(size) for size in TINY.sizes)
+    assert alone.flops() - alone.flops_shared() == pytest.approx(spared)
+    assert scheduled(budgets, schedule="cosine").flops() == alone.flops()

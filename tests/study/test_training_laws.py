@@ -20,6 +20,7 @@ from scaletrace.study.training import FAMILIES, Family, PowerBatch
 TINY = yaml.safe_load((Path(__file__).parents[2] / "config/tiny.yaml").read_text(encoding="utf-8"))
 POWER = {"law": "power", "value": 0.01, "at_n": 1000, "n_exponent": -0.5}
 BATCH = {"law": "power", "value": 64, "at_n": 1000, "n_exponent": 0.5}
+WARMUP = {"law": "power", "value": 1_000, "at_n": 1000, "n_exponent": 0.25}
 OF_D = {"at_d": 32_000, "d_exponent": 0.5}
 TUNING = {"sizes": ["d8-l1", "d16-l1"], "rates": [0.01, 0.02, 0.04], "tokens": 16_000}
 TUNED = {"learning_rate": {"law": "tuned"}}
@@ -95,20 +96,29 @@ def test_states_and_runs_lie_at_whole_steps_of_each_batch(study):
     assert all(rows[name]["batch_tokens"] == run.batch_tokens for name, run in plan.runs.items())
 
 
-def test_a_budget_disturbs_no_job_whatever_the_batches(study):
-    laws = {"learning_rate": POWER, "batch_tokens": BATCH}
+@pytest.mark.parametrize("schedule", ["wsd", "stepped"])
+def test_a_budget_disturbs_no_job_whatever_the_laws(study, schedule):
+    laws = {"learning_rate": POWER, "batch_tokens": BATCH, "warmup": WARMUP, "schedule": schedule}
     before = trainings(study(laws, budgets=[64_000]))
     after = trainings(study(laws, budgets=[50_000, 64_000, 256_000]))
     assert before.items() <= after.items()
+    assert any(job.cooldown_from_step is None for job in before.values())
 
 
-def test_with_cosine_rate_and_batch_may_depend_on_d(study):
-    laws = {"learning_rate": POWER | OF_D, "batch_tokens": BATCH | OF_D, "schedule": "cosine"}
-    plan = study(laws, budgets=[32_000, 128_000])
+@pytest.mark.parametrize("alone", [{"schedule": "cosine"}, {"share": False}])
+def test_where_runs_share_no_trunk_laws_may_depend_on_d(study, alone):
+    laws = {"learning_rate": POWER | OF_D, "batch_tokens": BATCH | OF_D, "warmup": WARMUP | OF_D}
+    plan = study(laws | alone, budgets=[32_000, 128_000])
     short, long = (plan.runs[f"d8-l1-s0-{budget}"] for budget in ("32k", "128k"))
     assert (short.batch_tokens, long.batch_tokens) == (64, 128)
     assert long.learning_rate == pytest.approx(2 * short.learning_rate)
-    assert plan.start(long) == 0
+    steps = {run.name: plan.anneal(run).warmup_steps for run in (short, long)}
+    assert steps == {
+        run.name: math.ceil(1_000 * (769 / 1000) ** 0.25 * (run.n_tokens / 32_000) ** 0.5 / batch)
+        for run, batch in ((short, 64), (long, 128))
+    }
+    assert plan.start(long) == plan.anneal(long).from_step == 0
+    assert plan.trunk_states() == []
 
 
 def test_flops_budgets_are_met_with_every_batch(study):
@@ -155,6 +165,15 @@ def test_trials_are_whole_runs_on_the_split_that_is_not_reported(study):
     assert plan.tune("decoder").trials[1]["trial"] == "d8-l1-s0-lr0.02"
 
 
+def test_trials_use_the_schedule_that_they_tune(study):
+    tuning = TUNING | {"batches": [32, 64], "tokens": 64_000}
+    plan = study(TUNED | {"schedule": "stepped"}, budgets=[64_000], tuning=tuning)
+    trained = plan.anneal(plan.runs["d8-l1-s0-64k"])
+    for batch in (32, 64):
+        tried = plan.trial(plan.trials[f"d8-l1-s0-lr0.02-b{batch}"])
+        assert tried.drops == tuple((k * 64 // batch, factor) for k, factor in trained.drops)
+
+
 def test_training_that_is_tuned_knows_no_rate(study):
     """So that the plan is no way by which a tuning could reach training."""
     once = study(TUNED, tuning=TUNING)
@@ -180,8 +199,16 @@ def test_every_combination_is_tried(study):
 @pytest.mark.parametrize(
     ("training", "keys", "said"),
     [
-        ({"learning_rate": POWER | OF_D}, {}, "training: learning_rate: a law of D needs schedule"),
-        ({"batch_tokens": BATCH | OF_D}, {}, "training: batch_tokens: a law of D needs schedule"),
+        ({"learning_rate": POWER | OF_D}, {}, "training: learning_rate: a law of D needs runs"),
+        ({"batch_tokens": BATCH | OF_D}, {}, "training: batch_tokens: a law of D needs runs"),
+        ({"warmup": WARMUP | OF_D}, {}, "training: warmup: a law of D needs runs"),
+        ({"warmup": POWER | {"value": 0}}, {}, "training.warmup.value: found 0"),
+        (
+            {"warmup": 25_000},
+            {"budgets": [64_000]},
+            "training.warmup: 391 steps of 64 tokens for size d16-l1, whose trunk has its first "
+            "state after 390; give at most 24960 tokens",
+        ),
         ({"learning_rate": POWER | {"at_d": 1}}, {}, "at_d and d_exponent stand together"),
         ({"learning_rate": {"law": "cube"}}, {}, "training.learning_rate"),
         ({"learning_rate": 0.1}, {}, "`law` is constant, inverse_width, power or tuned"),

@@ -129,4 +129,7 @@ def test_rates_come_from_the_schedule():
     cooled = replace(RECIPE, cooldown_from_step=40)
     assert cooled.rate(50) == 0.02 * wsd(50, 5, 40, 60)
     assert RECIPE.rate(59) == 0.02
+    stepped = replace(cooled, drops=((20, 0.5), (30, 0.25)))
+    assert [stepped.rate(step) for step in (0, 19, 20, 39)] == [0.004, 0.02, 0.01, 0.005]
+    assert stepped.rate(50) == 0.25 * cooled.rate(50)
     assert replace(cooled, schedule="cosine").rate(30) == 0.02 * cosine(30, 5, 60)

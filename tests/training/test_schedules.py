@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaletrace.training.schedules import cosine, wsd
+from scaletrace.training.schedules import cosine, stepped, wsd
 
 
 def test_wsd_by_hand():
@@ -16,6 +16,12 @@ def test_wsd_by_hand():
 
 def test_a_trunk_keeps_its_rate_to_the_end():
     assert [wsd(step, 0, 5, 5) for step in range(5)] == [1.0] * 5
+
+
+def test_steps_down_by_hand():
+    drops = ((4, 0.5), (8, 0.25))
+    assert [stepped(step, drops) for step in (0, 3, 4, 7, 8, 100)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+    assert stepped(100, ()) == 1
 
 
 def test_cosine_by_hand():

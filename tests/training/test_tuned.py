@@ -26,6 +26,7 @@ SETTINGS = TrainingSettings(
     save_seconds=30,
     from_step=10,
     to_step=40,
+    drops=((20, 0.5),),
 )
 N = n_non_embedding(SHAPE)
 
@@ -55,6 +56,7 @@ def test_a_smaller_batch_takes_more_steps_to_the_same_tokens(law):
     assert tuned.batch_tokens == 32
     for steps in ("warmup_steps", "from_step", "to_step"):
         assert getattr(tuned, steps) * 32 == getattr(SETTINGS, steps) * 128
+    assert tuned.drops == ((80, 0.5),)
 
 
 def test_a_batch_that_does_not_divide_the_plans_is_refused(law):

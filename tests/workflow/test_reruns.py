@@ -86,6 +86,11 @@ def test_an_edited_learning_rate_trains_everything_and_keeps_the_text(clone):
     assert clone.jobs_to_do() == {**trained, **AFTER_TRAINING}
 
 
+def test_a_rate_that_steps_down_keeps_the_first_segment_of_every_trunk(clone):
+    clone.edit("config/tiny.yaml", "batch_tokens:", "schedule: stepped\n  batch_tokens:")
+    assert clone.jobs_to_do() == {"anneal": RUNS, "evaluate": RUNS, **AFTER_TRAINING}
+
+
 def test_comments_and_docstrings_run_nothing(clone):
     for path in sorted((clone.folder / "src").rglob("*.py")):
         text = path.read_text(encoding="utf-8").replace('"""', '"""Said otherwise: ', 1)

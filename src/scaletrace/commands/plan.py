@@ -128,6 +128,8 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
     return {
         "study": plan.study.study,
         "flops": plan.flops(),
+        "share": plan.study.training.shares_trunks,
+        "flops_shared": plan.flops_shared(),
         "pace": dataclasses.asdict(estimates.pace),
         "text": _share("text", text, done),
         "tuning": _share("tuning", tuning, done) if tuning else None,
@@ -178,6 +180,13 @@ def _accuracy(total: dict[str, Any]) -> str:
     return f", {total['seconds_done'] / estimated:.2f} times their estimate"
 
 
+def _sharing(findings: dict[str, Any]) -> str:
+    if findings["share"]:
+        return "what budgets share counted once as their trunk"
+    times = findings["flops"] / findings["flops_shared"]
+    return f"{times:.2f} times those with trunks that budgets share"
+
+
 def _text(findings: dict[str, Any]) -> list[str]:
     pace, total = findings["pace"], findings["total"]
     kind = "gpu_memory_mb" if total["gpu_memory_mb"] else "memory_mb"
@@ -205,8 +214,8 @@ def _text(findings: dict[str, Any]) -> list[str]:
     lines = aligned(rows)
     lines += [
         "",
-        f"{len(findings['runs'])} runs, {findings['flops']:.3g} FLOPs (exact), what budgets share "
-        "counted once as their trunk",
+        f"{len(findings['runs'])} runs, {findings['flops']:.3g} FLOPs (exact), "
+        f"{_sharing(findings)}",
         f"time: {WHENCE[pace['source']]}",
         f"      {pace['start_seconds']:.1f} s a job, {_flops_per_s(pace['flops_per_s'])}, in each "
         f"layer {pace['layer_step_seconds'] * 1e3:.2g} ms a step and "

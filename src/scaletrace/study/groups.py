@@ -16,7 +16,9 @@ ROLES: dict[str, GroupName] = {
 DECAYED = ("head", "matrices")
 
 
-def groups(training: TrainingKeys, shape: Shape, batch: int, tokens: int) -> dict[str, Group]:
+def groups(
+    training: TrainingKeys, shape: Shape, batch: int, tokens: float | None
+) -> dict[str, Group]:
     """Return the groups of an architecture by role, at a batch and a number of training tokens."""
     every = {}
     for role, name in ROLES.items():

@@ -1,6 +1,7 @@
 """The plan: every job of a study with its own parameters, as a pure function of the study."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,7 @@ from scaletrace.study import compute
 from scaletrace.study.config import Study
 from scaletrace.study.groups import groups
 from scaletrace.study.planned_fits import drawn_columns, fits
-from scaletrace.study.runs import Run, runs, shapes, warmup_steps
+from scaletrace.study.runs import Run, runs, shapes
 from scaletrace.study.training import TunedRate
 from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
@@ -67,14 +68,18 @@ class Plan:
     # The trunk: its places are numbers of tokens.
 
     def _trunk(self, size: str) -> Trunk:
+        # Where runs share a trunk, laws see no D: any run of the size has its rate and batch.
         return Trunk(self.longest[size].batch_tokens, self.study.training.cooldown)
 
     def start(self, run: Run) -> int:
         """Return the tokens of the trunk state that a run is annealed from; 0 without one."""
-        if self.study.training.schedule == "cosine":
-            return 0
+        return self._shared(run) if self.study.training.shares_trunks else 0
+
+    def _shared(self, run: Run) -> int:
+        """Return the tokens of a run that others of its size and seed have as well, or could."""
         trunk = self._trunk(run.size)
-        return trunk.at_or_before(trunk.branch(run.steps)) * trunk.batch_tokens
+        branch = trunk.branch(run.n_tokens // trunk.batch_tokens)
+        return trunk.at_or_before(branch) * trunk.batch_tokens
 
     def state_before(self, size: str, tokens: int) -> int:
         """Return the tokens of the state that the one at `tokens` continues; 0 without one."""
@@ -107,12 +112,22 @@ class Plan:
 
         Those of the trials are among them.
         """
-        segments = [
-            (size, tokens - self.state_before(size, tokens))
-            for size, _, tokens in self.trunk_states()
-        ] + [(run.size, run.n_tokens - self.start(run)) for run in self.trained_runs()]
+        return self._flops(self.start)
+
+    def flops_shared(self) -> float:
+        """Return the FLOPs that it would need if budgets shared trunks; at most `flops()`."""
+        return self._flops(self._shared)
+
+    def _flops(self, start: Callable[[Run], int]) -> float:
+        trunks: dict[tuple[str, int], int] = {}
+        own = []
+        for run in self.trained_runs():
+            key = run.size, run.seed
+            trunks[key] = max(trunks.get(key, 0), start(run))
+            own.append((run.size, run.n_tokens - start(run)))
+        trained = [*((size, tokens) for (size, _), tokens in trunks.items()), *own]
         tuning = sum(trial.flops_exact for trial in self.trials.values())
-        return tuning + sum(self.flops_per_token(size) * tokens for size, tokens in segments)
+        return tuning + sum(self.flops_per_token(size) * tokens for size, tokens in trained)
 
     def urgency(self, size: str, tokens: int) -> int:
         """Return the GFLOPs between a place on a size's trunk and the end of its longest run."""
@@ -145,22 +160,25 @@ class Plan:
         to_step: int,
         cooldown_from_step: int | None = None,
     ) -> TrainingSettings:
-        training = self.study.training
+        training, shape = self.study.training, self.sizes[run.size]
+        batch, seen = run.batch_tokens, training.seen(run.n_tokens)
         return TrainingSettings(
-            model=self.sizes[run.size],
+            model=shape,
             seed=run.seed,
-            batch_tokens=run.batch_tokens,
+            batch_tokens=batch,
             learning_rate=run.learning_rate,
-            schedule=training.schedule,
-            warmup_steps=warmup_steps(self.study, run.batch_tokens),
-            groups=groups(training, self.sizes[run.size], run.batch_tokens, run.n_tokens),
+            # A trunk has its first segment with `wsd` and `stepped` alike.
+            schedule="cosine" if training.schedule == "cosine" else "wsd",
+            warmup_steps=training.warmup_steps(shape, batch, seen),
+            groups=groups(training, shape, batch, seen),
             clip=training.clip,
             threads=1,
             save_seconds=30,
             from_step=from_step,
             to_step=to_step,
             cooldown_from_step=cooldown_from_step,
-            compute=self._compute(run.size, run.batch_tokens),
+            drops=training.drops(batch, to_step if cooldown_from_step is None else cooldown_from_step),
+            compute=self._compute(run.size, batch),
         )
 
     def pretrain(self, size: str, seed: int, tokens: int) -> TrainingSettings:
@@ -171,7 +189,7 @@ class Plan:
 
     def anneal(self, run: Run) -> TrainingSettings:
         """Return the settings of the job that finishes a run."""
-        branch = self._trunk(run.size).branch(run.steps)
+        branch = Trunk(run.batch_tokens, self.study.training.cooldown).branch(run.steps)
         return self._training(run, self.start(run) // run.batch_tokens, run.steps, branch)
 
     def trial(self, trial: Trial) -> trial_stage.Settings:

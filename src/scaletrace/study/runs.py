@@ -1,7 +1,6 @@
 """The runs of a study: every size x seed x budget, with its N, D, FLOPs, rate and batch."""
 
 import dataclasses
-import math
 from collections.abc import Iterator
 
 from scaletrace.errors import BadInput
@@ -79,16 +78,12 @@ def shapes(study: Study) -> dict[str, counts.Shape]:
     return every
 
 
-def warmup_steps(study: Study, batch_tokens: int) -> int:
-    """Return the steps over which the rate rises, at a batch."""
-    return math.ceil(study.training.warmup / batch_tokens)
-
-
 def runs(study: Study) -> Iterator[Run]:
     """Yield every run of a study.
 
     Raises:
-        BadInput: a run has no step after its warm-up.
+        BadInput: a run has no step after its warm-up, or its warm-up is longer than the first
+            segment of its trunk.
     """
     flops = {"exact": counts.flops_exact, "6nd": counts.flops_6nd}[study.conventions.flops]
     seeds = {
@@ -102,27 +97,44 @@ def runs(study: Study) -> Iterator[Run]:
             for c in study.flops
         ]
         for key, label, tokens in budgets:
-            batch = study.training.batch(shape, tokens)
+            batch = study.training.batch(shape, study.training.seen(tokens))
             # A budget of tokens is a limit; a budget of FLOPs is met as closely as steps allow.
             steps = int(tokens) // batch if study.budgets else round(tokens / batch)
-            require_room(study, key, steps, batch)
+            require_room(study, key, shape, steps, batch)
+            _require_first_segment(study, size, shape, steps, batch)
             for seed in seeds[size]:
                 yield _run(study, size, shape, seed, label, steps, batch)
 
 
-def require_room(study: Study, key: str, steps: int, batch: int) -> None:
+def require_room(study: Study, key: str, shape: counts.Shape, steps: int, batch: int) -> None:
     """Raise BadInput where training of `steps` has no step left after its warm-up."""
-    warmup = warmup_steps(study, batch)
+    training = study.training
+    warmup = training.warmup_steps(shape, batch, training.seen(steps * batch))
     if steps <= warmup:
         raise BadInput(
             f"{key}: {steps} steps of {batch} tokens, of which the warm-up takes {warmup}; give "
             f"more than {(warmup + 1) * batch} tokens or a smaller training.warmup"
         )
-    branch = Trunk(batch, study.training.cooldown).branch(steps)
-    if study.training.schedule == "wsd" and branch < warmup:
+    branch = Trunk(batch, training.cooldown).branch(steps)
+    if training.schedule != "cosine" and branch < warmup:
         raise BadInput(
             f"{key}: the cooldown would begin at step {branch}, within the warm-up ({warmup} "
             "steps); give more tokens or a smaller training.warmup or training.cooldown"
+        )
+
+
+def _require_first_segment(
+    study: Study, size: str, shape: counts.Shape, steps: int, batch: int
+) -> None:
+    training = study.training
+    if not training.shares_trunks and training.schedule != "stepped":
+        return
+    warmup = training.warmup_steps(shape, batch, training.seen(steps * batch))
+    first = Trunk(batch, training.cooldown).first()
+    if warmup > first:
+        raise BadInput(
+            f"training.warmup: {warmup} steps of {batch} tokens for size {size}, whose trunk has "
+            f"its first state after {first}; give at most {first * batch} tokens"
         )
 
 
@@ -144,6 +156,6 @@ def _run(
         n_total=counts.n_total(shape),
         flops_6nd=counts.flops_6nd(shape, tokens),
         flops_exact=counts.flops_exact(shape, tokens),
-        learning_rate=law.rate(shape, tokens) if law else None,
+        learning_rate=law.rate(shape, study.training.seen(tokens)) if law else None,
         batch_tokens=batch,
     )

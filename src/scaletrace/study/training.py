@@ -19,6 +19,7 @@ from scaletrace.formats.fields import (
 from scaletrace.kind_keys import OneOf
 from scaletrace.models.counts import Shape, n_non_embedding
 from scaletrace.parametrisations import ParametrisationKeys, standard
+from scaletrace.study.trunk import Trunk
 
 LARGEST_DECAY = 0.05
 
@@ -64,7 +65,7 @@ class ConstantRate(Section):
     law: Literal["constant"]
     value: Positive = Field(description="peak learning rate")
 
-    def rate(self, shape: Shape, tokens: int) -> float:
+    def rate(self, shape: Shape, tokens: float | None) -> float:
         """Return the peak learning rate."""
         del shape, tokens
         return self.value
@@ -77,7 +78,7 @@ class InverseWidth(Section):
     at_width: Count = Field(description="width at which the rate is `value`, channels")
     value: Positive = Field(description="peak learning rate at that width")
 
-    def rate(self, shape: Shape, tokens: int) -> float:
+    def rate(self, shape: Shape, tokens: float | None) -> float:
         """Return the peak learning rate for an architecture."""
         del tokens
         return self.value * self.at_width / shape.width
@@ -92,7 +93,9 @@ class Power(Section):
     at_d: Positive | None = Field(
         default=None, description="D at which it is `value`, training tokens"
     )
-    d_exponent: Finite | None = Field(default=None, description="exponent of D; with `cosine` only")
+    d_exponent: Finite | None = Field(
+        default=None, description="exponent of D; where runs share no trunk"
+    )
 
     @model_validator(mode="after")
     def _both_of_d(self) -> "Power":
@@ -100,31 +103,44 @@ class Power(Section):
             raise ValueError("at_d and d_exponent stand together, or neither does")
         return self
 
-    def factor(self, n: float, d: float) -> float:
+    def factor(self, n: float, d: float | None) -> float:
         """Return what the law makes of `value` at N and D."""
-        of_d = 1.0 if self.at_d is None else (d / self.at_d) ** (self.d_exponent or 0.0)
-        return (n / self.at_n) ** self.n_exponent * of_d
+        return (n / self.at_n) ** self.n_exponent * _of_d(self, d)
+
+
+def _of_d(law: "Power | Decay", d: float | None) -> float:
+    if law.at_d is None or law.d_exponent is None:
+        return 1.0
+    if d is None:
+        raise ValueError("a law of D, and runs of every D begin as one trunk")
+    return (d / law.at_d) ** law.d_exponent
 
 
 class PowerRate(Power):
-    """A peak learning rate that is a power law of N, and with `cosine` of D."""
+    """A peak learning rate that is a power law of N, and where runs share no trunk of D."""
 
     value: Positive = Field(description="peak learning rate at at_n (and at_d)")
 
-    def rate(self, shape: Shape, tokens: int) -> float:
+    def rate(self, shape: Shape, tokens: float | None) -> float:
         """Return the peak learning rate for an architecture and a number of training tokens."""
         return self.value * self.factor(n_non_embedding(shape), tokens)
 
 
 class PowerBatch(Power):
-    """A batch that is a power law of N, and with `cosine` of D: contexts by a power of two."""
+    """A batch that is a power law of N (and D, as a rate): contexts by a power of two."""
 
     value: Positive = Field(description="tokens per optimiser step at at_n (and at_d)")
 
-    def batch(self, shape: Shape, tokens: float) -> int:
+    def batch(self, shape: Shape, tokens: float | None) -> int:
         """Return the tokens per step: the nearest power of two of contexts, at least one."""
         contexts = self.value * self.factor(n_non_embedding(shape), tokens) / shape.context
         return shape.context << max(0, round(math.log2(contexts)))
+
+
+class PowerWarmup(Power):
+    """A warm-up that is a power law of N (and D, as a rate)."""
+
+    value: Positive = Field(description="tokens over which the rate rises at at_n (and at_d)")
 
 
 class TunedRate(Section):
@@ -132,7 +148,7 @@ class TunedRate(Section):
 
     law: Literal["tuned"]
 
-    def rate(self, shape: Shape, tokens: int) -> None:
+    def rate(self, shape: Shape, tokens: float | None) -> None:
         """Return nothing: the plan does not know the rate, training reads the law itself."""
         del shape, tokens
 
@@ -160,9 +176,19 @@ Rate = Annotated[
         f"or one such law under each of the families {', '.join(FAMILIES)}",
     ),
 ]
+
+
+def _tokens_or_law(value: Any) -> str:
+    return "power" if isinstance(value, dict | Power) else "tokens"
+
+
 Batch = Annotated[
     Annotated[Count, Tag("tokens")] | Annotated[PowerBatch, Tag("power")],
-    Discriminator(lambda value: "power" if isinstance(value, dict | PowerBatch) else "tokens"),
+    Discriminator(_tokens_or_law),
+]
+Warmup = Annotated[
+    Annotated[CountOrZero, Tag("tokens")] | Annotated[PowerWarmup, Tag("power")],
+    Discriminator(_tokens_or_law),
 ]
 
 
@@ -175,7 +201,9 @@ class Decay(Section):
     at_d: Positive | None = Field(
         default=None, description="D at which it is `value`, training tokens"
     )
-    d_exponent: Finite | None = Field(default=None, description="exponent of D; with `cosine` only")
+    d_exponent: Finite | None = Field(
+        default=None, description="exponent of D; where runs share no trunk"
+    )
 
     @model_validator(mode="after")
     def _both_of_d(self) -> "Decay":
@@ -183,10 +211,10 @@ class Decay(Section):
             raise ValueError("at_d and d_exponent stand together, or neither does")
         return self
 
-    def share(self, batch: int, tokens: int) -> float:
+    def share(self, batch: int, tokens: float | None) -> float:
         """Return the share that a step takes away at a batch and a number of training tokens."""
-        of_d = 1.0 if self.at_d is None else (tokens / self.at_d) ** (self.d_exponent or 0.0)
-        return self.value * (batch / self.at_batch) ** self.batch_exponent * of_d
+        of_batch = (batch / self.at_batch) ** self.batch_exponent
+        return self.value * of_batch * _of_d(self, tokens)
 
 
 class BetaOfBatch(Section):
@@ -226,17 +254,30 @@ class TrainingKeys(Section):
         default={}, description="what the weights of a group have of their own"
     )
 
-    schedule: Literal["wsd", "cosine"] = Field(
-        "wsd", description="warmup-stable-decay on a shared trunk, or one cosine per run"
+    schedule: Literal["wsd", "stepped", "cosine"] = Field(
+        "wsd",
+        description="wsd: warm-up, constant rate, cooldown; stepped: wsd whose rate goes down at "
+        "every state of the trunk; cosine: one for every run alone",
+    )
+    step_exponent: Positive = Field(
+        0.5,
+        description="of stepped: the rate goes as (tokens of a trunk's state)^-step_exponent",
+    )
+    share: bool = Field(
+        True,
+        description="runs of a size and seed share a trunk; false: every run is trained alone, as "
+        "it always is with cosine",
     )
     cooldown: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="fraction of a run's tokens in which a wsd rate falls to zero"
+        0.2, description="fraction of a run's tokens in which a wsd or stepped rate falls to zero"
     )
     batch_tokens: Batch = Field(
         description="tokens per optimiser step, a multiple of the context; or a law of them"
     )
     learning_rate: Rate = Field(description="law of the peak learning rate, or one per family")
-    warmup: CountOrZero = Field(100_000, description="tokens over which the learning rate rises")
+    warmup: Warmup = Field(
+        100_000, description="tokens over which the learning rate rises, or a law of them"
+    )
     weight_decay: Share | Decay = Field(
         0.001,
         description="share of a matrix that a step at the peak rate takes away, whatever the rate "
@@ -266,7 +307,16 @@ class TrainingKeys(Section):
             return beta2.value ** (batch / beta2.at_batch)
         return float(beta2)
 
-    def decay(self, batch: int, tokens: int) -> float:
+    @property
+    def shares_trunks(self) -> bool:
+        """Whether runs of every D begin as the trunk of their size and seed."""
+        return self.share and self.schedule != "cosine"
+
+    def seen(self, tokens: float) -> float | None:
+        """Return the D that laws see of a run: none where its first steps are every D's."""
+        return None if self.shares_trunks else tokens
+
+    def decay(self, batch: int, tokens: float | None) -> float:
         """Return the share of a matrix that a step takes away, at a batch and tokens."""
         decay = self.weight_decay
         return decay.share(batch, tokens) if isinstance(decay, Decay) else float(decay)
@@ -276,10 +326,29 @@ class TrainingKeys(Section):
         laws = self.learning_rate
         return laws.get(family) if isinstance(laws, dict) else laws
 
-    def batch(self, shape: Shape, tokens: float) -> int:
+    def batch(self, shape: Shape, tokens: float | None) -> int:
         """Return the tokens per step for an architecture and a number of training tokens."""
         batch = self.batch_tokens
         return batch if isinstance(batch, int) else batch.batch(shape, tokens)
+
+    def warmup_steps(self, shape: Shape, batch: int, tokens: float | None) -> int:
+        """Return the steps over which the rate rises, at a batch and a number of tokens."""
+        law = self.warmup
+        if isinstance(law, PowerWarmup):
+            return math.ceil(law.value * law.factor(n_non_embedding(shape), tokens) / batch)
+        return math.ceil(law / batch)
+
+    def drops(self, batch: int, before: int) -> tuple[tuple[int, float], ...]:
+        """Return the steps down of the rate, (step, factor), before a step of a batch.
+
+        They lie at the tokens at which those of the study's batch do, of which `batch` is a part.
+        """
+        if self.schedule != "stepped":
+            return ()
+        planned = self.batch_tokens if isinstance(self.batch_tokens, int) else batch
+        more = planned // batch
+        drops = Trunk(planned, self.cooldown).drops(math.ceil(before / more), self.step_exponent)
+        return tuple((step * more, factor) for step, factor in drops)
 
     @model_validator(mode="after")
     def _memory_of_a_gpu(self) -> "TrainingKeys":
@@ -298,12 +367,12 @@ class TrainingKeys(Section):
         every: list[tuple[str, Any]] = [
             (f"learning_rate{'.' * bool(name)}{name}", law) for name, law in named
         ]
-        every += [("batch_tokens", self.batch_tokens), ("weight_decay", self.weight_decay)]
+        every += [(key, getattr(self, key)) for key in ("batch_tokens", "warmup", "weight_decay")]
         for key, law in every:
-            if self.schedule == "wsd" and isinstance(law, Power | Decay) and law.at_d is not None:
+            if self.shares_trunks and isinstance(law, Power | Decay) and law.at_d is not None:
                 raise ValueError(
-                    f"{key}: a law of D needs schedule: cosine; with wsd, runs of every D begin "
-                    "as one trunk, so leave at_d and d_exponent out"
+                    f"{key}: a law of D needs runs that share no trunk, as runs of every D begin "
+                    "as one; say share: false or schedule: cosine, or leave at_d and d_exponent out"
                 )
         return self
 

@@ -43,9 +43,11 @@ def trials(study: Study) -> Iterator[Trial]:
     for family, name in itertools.product(study.model.family, tuning.sizes):
         size = named(name, family)
         shape = sizes[size]
-        batches = tuning.batches or [study.training.batch(shape, tuning.tokens)]
+        planned = study.training.batch(shape, study.training.seen(tuning.tokens))
+        batches = tuning.batches or [planned]
         for tried in batches:
-            require_room(study, f"tuning.tokens: {tuning.tokens}", tuning.tokens // tried, tried)
+            steps = tuning.tokens // tried
+            require_room(study, f"tuning.tokens: {tuning.tokens}", shape, steps, tried)
         every = (
             (seed, tokens_per_step, beta2, rate)
             for seed, tokens_per_step in itertools.product(tuning.seeds, batches)

@@ -6,6 +6,7 @@ A budget that is added between or above others thus never moves a state that oth
 import bisect
 import dataclasses
 import functools
+import itertools
 
 # States lie where a run of 2^k million tokens begins its cooldown.
 GRID_TOKENS = 1_000_000
@@ -16,7 +17,7 @@ EXPONENTS = range(-64, 64)
 
 @dataclasses.dataclass(frozen=True)
 class Trunk:
-    """The trunk of one size: training at a constant rate, in steps of `batch_tokens`.
+    """The trunk of one size: training that does not cool down, in steps of `batch_tokens`.
 
     cooldown: fraction of a run's steps in which its rate falls.
     """
@@ -36,6 +37,24 @@ class Trunk:
         states = _states(self)
         place = bisect.bisect_right(states, step)
         return states[place - 1] if place else 0
+
+    def first(self) -> int:
+        """Return the step of the first state."""
+        return _states(self)[0]
+
+    def drops(self, before: int, exponent: float) -> tuple[tuple[int, float], ...]:
+        """Return where the rate goes down before a step, each with its factor from there on.
+
+        The rate is a power of the tokens so far (Shen et al. 2024, arXiv 2408.13359), in steps: a
+        segment's factor is (place / first place)^-exponent of the state that it ends in. So a run
+        that branches at a state comes to it and cools down from it at one rate.
+        """
+        states = _states(self)
+        return tuple(
+            (begin, (end / states[0]) ** -exponent)
+            for begin, end in itertools.pairwise(states)
+            if begin < before
+        )
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from pathlib import Path
 from scaletrace.kinds import load, module
 from scaletrace.models.counts import Shape
 from scaletrace.optimisers import Group
-from scaletrace.training.schedules import cosine, wsd
+from scaletrace.training.schedules import cosine, stepped, wsd
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Recipe:
     """How to train from one step to another; steps are 0-based, rates per step.
 
     A trunk of the `wsd` schedule leaves `cooldown_from_step` out; `cosine` does not read it.
+    drops: the trunk's steps down, (step, factor); what `cosine` does not read either.
     groups: by the roles of a model's weights.
     """
 
@@ -48,13 +49,14 @@ class Recipe:
     clip: float
     groups: dict[str, Group]
     cooldown_from_step: int | None = None
+    drops: tuple[tuple[int, float], ...] = ()
 
     def factor(self, step: int) -> float:
         """Return what the schedule makes of rates and decays at `step`: at most 1."""
         if self.schedule == "cosine":
             return cosine(step, self.warmup_steps, self.to_step)
         cooldown = self.to_step if self.cooldown_from_step is None else self.cooldown_from_step
-        return wsd(step, self.warmup_steps, cooldown, self.to_step)
+        return wsd(step, self.warmup_steps, cooldown, self.to_step) * stepped(step, self.drops)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of `step`."""
@@ -82,6 +84,7 @@ class TrainingSettings:
     from_step: int
     to_step: int
     cooldown_from_step: int | None = None
+    drops: tuple[tuple[int, float], ...] = ()
     compute: Compute = Compute()
 
     def recipe(self) -> Recipe:

@@ -1,6 +1,7 @@
 """Learning-rate schedules: pure functions of the step, relative to the peak rate."""
 
 import math
+from collections.abc import Iterable
 
 COSINE_FLOOR = 0.1
 
@@ -17,6 +18,19 @@ def wsd(step: int, warmup_steps: int, cooldown_from_step: int, total_steps: int)
         return factor
     progress = (step - cooldown_from_step) / (total_steps - cooldown_from_step)
     return factor * (1 - math.sqrt(progress))
+
+
+def stepped(step: int, drops: Iterable[tuple[int, float]]) -> float:
+    """Return the factor of `step` (0-based) on a trunk whose rate goes down in steps: at most 1.
+
+    drops: (step, factor), ascending: from that step on the rate is so much of the peak.
+    """
+    factor = 1.0
+    for first, lower in drops:
+        if step < first:
+            break
+        factor = lower
+    return factor
 
 
 def cosine(step: int, warmup_steps: int, total_steps: int) -> float:

@@ -35,6 +35,7 @@ def with_tuned(settings: TrainingSettings, path: Path | None) -> TrainingSetting
         from_step=settings.from_step * more,
         to_step=settings.to_step * more,
         cooldown_from_step=None if cooldown is None else cooldown * more,
+        drops=tuple((step * more, factor) for step, factor in settings.drops),
         learning_rate=law.rate(n_non_embedding(settings.model)),
         batch_tokens=law.batch_tokens,
         groups=with_beta2(settings.groups, law.beta2),
