@@ -177,7 +177,7 @@ class Plan:
             from_step=from_step,
             to_step=to_step,
             cooldown_from_step=cooldown_from_step,
-            drops=training.drops(batch, to_step if cooldown_from_step is None else cooldown_from_step),
+            drops=training.drops(batch, cooldown_from_step or to_step),
             compute=self._compute(run.size, batch),
         )
 
