@@ -15,6 +15,18 @@ def test_what_was_written_is_read_digit_by_digit(tmp_path: Path):
     )
 
 
+def test_skipped_steps_are_a_column_where_steps_can_be_skipped(tmp_path: Path):
+    points = [CurvePoint(1, 2048, 3.5, 0.1, 0), CurvePoint(4, 8192, 3.0, 0.0, 2)]
+    write_curve(tmp_path / "curve.csv", points)
+    assert read_curve(tmp_path / "curve.csv") == points
+    assert (tmp_path / "curve.csv").read_bytes() == (
+        b"step,tokens,loss,learning_rate,skipped\n1,2048,3.5,0.1,0\n4,8192,3.0,0.0,2\n"
+    )
+    for cell in ("-1", "1.5", "", "x"):
+        with pytest.raises(BadInput, match=f"found skipped '{cell}'; a number of steps is needed"):
+            curve_in(f"step,tokens,loss,learning_rate,skipped\n1,1,1,1,{cell}\n".encode(), tmp_path)
+
+
 def test_a_training_without_a_step_has_no_point(tmp_path: Path):
     write_curve(tmp_path / "curve.csv", [])
     assert read_curve(tmp_path / "curve.csv") == []

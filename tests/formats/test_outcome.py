@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,14 @@ def test_what_was_written_is_read(tmp_path: Path):
     )
 
 
+def test_skipped_steps_are_written_where_steps_can_be_skipped(tmp_path: Path):
+    write_outcome(tmp_path / "a.json", SOUND)
+    assert "skipped" not in json.loads((tmp_path / "a.json").read_text())
+    write_outcome(tmp_path / "a.json", replace(SOUND, skipped=0))
+    assert json.loads((tmp_path / "a.json").read_text())["skipped"] == 0
+    assert read_outcome(tmp_path / "a.json") == replace(SOUND, skipped=0)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -26,6 +34,7 @@ def test_what_was_written_is_read(tmp_path: Path):
         ("step", 1.5),
         ("train_loss", "2"),
         ("unique_tokens", True),
+        ("skipped", 1.5),
     ],
 )
 def test_another_value_is_one_sentence(tmp_path: Path, key: str, value: object):

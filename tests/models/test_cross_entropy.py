@@ -46,6 +46,27 @@ def test_logits_outside_the_range_of_exponentials(offset: float):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+# By the offset the penalty has another sign, and the largest leave the range of exponentials.
+@pytest.mark.parametrize("offset", [-300.0, -20.0, 0.0, 300.0])
+@pytest.mark.parametrize("z_loss", [1e-4, 0.2])
+def test_z_loss_is_in_the_gradients_and_not_in_the_loss(monkeypatch, z_loss: float, offset: float):
+    monkeypatch.setattr(cross_entropy, "CHUNK_LOGITS", 12)
+    hidden, weight, targets = problem(33, 6, 17, scale=1.0 if abs(offset) < 100 else 200.0)
+    with torch.no_grad():
+        hidden[:, 0], weight[:, 0] = 1.0, offset
+    logits = hidden.double() @ weight.double().T
+    squares = logits.logsumexp(1).square()
+    objective = F.cross_entropy(logits, targets) + z_loss * squares.mean()
+    wanted = torch.autograd.grad(2 * objective, (hidden, weight))
+    loss = chunked_cross_entropy(hidden, weight, targets, z_loss)
+    assert loss.item() == chunked_cross_entropy(hidden, weight, targets).item()
+    for found, gradient in zip(
+        torch.autograd.grad(2 * loss, (hidden, weight)), wanted, strict=True
+    ):
+        size = gradient.abs().max().item()
+        torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6 * size)
+
+
 def test_a_loss_that_is_no_number_is_passed_on():
     hidden, weight, targets = problem(20, 6, 17)
     with torch.no_grad():

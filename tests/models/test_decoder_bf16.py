@@ -42,10 +42,11 @@ def gradients(model: Decoder, loss: torch.Tensor) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("time", [SHAPE.context, 7])
 @pytest.mark.parametrize("chunk_logits", [1 << 28, 67 * 20])
-def test_in_fp32_it_is_the_decoder_itself(model: Decoder, monkeypatch, time, chunk_logits):
+@pytest.mark.parametrize("z_loss", [0.0, 0.1])
+def test_in_fp32_it_is_the_decoder_itself(model: Decoder, monkeypatch, time, chunk_logits, z_loss):
     monkeypatch.setattr(decoder_bf16, "CHUNK_LOGITS", chunk_logits)
     other = MixedPrecision(model, SHAPE.context, torch.float32)
-    loss, same = model.loss(windows(time)), other.loss(windows(time))
+    loss, same = (form.loss(windows(time), z_loss) for form in (model, other))
     assert same.item() == pytest.approx(loss.item(), rel=1e-6)
     wanted, found = gradients(model, loss), gradients(model, same)
     assert wanted.keys() == found.keys() == dict(model.named_parameters()).keys()
@@ -67,14 +68,15 @@ def test_in_bf16_the_loss_holds_to_a_thousandth_and_gradients_point_the_same_way
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_compiler_can_take_it_whole(model: Decoder):
+@pytest.mark.parametrize("z_loss", [0.0, 0.1])
+def test_a_compiler_can_take_it_whole(model: Decoder, z_loss: float):
     def traced(function):
         return torch.compile(function, fullgraph=True, dynamic=False, backend="aot_eager")
 
     plain, compiled = (
         MixedPrecision(model, SHAPE.context, compiler=compiler) for compiler in (as_it_is, traced)
     )
-    wanted = gradients(model, plain.loss(windows()))
-    found = gradients(model, compiled.loss(windows()))
+    wanted = gradients(model, plain.loss(windows(), z_loss))
+    found = gradients(model, compiled.loss(windows(), z_loss))
     for name in wanted:
         torch.testing.assert_close(found[name], wanted[name], rtol=2e-2, atol=1e-4)

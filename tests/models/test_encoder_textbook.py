@@ -72,6 +72,20 @@ def test_loss_and_window_losses_equal_plain_cross_entropy():
     torch.testing.assert_close(model.window_losses(windows), plain.double().mean(1))
 
 
+def test_z_loss_is_in_the_gradients_and_not_in_the_loss():
+    model, windows = EncoderTextbook(SHAPE, 0), some_windows()
+    logits = model.head(model.hidden(windows[:, :-1]))
+    plain = F.cross_entropy(logits, windows[:, 1:].flatten())
+    (plain + 0.1 * logits.logsumexp(1).square().mean()).backward()
+    wanted = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    loss = model.loss(windows, z_loss=0.1)
+    assert loss.item() == plain.item()
+    loss.backward()
+    for parameter, gradient in zip(model.parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-7)
+
+
 def test_every_parameter_learns():
     model = EncoderTextbook(SHAPE, 0)
     model.loss(some_windows()).backward()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scaletrace import contract
-from scaletrace.formats.checkpoints import read_checkpoint
+from scaletrace.formats.checkpoints import read_checkpoint, write_checkpoint
 from scaletrace.stages import anneal, pretrain
 from scaletrace.training.recipe import Compute
 from tests.training.groups import PLAIN_GROUPS
@@ -116,6 +116,34 @@ def test_a_diverged_trunk_ends_in_a_diverged_run(inputs, tmp_path: Path):
     assert outcome["train_loss"] is None
     assert outputs["curve"].read_text() == "step,tokens,loss,learning_rate\n"
     assert read_checkpoint(outputs["model"])[1]["status"] == "diverged"
+
+
+def test_a_run_that_skips_steps_says_how_many_and_diverges_when_it_skips_all(
+    inputs, tmp_path: Path
+):
+    outputs = finished(inputs, tmp_path / "fine", from_step=0, spike=10.0)
+    outcome = json.loads(outputs["outcome"].read_text())
+    assert (outcome["status"], outcome["step"], outcome["skipped"]) == ("ok", 60, 0)
+    huge = {"from_step": 0, "spike": 10.0, "learning_rate": 1e38, "to_step": 200}
+    outputs = finished(inputs, tmp_path / "huge", **huge)
+    outcome = json.loads(outputs["outcome"].read_text())
+    assert outcome["status"] == "diverged"
+    assert outcome["train_loss"] is None
+    assert outcome["skipped"] == 100
+    assert 100 < outcome["step"] < 120
+    assert read_checkpoint(outputs["model"])[1]["status"] == "diverged"
+
+
+def test_a_run_whose_cooldown_was_skipped_whole_has_no_training_loss(inputs, tmp_path: Path):
+    inputs = trunk(inputs, tmp_path / "trunk", spike=10.0)
+    tensors, facts = read_checkpoint(inputs["state"][0])
+    tensors["model.head"].fill_(float("nan"))
+    write_checkpoint(inputs["state"][0], tensors, facts)
+    outputs = finished(inputs, tmp_path / "branch", from_step=30, spike=10.0)
+    outcome = json.loads(outputs["outcome"].read_text())
+    assert outcome["status"] == "ok"
+    assert (outcome["train_loss"], outcome["skipped"]) == (None, 30)
+    assert outputs["curve"].read_text() == "step,tokens,loss,learning_rate\n"
 
 
 def test_a_tuned_law_gives_rate_batch_and_beta2(inputs, tmp_path: Path):

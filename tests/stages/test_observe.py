@@ -30,10 +30,10 @@ class Folder:
         self.path = path
         self.inputs: dict[str, list[Path]] = {"evals": [], "outcomes": []}
 
-    def trained(self, name: str, evaluated: str = "ok", trained: str = "ok") -> None:
+    def trained(self, name: str, evaluated: str = "ok", trained: str = "ok", **more: int) -> None:
         numbers = ("loss", "loss_se", "bits_per_byte", "perplexity")
         values = (3.3000000000000003, 0.01, 1.9, 27.0) if evaluated == "ok" else (None,) * 4
-        outcome = {"status": trained, "step": 10, "train_loss": None, "unique_tokens": 900}
+        outcome = {"status": trained, "step": 10, "train_loss": None, "unique_tokens": 900, **more}
         evaluation = {"status": evaluated, **dict(zip(numbers, values, strict=True))}
         evaluation |= {"tokens": 128, "windows": 1}
         for kind, file, content in (
@@ -94,6 +94,12 @@ def test_every_status_is_a_row_with_its_reason(folder: Folder):
         ("g", "excluded", "a bug in the corpus", False),
         ("h", "excluded", "too short", True),
     ]
+
+
+def test_where_steps_are_skipped_it_is_the_gradient_that_was_not_finite(folder: Folder):
+    folder.trained("d", evaluated="diverged", trained="diverged", skipped=100)
+    (row,) = folder.run(planned("d"))
+    assert (row["status"], row["reason"]) == ("diverged", "gradient not finite by step 10")
 
 
 def test_a_run_without_evaluation_is_not_passed_over(folder: Folder):

@@ -20,6 +20,8 @@ from scaletrace import contract
 from scaletrace.errors import BadInput
 from scaletrace.formats import checkpoints
 from scaletrace.formats.checkpoints import read_checkpoint, write_checkpoint
+from scaletrace.models.counts import Shape
+from scaletrace.models.decoder import Decoder
 from scaletrace.stages import pretrain
 from scaletrace.training.loop import Training
 from scaletrace.training.recipe import Compute
@@ -57,6 +59,19 @@ inputs = {name: [Path(path) for path in paths] for name, paths in inputs.items()
 outputs = {name: Path(path) for name, path in outputs.items()}
 contract.run(pretrain, inputs, outputs, settings, Path(work))
 """
+# Killed before a step.
+KILLED = """
+import os, signal, sys
+from scaletrace.training.loop import Training
+advance, last = Training.advance, int(sys.argv[2])
+def dying(self):
+    if self.step == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    advance(self)
+Training.advance = dying
+"""
+# Of the poisoned text step 102 is skipped, counted from 0; in the epoch before none is judged yet.
+SPIKY: dict[str, Any] = {"spike": 2.0, "z_loss": 1e-4}
 
 
 class Folder:
@@ -97,6 +112,16 @@ class Folder:
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
+
+
+@pytest.fixture
+def poisoned(tmp_path: Path) -> Folder:
+    """A text in which one window is another language's: an odd id again and again."""
+    folder = Folder(tmp_path)
+    ids = np.fromfile(tmp_path / "train.bin", "<u2")
+    ids[1600:1616] = 33
+    ids.tofile(tmp_path / "train.bin")
+    return folder
 
 
 def steps(measured: dict[str, Any]) -> list[list[int]]:
@@ -198,6 +223,72 @@ def test_killed_at_random_moments_and_resumed_changes_no_bit(folder: Folder):
     assert pids == [*killed, os.getpid()]
     assert [start for start, _ in chain] == [0, *(end for _, end in chain[:-1])]
     assert folder.sha256("parts") == folder.sha256("whole")
+
+
+def test_a_poisoned_batch_is_skipped_and_told(poisoned: Folder):
+    measured = poisoned.run("skipping", **SPIKY)
+    plain = poisoned.run("plain", z_loss=1e-4)
+    rows, other = poisoned.curve("skipping"), poisoned.curve("plain")
+    assert [row["step"] for row in rows if int(row["skipped"])] == ["104"]
+    assert {row["skipped"] for row in rows} == {"0", "1"}
+    assert measured["skipped_steps"] == 1
+    assert "skipped_steps" not in plain
+    losses = [{row["step"]: float(row["loss"]) for row in curve} for curve in (rows, other)]
+    assert losses[0]["102"] == losses[1]["102"]
+    # The loss of the poisoned batch is in the one, beside that of the step after it.
+    assert losses[1]["104"] - losses[0]["104"] > 0.3
+    assert (rows[-1]["step"], rows[-1]["tokens"]) == ("150", "9600")
+
+
+def test_z_loss_keeps_the_normaliser_near_one(folder: Folder):
+    normalisers = []
+    for name, z_loss in (("plain", 0.0), ("kept", 0.1)):
+        folder.run(name, z_loss=z_loss)
+        tensors, _ = read_checkpoint(folder.outputs(name)["state"])
+        model = Decoder(Shape(**MODEL), 0)
+        weights = {n.removeprefix("model."): t for n, t in tensors.items() if "model." in n}
+        model.load_state_dict(weights)
+        ids = torch.from_numpy(np.fromfile(folder.path / "train.bin", "<u2")[:64].astype(int))
+        with torch.no_grad():
+            logits = model.hidden(ids.view(4, 16)) @ model.head.T
+        normalisers.append(logits.logsumexp(1).abs().mean().item())
+    assert normalisers[1] < normalisers[0] / 3
+    # The curve holds the cross-entropy alone.
+    first, last = (float(folder.curve("kept")[k]["loss"]) for k in (0, -1))
+    assert [first, last] == pytest.approx([np.log(64), np.log(32)], abs=0.1)
+
+
+@pytest.mark.parametrize("stop", [102, 103, 104])
+def test_stopped_around_a_skipped_step_and_resumed_changes_no_bit(
+    poisoned: Folder, monkeypatch, stop: int
+):
+    poisoned.run("whole", **SPIKY)
+    stop_at(poisoned, monkeypatch, stop, signal.SIGTERM, **SPIKY)
+    assert poisoned.run("parts", **SPIKY)["skipped_steps"] == 1
+    assert poisoned.sha256("parts") == poisoned.sha256("whole")
+
+
+def test_killed_after_a_skipped_step_and_resumed_changes_no_bit(poisoned: Folder):
+    changes: dict[str, Any] = {**SPIKY, "save_seconds": 0}
+    poisoned.run("whole", **SPIKY)
+    paths = {name: [str(path) for path in paths] for name, paths in poisoned.inputs.items()}
+    outputs = {name: str(path) for name, path in poisoned.outputs("parts").items()}
+    argument = json.dumps([paths, outputs, SETTINGS | changes, str(poisoned.work("parts"))])
+    killed = subprocess.run([sys.executable, "-c", KILLED + ALONE, argument, "103"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    measured = poisoned.run("parts", **changes)
+    assert steps(measured) == [[0, 103], [103, 150]]
+    assert poisoned.sha256("parts") == poisoned.sha256("whole")
+
+
+def test_two_segments_around_a_skipped_step_equal_one(poisoned: Folder):
+    poisoned.run("whole", **SPIKY)
+    poisoned.run("first", to_step=103, **SPIKY)
+    state = poisoned.outputs("first")["state"]
+    poisoned.run("second", state=state, from_step=103, **SPIKY)
+    assert poisoned.sha256("second")[0] == poisoned.sha256("whole")[0]
+    curves = poisoned.curve("first") + poisoned.curve("second")
+    assert sum(int(row["skipped"]) for row in curves) == 1
 
 
 def test_a_corrupt_state_falls_back_to_the_older_one(folder: Folder, monkeypatch, capsys):

@@ -97,6 +97,8 @@ def test_rates_follow_width_and_depth_as_the_parametrisation_has_it(groups):
         ({"groups": {"biases": {"rate": 2}}}, "groups"),
         ({"groups": {"head": {"rate": 0}}}, "groups.head.rate"),
         ({"beta2": 1.0}, "beta2"),
+        ({"z_loss": -1e-4}, "training.z_loss"),
+        ({"spike": 1.0}, "training.spike"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(groups, training: dict[str, Any], said: str):

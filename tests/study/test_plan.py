@@ -10,6 +10,7 @@ from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
 from scaletrace.study.runs import budget_label, flops_label
 from scaletrace.study.trunk import Trunk
+from scaletrace.training.recipe import kinds
 
 ROOT = Path(__file__).parents[2]
 TINY = load(ROOT / "config/tiny.yaml")
@@ -34,6 +35,17 @@ def test_labels_are_written_as_people_write_them():
         *("512", "10k", "500k", "1.5M", "2M", "3B"),
     ]
     assert [flops_label(c) for c in (1e15, 2.5e18)] == ["C1e15", "C2.5e18"]
+
+
+def test_a_training_is_told_of_z_loss_and_spikes_and_loads_what_skips_steps():
+    spikes = "scaletrace.training.spikes"
+    for study_plan, z_loss, spike in (
+        (plan(), 0.0, None),
+        (plan(training=TINY.training.model_copy(update={"z_loss": 1e-4, "spike": 4.0})), 1e-4, 4.0),
+    ):
+        for settings in jobs(study_plan).values():
+            assert (settings.z_loss, settings.spike) == (z_loss, spike)
+            assert (spikes in kinds(settings)) == (spike is not None)
 
 
 @given(st.lists(st.integers(1, 10**13), min_size=2, max_size=2, unique=True))

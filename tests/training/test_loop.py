@@ -57,8 +57,8 @@ def test_rows_hold_the_mean_of_their_steps():
     run, losses = training(replace(RECIPE, to_step=71)), []
     original = run.model.loss
 
-    def listening(windows):
-        loss = original(windows)
+    def listening(windows, z_loss):
+        loss = original(windows, z_loss)
         losses.append(loss.item())
         return loss
 
@@ -123,6 +123,73 @@ def test_an_update_is_adamw_whose_decay_spares_embedding_and_gains():
         run.advance()
     for found, wanted in zip(run.model.parameters(), reference.model.parameters(), strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_z_loss_is_in_the_moments_and_not_in_the_curve():
+    plain, run = training(), training(replace(RECIPE, z_loss=0.5, clip=1e9))
+    windows = torch.from_numpy(batch(run.tokens, 0, 0, 4, 8))
+    head = plain.model.get_parameter("head")
+    logits = plain.model.hidden(windows[:, :-1]) @ head.T
+    objective = plain.model.loss(windows) + 0.5 * logits.logsumexp(1).square().mean()
+    (gradient,) = torch.autograd.grad(objective, head)
+    run.advance()
+    plain.advance()
+    assert run.rows == plain.rows
+    torch.testing.assert_close(run.state()["mean.head"], 0.1 * gradient)
+
+
+def spiky(at: dict[int, float]) -> tuple[Training, dict[int, float]]:
+    """Return a training whose gradients are multiplied at some steps, and every step's loss."""
+    run, losses = training(replace(RECIPE, to_step=110, spike=100.0)), {}
+    original = run.model.loss
+
+    def loss(windows, z_loss):
+        losses[run.step] = (value := original(windows, z_loss)).item()
+        factor = at.get(run.step, 1.0)
+        return value * factor + (value - value * factor).detach() if factor != 1.0 else value
+
+    run.model.loss = loss  # pyright: ignore[reportAttributeAccessIssue]
+    return run, losses
+
+
+def test_a_spike_leaves_weights_and_moments_alone_and_is_told():
+    run, losses = spiky({81: 1e6, 90: float("nan"), 91: float("inf")})
+    while run.step < 110:
+        before = {name: tensor.clone() for name, tensor in run.state().items()}
+        run.advance()
+        held = [name for name in before if not name.startswith("spikes.")]
+        same = [torch.equal(before[name], run.state()[name]) for name in held]
+        assert all(same) == (run.step - 1 in {81, 90, 91})
+    assert run.finished
+    assert not run.diverged
+    rows = {row.step: row for row in run.rows}
+    assert {step: row.skipped for step, row in rows.items() if row.skipped} == {82: 1, 94: 2}
+    assert rows[82].loss == losses[80]
+    assert rows[94].loss == pytest.approx((losses[92] + losses[93]) / 2)
+    assert 92 not in rows
+
+
+def test_skipped_steps_are_none_of_adamws():
+    run = training(replace(RECIPE, spike=3.0, warmup_steps=0))
+    embedding = run.model.get_parameter("embedding")
+    kept = embedding.detach().clone()
+    embedding.data.fill_(float("nan"))
+    for _ in range(3):
+        run.advance()
+    embedding.data.copy_(kept)
+    run.advance()
+    # The first update is as large as the rate, whatever the gradient; the head began at zero.
+    head = run.model.get_parameter("head").detach()
+    assert head.abs().max().item() == pytest.approx(0.02, rel=1e-4)
+
+
+def test_gradients_that_stay_not_finite_are_a_diverged_run():
+    run, _ = spiky(dict.fromkeys(range(5, 200), float("nan")))
+    while not run.finished:
+        run.advance()
+    assert run.diverged
+    assert run.step == 105
+    assert [row.step for row in run.rows] == [1, 2, 3, 4, 5]
 
 
 def test_rates_come_from_the_schedule():

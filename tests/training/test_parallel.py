@@ -61,7 +61,7 @@ def test_passes_add_up_to_the_batch(micro_batch_tokens: int | None):
 def test_the_passes_are_as_small_as_asked_for():
     training, seen = parallel(40), []
     loss = training._loss
-    training._loss = lambda windows: (seen.append(len(windows)), loss(windows))[1]
+    training._loss = lambda windows, z_loss: (seen.append(len(windows)), loss(windows, z_loss))[1]
     training.advance()
     assert seen == [4, 4, 4]
 
@@ -74,8 +74,14 @@ def test_the_largest_equal_passes_within_the_limit():
     assert sequences_per_pass(12, 8, 7) == 1
 
 
-def test_a_state_taken_out_and_put_back_changes_no_bit():
-    whole, first, second = trained(parallel(48)), parallel(48), parallel(48)
+@pytest.mark.parametrize("spike", [None, 1.05])
+def test_a_state_taken_out_and_put_back_changes_no_bit(monkeypatch, spike: float | None):
+    monkeypatch.setattr("scaletrace.training.spikes.LEAST_NORMS", 2)
+    recipe = replace(RECIPE, spike=spike, warmup_steps=0)
+    whole, first, second = (parallel(48, recipe) for _ in range(3))
+    trained(whole)
+    for steps in (range(38), range(38, 70)):
+        assert any(row.skipped for row in whole.rows if row.step in steps) == (spike is not None)
     for _ in range(37):
         first.advance()
     second.put_state({name: tensor.clone() for name, tensor in first.state().items()}, 37)
@@ -103,11 +109,10 @@ def test_a_loss_that_is_not_finite_ends_the_run():
     assert training.diverged
 
 
-def test_all_of_the_recipe_holds():
-    other = ParallelTraining(
-        Decoder(SHAPE, 0), TOKENS, SHAPE, replace(RECIPE, clip=1e-3), Compute(), CPU
-    )
-    plain = Training(Decoder(SHAPE, 0), TOKENS, SHAPE.context, replace(RECIPE, clip=1e-3))
+@pytest.mark.parametrize("recipe", [replace(RECIPE, clip=1e-3), replace(RECIPE, z_loss=0.5)])
+def test_all_of_the_recipe_holds(recipe: Recipe):
+    other = ParallelTraining(Decoder(SHAPE, 0), TOKENS, SHAPE, recipe, Compute(), CPU)
+    plain = Training(Decoder(SHAPE, 0), TOKENS, SHAPE.context, recipe)
     for training in (other, plain):
         training.advance()
     for name, tensor in plain.state().items():

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import signal
@@ -69,6 +70,12 @@ class Folder:
         folder.mkdir(exist_ok=True)
         return {"state": folder / "state.safetensors", "curve": folder / "curve.csv"}, folder
 
+    def poison(self) -> None:
+        """Make one window another language's: an odd id again and again."""
+        ids = np.fromfile(self.path / "train.bin", "<u2")
+        ids[1600:1616] = 33
+        ids.tofile(self.path / "train.bin")
+
     def run(self, name: str, **changes: Any) -> tuple[dict[str, torch.Tensor], str]:
         """Train in this process; return the final state and the curve."""
         outputs, work = self.places(name)
@@ -117,6 +124,11 @@ def losses(curve: str) -> list[float]:
     return [float(line.split(",")[2]) for line in curve.splitlines()[1:]]
 
 
+def skipped(curve: str) -> dict[str, str]:
+    rows = csv.DictReader(curve.splitlines())
+    return {row["step"]: row["skipped"] for row in rows if row["skipped"] != "0"}
+
+
 @pytest.mark.parametrize("groups", [PLAIN_GROUPS, PLAIN_WITH_MUON], ids=["adamw", "muon"])
 def test_two_processes_do_what_one_does(folder: Folder, groups: dict[str, Any]):
     # After more steps at this rate a change of one bit has grown to a change of the loss.
@@ -129,6 +141,23 @@ def test_two_processes_do_what_one_does(folder: Folder, groups: dict[str, Any]):
     for name, tensor in alone.items():
         assert torch.equal(two[name], sharded[name])
         torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_two_processes_skip_the_step_that_one_skips_and_take_up_what_they_know(folder: Folder):
+    folder.poison()
+    changes: dict[str, Any] = {"spike": 2.0, "z_loss": 1e-4, "to_step": 110}
+    alone, curve = folder.run("alone", **changes)
+    folder.run("first", compute=TWO, **changes | {"to_step": 70})
+    folder.inputs["state"] = [folder.places("first")[0]["state"]]
+    two, other_curve = folder.run("two", compute=TWO, from_step=70, **changes)
+    assert skipped(curve) == skipped(other_curve) == {"104": "1"}
+    assert losses(other_curve) == pytest.approx(
+        losses(curve)[-len(losses(other_curve)) :], rel=1e-4
+    )
+    assert two.keys() == alone.keys()
+    for name in ("mean", "norms", "skipped"):
+        known = alone[f"spikes.{name}"].item()
+        assert two[f"spikes.{name}"].item() == pytest.approx(known, rel=1e-3)
 
 
 # Of a job alone, tests/stages/test_pretrain.py kills and stops the one process that there is.

@@ -12,24 +12,32 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
 
 COLUMNS = ("step", "tokens", "loss", "learning_rate")
+SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Steps and tokens done, mean loss since the point before (nats per token), and the rate."""
+    """Steps and tokens done, mean loss since the point before (nats per token), and the rate.
+
+    skipped: steps since the point before that changed nothing and are not in the loss; None of a
+    training that skips none.
+    """
 
     step: int
     tokens: int
     loss: float
     learning_rate: float
+    skipped: int | None = None
 
 
 def write_curve(path: Path, points: Iterable[CurvePoint]) -> None:
-    """Write a curve, numbers with all their digits."""
+    """Write a curve, numbers with all their digits; `skipped` only if the points have it."""
+    rows = [[cell for cell in astuple(point) if cell is not None] for point in points]
+    told = any(len(row) > len(COLUMNS) for row in rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(map(repr, astuple(point)) for point in points)
+    writer.writerow((*COLUMNS, SKIPPED) if told else COLUMNS)
+    writer.writerows(map(repr, row) for row in rows)
     path.write_text(text.getvalue(), encoding="utf-8", newline="\n")
 
 
@@ -60,4 +68,12 @@ def _point(row: dict[str, str]) -> CurvePoint:
     finite = all(map(math.isfinite, (step, tokens, loss, rate)))
     if not finite or min(step, tokens, loss) <= 0.0 or rate < 0.0:
         raise ValueError(f"found {reprlib.repr(cells)}; positive finite numbers are needed")
-    return CurvePoint(int(step), int(tokens), loss, rate)
+    return CurvePoint(int(step), int(tokens), loss, rate, _skipped(row.get(SKIPPED)))
+
+
+def _skipped(cell: str | None) -> int | None:
+    if cell is None:
+        return None
+    if not (cell.isascii() and cell.isdigit()):
+        raise ValueError(f"found {SKIPPED} {reprlib.repr(cell)}; a number of steps is needed")
+    return int(cell)

@@ -13,18 +13,23 @@ from scaletrace.formats.typed_json import Number, Whole
 class RunOutcome:
     """The step after which training ended; train_loss: last of the curve, nats per token.
 
-    train_loss is None for a run that diverged: whose loss was not finite.
+    train_loss is None for a run that diverged, whose loss was not finite, and where no step after
+    the trunk was taken. skipped: steps in all; None for a training that skips none.
     """
 
     status: Literal["ok", "diverged"]
     step: Whole
     train_loss: Number | None
     unique_tokens: Whole
+    skipped: Whole | None = None
 
 
 def write_outcome(path: Path, outcome: RunOutcome) -> None:
     """Write an outcome, in one step."""
-    write_json(path, asdict(outcome))
+    said = asdict(outcome)
+    if outcome.skipped is None:
+        del said["skipped"]
+    write_json(path, said)
 
 
 def read_outcome(path: Path) -> RunOutcome:

@@ -85,10 +85,10 @@ class Decoder(LanguageModel):
             x = block(x, rotation)
         return rms_norm(x)
 
-    def loss(self, windows: Tensor) -> Tensor:
+    def loss(self, windows: Tensor, z_loss: float = 0.0) -> Tensor:
         """Return the mean loss in nats per token of windows (batch, time + 1)."""
         targets = windows[:, 1:].flatten()
-        return chunked_cross_entropy(self.hidden(windows[:, :-1]), self.head, targets)
+        return chunked_cross_entropy(self.hidden(windows[:, :-1]), self.head, targets, z_loss)
 
     @torch.no_grad()
     def window_losses(self, windows: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class MixedPrecision:
         embedding, gain = self.model.embedding, self.model.blocks[0].query_gain
         self.turns = _turns(context, embedding.shape[1] // len(gain), embedding.device)
 
-    def loss(self, windows: Tensor) -> Tensor:
+    def loss(self, windows: Tensor, z_loss: float = 0.0) -> Tensor:
         """Return the mean loss in nats per token of windows (batch, time + 1)."""
         model, time = self.model, windows.shape[1] - 1
         x = F.embedding(windows[:, :-1], model.embedding).to(self.dtype)
@@ -60,7 +60,7 @@ class MixedPrecision:
             x = self.block(x, cosines, sines, block.query_gain, *matrices)
         hidden = _norm(x).to(self.dtype).flatten(0, 1)
         loss: Any = _CrossEntropy.apply(
-            hidden, model.head, windows[:, 1:].flatten(), CHUNK_LOGITS, self.chunk
+            hidden, model.head, windows[:, 1:].flatten(), z_loss, CHUNK_LOGITS, self.chunk
         )
         return loss
 
@@ -107,13 +107,18 @@ def _turned(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     return torch.stack(turned, dim=-1).flatten(-2)
 
 
-def _chunk(hidden: Tensor, head: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the summed loss of some positions, and its gradients by `hidden` and `head`."""
+def _chunk(
+    hidden: Tensor, head: Tensor, targets: Tensor, z_loss: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the summed loss of some positions, and the gradients by `hidden` and `head`."""
     logits = F.linear(hidden, head).float()
     normaliser = logits.logsumexp(1, keepdim=True)
     right = torch.arange(len(head), device=head.device) == targets[:, None]
     loss = (normaliser - (logits * right).sum(1, keepdim=True)).sum()
-    errors = ((logits - normaliser).exp() - right.float()).to(hidden.dtype)
+    shares = (logits - normaliser).exp()
+    if z_loss:
+        shares = shares * (1 + 2 * z_loss * normaliser)
+    errors = (shares - right.float()).to(hidden.dtype)
     return loss, torch.mm(errors, head), torch.mm(errors.T, hidden)
 
 
@@ -126,6 +131,7 @@ class _CrossEntropy(torch.autograd.Function):
         hidden: Tensor,
         weight: Tensor,
         targets: Tensor,
+        z_loss: float,
         chunk_logits: int,
         chunk: Callable[..., tuple[Tensor, Tensor, Tensor]],
     ) -> Tensor:
@@ -136,14 +142,14 @@ class _CrossEntropy(torch.autograd.Function):
         d_hidden, d_weight = torch.empty_like(hidden), torch.zeros_like(weight)
         for start in range(0, len(hidden), rows):
             part = slice(start, start + rows)
-            loss, d_hidden[part], d_part = chunk(hidden[part], head, targets[part])
+            loss, d_hidden[part], d_part = chunk(hidden[part], head, targets[part], z_loss)
             total += loss
             d_weight += d_part
         ctx.save_for_backward(d_hidden, d_weight)
         return total / len(hidden)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
         d_hidden, d_weight = ctx.saved_tensors
         scale = grads[0] / len(d_hidden)
-        return d_hidden * scale, d_weight * scale, None, None, None
+        return d_hidden * scale, d_weight * scale, None, None, None, None

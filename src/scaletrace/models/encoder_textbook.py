@@ -81,9 +81,14 @@ class EncoderTextbook(LanguageModel):
             x = layer(x, src_mask=self.mask[:time, :time])
         return x.flatten(0, 1)
 
-    def loss(self, windows: Tensor) -> Tensor:
+    def loss(self, windows: Tensor, z_loss: float = 0.0) -> Tensor:
         """Return the mean loss in nats per token of windows (batch, time + 1)."""
-        return F.cross_entropy(self._logits(windows), windows[:, 1:].flatten())
+        logits = self._logits(windows)
+        loss = F.cross_entropy(logits, windows[:, 1:].flatten())
+        if z_loss:
+            penalty = z_loss * logits.logsumexp(1).square().mean()
+            loss = loss + (penalty - penalty.detach())
+        return loss
 
     @torch.no_grad()
     def window_losses(self, windows: Tensor) -> Tensor:

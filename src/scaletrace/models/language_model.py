@@ -24,8 +24,11 @@ class LanguageModel(nn.Module):
         """Map token ids (batch, time) to what the head reads, (batch * time, width)."""
         raise NotImplementedError
 
-    def loss(self, windows: Tensor) -> Tensor:
-        """Return the mean loss in nats per token of windows (batch, time + 1)."""
+    def loss(self, windows: Tensor, z_loss: float = 0.0) -> Tensor:
+        """Return the mean loss in nats per token of windows (batch, time + 1).
+
+        Its gradient, not its value, has `z_loss` times the mean of logsumexp(logits)^2 in it.
+        """
         raise NotImplementedError
 
     def window_losses(self, windows: Tensor) -> Tensor:

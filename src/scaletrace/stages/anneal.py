@@ -35,8 +35,9 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     outcome = RunOutcome(
         status=segment.status,
         step=training.step,
-        train_loss=training.rows[-1].loss if ok else None,
+        train_loss=training.rows[-1].loss if ok and training.rows else None,
         unique_tokens=segment.unique_tokens,
+        skipped=training.spikes.skipped if training.spikes else None,
     )
     write_outcome(outputs.outcome, outcome)
     return measurements

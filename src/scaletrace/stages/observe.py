@@ -87,7 +87,9 @@ def _status(
             f"run {run['run']}: no evaluation and outcome, and neither excluded nor failed"
         )
     if outcome.status == "diverged":
-        return "diverged", f"loss not finite by step {outcome.step}"
+        # With steps that are skipped, gradients decide.
+        what = "loss" if outcome.skipped is None else "gradient"
+        return "diverged", f"{what} not finite by step {outcome.step}"
     if evaluation.status == "failed":
         return "failed", "loss on the held-out tokens not finite"
     return "ok", ""

@@ -172,6 +172,8 @@ class Plan:
             warmup_steps=training.warmup_steps(shape, batch, seen),
             groups=groups(training, shape, batch, seen),
             clip=training.clip,
+            z_loss=training.z_loss,
+            spike=training.spike,
             threads=1,
             save_seconds=30,
             from_step=from_step,

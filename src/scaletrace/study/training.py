@@ -290,6 +290,14 @@ class TrainingKeys(Section):
     momentum: Beta = Field(0.95, description="Muon's momentum")
     epsilon: Positive = Field(1e-8, description="what AdamW adds to the root of a second moment")
     clip: Positive = Field(1.0, description="largest gradient norm")
+    z_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="weight of the mean of logsumexp(logits)^2 in what is minimised"
+    )
+    spike: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = Field(
+        None,
+        description="a step whose gradient norm is more than this multiple of the running mean is "
+        "skipped",
+    )
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cpu: fp32 on one core; cuda: mixed bf16 and fp32 on an NVIDIA GPU"
     )

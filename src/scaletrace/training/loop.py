@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,16 +13,23 @@ from scaletrace.models.language_model import LanguageModel
 from scaletrace.training.batches import batch
 from scaletrace.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from scaletrace.training.spikes import Spikes
+
 DENSE_ROWS = 64
 
 
 @dataclass(frozen=True)
 class CurveRow:
-    """The mean loss in nats per token of the steps since the row before, up to `step` done."""
+    """The mean loss in nats per token of the steps since the row before, up to `step` done.
+
+    skipped: steps among them that were skipped, whose loss is not in it; None where none can be.
+    """
 
     step: int
     loss: float
     learning_rate: float
+    skipped: int | None = None
 
 
 def ends_curve_row(step: int) -> bool:
@@ -46,6 +54,11 @@ class Training:
         self.rows: list[CurveRow] = []
         self._row_loss = torch.zeros((), dtype=torch.float64)
         self._row_steps = 0
+        self.spikes: Spikes | None = None
+        if recipe.spike is not None:
+            # By name, so that an edit there retrains nothing that skips no step.
+            spikes = kinds.load("training", "spikes")
+            self.spikes = spikes.Spikes(recipe.spike, recipe.warmup_steps)
         self._parameters: dict[str, Tensor] = dict(model.named_parameters())
         self._roles = {name: model.role(name) for name in self._parameters}
         # Of each optimiser, by the name of the tensor and of the weight.
@@ -62,23 +75,26 @@ class Training:
     def advance(self) -> None:
         """Take one step; a curve row that ends without a finite loss marks the run diverged."""
         factor = self.recipe.factor(self.step)
-        loss = self._differentiate()
-        self._update(factor)
+        loss, norm = self._differentiate()
+        if self.spikes and self.spikes.skips(self.step, norm.item()):
+            self.diverged = self.spikes.diverged
+        else:
+            self._update(factor)
+            self._row_loss += loss
+            self._row_steps += 1
         self._drop_gradients()
         self.step += 1
-        self._row_loss += loss
-        self._row_steps += 1
         if ends_curve_row(self.step) or self.step == self.recipe.to_step:
             self._end_row(self.recipe.learning_rate * factor)
 
-    def _differentiate(self) -> Tensor:
-        """Put the clipped gradients of the step's batch in place and return its mean loss."""
+    def _differentiate(self) -> tuple[Tensor, Tensor]:
+        """Put the step's clipped gradients in place; return the mean loss and the norm before."""
         sequences = self.recipe.batch_tokens // self.context
         windows = batch(self.tokens, self.recipe.seed, self.step, sequences, self.context)
-        loss = self.model.loss(torch.from_numpy(windows))
+        loss = self.model.loss(torch.from_numpy(windows), self.recipe.z_loss)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.clip)
-        return loss.detach()
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.clip)
+        return loss.detach(), norm
 
     @torch.no_grad()
     def _update(self, factor: float) -> None:
@@ -102,7 +118,7 @@ class Training:
                     moment: [self._matrices(name, self._moments[moment][name]) for name in names]
                     for moment in optimiser.MOMENTS
                 },
-                self.step,
+                self.step - (self.spikes.skipped if self.spikes else 0),
                 self.recipe.learning_rate * group.rate * factor,
                 group,
             )
@@ -126,9 +142,12 @@ class Training:
             parameter.grad = None
 
     def _end_row(self, rate: float) -> None:
+        if not self._row_steps:  # All skipped: the next row tells how many.
+            return
         mean = self._row_loss.item() / self._row_steps
         if np.isfinite(mean):
-            self.rows.append(CurveRow(self.step, mean, rate))
+            skipped = self.spikes.tell() if self.spikes else None
+            self.rows.append(CurveRow(self.step, mean, rate, skipped))
         else:
             self.diverged = True
         self._row_loss.zero_()
@@ -139,11 +158,13 @@ class Training:
         return {name: parameter.detach().cpu() for name, parameter in self._parameters.items()}
 
     def state(self) -> dict[str, Tensor]:
-        """Return every tensor that later steps depend on: weights and optimisers' moments."""
+        """Return every tensor that later steps depend on: weights, moments, norms' mean."""
         return self._places()
 
     def _places(self) -> dict[str, Tensor]:
         parts = {"model": self._parameters, **self._moments}
+        if self.spikes:
+            parts["spikes"] = self.spikes.numbers
         return {
             f"{part}.{name}": tensor.detach()
             for part, tensors in parts.items()

@@ -103,11 +103,11 @@ class ParallelTraining(Training):
         return torch.zeros(shape, dtype=torch.int64, device=self.device)
 
     def _pass(self, windows: Tensor) -> None:
-        loss = self._loss(windows)
+        loss = self._loss(windows, self.recipe.z_loss)
         loss.backward()
         self._gradients[-1].add_(loss.detach())
 
-    def _differentiate(self) -> Tensor:
+    def _differentiate(self) -> tuple[Tensor, Tensor]:
         gradients, run = self._gradients, self._run
         gradients.zero_()
         parts = self._windows().split(self.sequences)
@@ -118,7 +118,7 @@ class ParallelTraining(Training):
         gradients.div_(len(parts) * self.compute.processes)
         norm = torch.linalg.vector_norm(gradients[:-1])
         gradients[:-1].mul_((self.recipe.clip / (norm + 1e-6)).clamp(max=1.0))
-        return gradients[-1]
+        return gradients[-1], norm
 
     def _windows(self) -> Tensor:
         sequences = self.recipe.batch_tokens // self.context
@@ -186,6 +186,8 @@ class ParallelTraining(Training):
                 self.group.broadcast(tensor, self._keeper[name])
                 if self.rank == 0:
                     tensors[f"{moment}.{name}"] = tensor.cpu()
+        if self.spikes:
+            tensors |= {f"spikes.{name}": number for name, number in self.spikes.numbers.items()}
         return tensors
 
     def _has(self, moment: str) -> list[str]:

@@ -36,7 +36,9 @@ class Recipe:
 
     A trunk of the `wsd` schedule leaves `cooldown_from_step` out; `cosine` does not read it.
     drops: the trunk's steps down, (step, factor); what `cosine` does not read either.
-    groups: by the roles of a model's weights.
+    groups: by the roles of a model's weights. z_loss: weight of the mean of logsumexp(logits)^2 in
+    what is minimised. spike: the multiple of the mean gradient norm above which a step is skipped;
+    None skips none.
     """
 
     seed: int
@@ -50,6 +52,8 @@ class Recipe:
     groups: dict[str, Group]
     cooldown_from_step: int | None = None
     drops: tuple[tuple[int, float], ...] = ()
+    z_loss: float = 0.0
+    spike: float | None = None
 
     def factor(self, step: int) -> float:
         """Return what the schedule makes of rates and decays at `step`: at most 1."""
@@ -86,6 +90,8 @@ class TrainingSettings:
     cooldown_from_step: int | None = None
     drops: tuple[tuple[int, float], ...] = ()
     compute: Compute = Compute()
+    z_loss: float = 0.0
+    spike: float | None = None
 
     def recipe(self) -> Recipe:
         """Return the recipe alone.
@@ -112,12 +118,14 @@ class TrainingInputs:
 def kinds(settings: TrainingSettings) -> tuple[str, ...]:
     """Return the modules that a training loads by name.
 
-    That is its family and its optimisers; what several processes or passes take; and what a GPU
-    takes, with the family's mixed-precision form.
+    That is its family and its optimisers; what skips steps, if any are; what several processes or
+    passes take; and what a GPU takes, with the family's mixed-precision form.
     """
     family, compute = load("families", settings.model.family), settings.compute
     loaded = [family.__name__]
     loaded += sorted({module("optimisers", group.optimiser) for group in settings.groups.values()})
+    if settings.spike is not None:
+        loaded.append(module("training", "spikes"))
     if compute != Compute():
         loaded.append(module("training", "workers"))
     if compute.device != "cpu":

@@ -61,7 +61,7 @@ class Segment:
 
     @property
     def status(self) -> Literal["ok", "diverged"]:
-        """`ok`, or `diverged` when a loss was not finite."""
+        """`ok`, or `diverged` when a loss, or too many gradients in a row, were not finite."""
         return "diverged" if self.training.diverged else "ok"
 
     def facts(self) -> dict[str, Any]:
@@ -113,6 +113,7 @@ class Segment:
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "processes": self.processes,
             **self._gpu_memory(),
+            **({"skipped_steps": training.spikes.skipped} if training.spikes else {}),
         }
 
     def _others(self) -> AbstractContextManager[Any]:
@@ -128,7 +129,7 @@ class Segment:
         write_curve(
             path,
             (
-                CurvePoint(row.step, row.step * batch, row.loss, row.learning_rate)
+                CurvePoint(row.step, row.step * batch, row.loss, row.learning_rate, row.skipped)
                 for row in self.training.rows
             ),
         )
