@@ -1,4 +1,4 @@
-"""What it costs to extend Scaletrace: one file for a law, a corpus source, a figure."""
+"""What it costs to extend Scaletrace: one file for a law, a corpus, an optimiser, a figure."""
 
 import json
 import re
@@ -82,6 +82,18 @@ def read(files, settings):
     ]
     splits, duplicates = deal_to_all(documents, settings.valid, settings.test)
     return splits, {"count": settings.count, "duplicates": duplicates}
+'''
+OPTIMISER = '''"""Signs of a momentum (Chen et al. 2023, arXiv 2302.06675)."""
+
+MOMENTS = ("momentum",)
+UPDATE_GROWS = 1.0
+
+
+def update(weights, gradients, moments, step, rate, group):
+    """Take one step of the rate along every weight."""
+    for weight, gradient, momentum in zip(weights, gradients, moments["momentum"], strict=True):
+        weight.sub_(gradient.lerp(momentum, group.beta1).sign_(), alpha=rate)
+        momentum.lerp_(gradient, 1.0 - group.beta2)
 '''
 FIGURE = '''"""Held-out loss against the size of a model, without any fit."""
 
@@ -172,6 +184,22 @@ def test_a_corpus_source_is_one_file(extended):
     tell("corpus source", SOURCE, len(re.findall("Finished jobid", done.stderr)))
     rows = (extended.folder / "results/numerals/observations.csv").read_text().splitlines()
     assert len(rows) == 6
+    assert extended.jobs_to_do() == {}
+
+
+def test_an_optimiser_is_one_file(extended):
+    documented = drop(extended, "optimisers/lion.py", OPTIMISER)
+    assert "| `training.optimiser` | `lion` | Signs of a momentum" in documented
+    assert extended.jobs_to_do() == {}
+    study = (extended.folder / TINY).read_text(encoding="utf-8")
+    study = study.replace("study: tiny", "study: lion")
+    study = study.replace("training:", "training:\n  optimiser: lion")
+    study = study.replace("budgets: [32_000, 48_000]", "budgets: [32_000]")
+    (extended.folder / "config/lion.yaml").write_text(study, encoding="utf-8")
+    run = "results/lion/runs/d8-l1-s0-32k/outcome.json"
+    done = extended.run("snakemake", run, "--cores", "2", "--configfile", "config/lion.yaml")
+    tell("optimiser", OPTIMISER, len(re.findall("Finished jobid", done.stderr)))
+    assert json.loads((extended.folder / run).read_text())["status"] == "ok"
     assert extended.jobs_to_do() == {}
 
 
