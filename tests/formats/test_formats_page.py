@@ -41,6 +41,7 @@ def keys(*kinds: type) -> list[str]:
         ("manifest.json", keys(manifest.Manifest, manifest.Overlap)),
         ("Tokens", keys(tokens.TokenHeader)),
         ("The best learning rate", keys(rate_law.TunedLaw, rate_law.BestOfSize)),
+        ("The best learning rate", keys(rate_law.NextTrial)),
         ("The best learning rate", trials.COLUMNS),
         ("timings.csv", timings.COLUMNS),
         ("Job records", ("identity", "id", "circumstances", "seal")),

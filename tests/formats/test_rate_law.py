@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,28 @@ def test_what_was_written_is_read(tmp_path: Path):
     write_rate_law(tmp_path / "law.json", LAW, EVIDENCE)
     assert read_rate_law(tmp_path / "law.json") == LAW
     tuned = read_tuned_law(tmp_path / "law.json")
-    assert tuned.rate(4e4) == LAW.rate(4e4) == 0.005
+    assert tuned.rate(4e4, 1e6) == LAW.rate(4e4, 1e9) == 0.005
     assert tuned.sizes[0].rate == 0.01
+
+
+def test_a_law_of_d_has_a_rate_at_each_d(tmp_path: Path):
+    law = replace(LAW, at_d=1e6, d_exponent=-0.5)
+    rows = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    write_rate_law(tmp_path / "law.json", law, EVIDENCE | {"covariance": rows})
+    read = read_rate_law(tmp_path / "law.json")
+    assert read == law
+    assert read.rate(4e4, 4e6) == 0.0025
+    assert read.flag(4e4, 4e6, 0.006) == "above law"
+    assert read.flag(4e4, 1e6, 0.006) == ""
+    with pytest.raises(BadInput, match="3 rows of 3 numbers"):
+        write_rate_law(tmp_path / "law.json", law, EVIDENCE | {"covariance": [[1.0, 0.0]] * 2})
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("at_d", 1e6),
+        ("next", [{"size": "a"}]),
         ("value", 0),
         ("value", "0.01"),
         ("at_n", -1),

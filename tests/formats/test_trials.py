@@ -8,6 +8,7 @@ from scaletrace.formats.trials import COLUMNS, read_trials, write_trials
 
 ROW = dict.fromkeys(COLUMNS, "x") | {"trial": "a", "size": "s", "used": "yes"}
 ROW |= {"learning_rate": 0.1 + 0.2, "batch_tokens": 1024, "beta2": 0.95, "loss": 3.5}
+ROW |= {"n_tokens": 64_000, "weight_decay": 0.0}
 
 
 def test_what_was_written_is_read(tmp_path: Path):
@@ -16,8 +17,16 @@ def test_what_was_written_is_read(tmp_path: Path):
     first, second = read_trials(tmp_path / "trials.csv")
     assert (first.trial, first.learning_rate, first.batch_tokens) == ("a", 0.1 + 0.2, 1024)
     assert (first.loss, first.used) == (3.5, True)
+    assert (first.n_tokens, first.weight_decay) == (64_000, 0.0)
     assert math.isnan(second.loss)
     assert not second.used
+
+
+def test_a_table_from_before_decays_were_tried_is_read(tmp_path: Path):
+    write_trials(tmp_path / "trials.csv", [{**ROW, "weight_decay": None}])
+    text = (tmp_path / "trials.csv").read_text()
+    (tmp_path / "trials.csv").write_text(text.replace("weight_decay", "other"))
+    assert read_trials(tmp_path / "trials.csv")[0].weight_decay is None
 
 
 @pytest.mark.parametrize(

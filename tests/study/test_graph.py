@@ -74,7 +74,7 @@ def test_training_waits_for_the_law_that_tuning_finds(tuned):
     needs = {job.name: job.needs for job in Graph(tuned, {}).jobs()}
     assert len([name for name in needs if name.startswith("trial ")]) == 6
     assert needs["pretrain d48-l2 0 24960"] == ("tokenize", "tune decoder")
-    assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-lr0.01"
+    assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-32k-lr0.01"
 
 
 def test_wikitext_is_as_long_in_its_zip_as_without(tmp_path):

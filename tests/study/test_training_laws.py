@@ -154,7 +154,7 @@ def test_each_family_may_have_a_law_of_its_own(study):
 def test_trials_are_whole_runs_on_the_split_that_is_not_reported(study):
     plan = study(TUNED, tuning=TUNING)
     assert len(plan.trials) == 6
-    trial = plan.trials["d16-l1-s0-lr0.02"]
+    trial = plan.trials["d16-l1-s0-16k-lr0.02"]
     settings = plan.trial(trial)
     assert (settings.learning_rate, settings.from_step) == (0.02, 0)
     assert settings.to_step * settings.batch_tokens == 16_000
@@ -162,7 +162,7 @@ def test_trials_are_whole_runs_on_the_split_that_is_not_reported(study):
     assert settings.evaluation == MeasuredOn("test", 8_192)
     untuned = study()
     assert plan.flops() - untuned.flops() == sum(t.flops_exact for t in plan.trials.values())
-    assert plan.tune("decoder").trials[1]["trial"] == "d8-l1-s0-lr0.02"
+    assert plan.tune("decoder").trials[1]["trial"] == "d8-l1-s0-16k-lr0.02"
 
 
 def test_trials_use_the_schedule_that_they_tune(study):
@@ -170,7 +170,7 @@ def test_trials_use_the_schedule_that_they_tune(study):
     plan = study(TUNED | {"schedule": "stepped"}, budgets=[64_000], tuning=tuning)
     trained = plan.anneal(plan.runs["d8-l1-s0-64k"])
     for batch in (32, 64):
-        tried = plan.trial(plan.trials[f"d8-l1-s0-lr0.02-b{batch}"])
+        tried = plan.trial(plan.trials[f"d8-l1-s0-64k-lr0.02-b{batch}"])
         assert tried.drops == tuple((k * 64 // batch, factor) for k, factor in trained.drops)
 
 
@@ -188,12 +188,39 @@ def test_training_that_is_tuned_knows_no_rate(study):
 
 def test_every_combination_is_tried(study):
     tuning = TUNING | {"batches": [32, 64], "beta2s": [0.9, 0.95], "seeds": [0, 1]}
+    tuning |= {"decays": [0.0, 0.002]}
     plan = study(TUNED, tuning=tuning, model={"context": 32, "family": BOTH})
-    assert len(plan.trials) == 2 * 2 * 3 * 2 * 2 * 2
-    trial = plan.trials["d8-l1-encoder_textbook-s1-lr0.04-b32-beta0.9"]
+    assert len(plan.trials) == 2 * 2 * 3 * 2 * 2 * 2 * 2
+    trial = plan.trials["d8-l1-encoder_textbook-s1-16k-lr0.04-b32-beta0.9-decay0.002"]
     settings = plan.trial(trial)
     assert (settings.batch_tokens, settings.to_step) == (32, 500)
     assert {group.beta2 for group in settings.groups.values()} == {0.9}
+    decays = {role: group.decay for role, group in settings.groups.items()}
+    assert (decays["matrix_in"], decays["embedding"]) == (0.002, 0.0)
+
+
+def test_decays_that_are_tuned_are_multiples_of_the_laws(study):
+    def decays(training):
+        plan = study(training, tuning=TUNING | {"decays": [0.0, 0.002]})
+        groups = plan.anneal(plan.runs["d8-l1-s0-32k"]).groups
+        return groups["matrix_in"].decay, groups["embedding"].decay
+
+    given = {"groups": {"matrices": {"decay": 0.5}}}
+    assert decays(TUNED | given) == (0.5, 0.0)
+    assert decays({"weight_decay": 0.004} | given) == (0.002, 0.0)
+
+
+def test_every_budget_is_tried_and_one_that_is_added_disturbs_no_trial(study):
+    alone = TUNED | {"share": False}
+    one = study(alone, tuning=TUNING)
+    several = study(alone, tuning=TUNING | {"tokens": [8_000, 16_000, 32_000]})
+    assert one.trials.items() < several.trials.items()
+    assert len(several.trials) == 3 * len(one.trials)
+    longer = several.trials["d8-l1-s0-32k-lr0.01"]
+    assert (longer.n_tokens, longer.budget) == (32_000, "32k")
+    assert longer.flops_exact == 2 * several.trials["d8-l1-s0-16k-lr0.01"].flops_exact
+    beside = study(tuning=TUNING | {"tokens": [8_000, 16_000]})
+    assert len(beside.trials) == 2 * len(one.trials)
 
 
 @pytest.mark.parametrize(
@@ -228,6 +255,13 @@ def test_every_combination_is_tried(study):
         (TUNED, {"tuning": TUNING | {"batches": [48]}}, "tuning.batches: 48"),
         (TUNED, {"tuning": TUNING | {"batches": [128]}}, "tuning.batches: 128"),
         (TUNED, {"tuning": TUNING | {"tokens": 2_000}}, "tuning.tokens: 2000: 31 steps"),
+        (
+            TUNED,
+            {"tuning": TUNING | {"tokens": [8_000, 16_000]}},
+            "tuning.tokens: several budgets give a law of D, which needs",
+        ),
+        (TUNED, {"tuning": TUNING | {"tokens": []}}, "tuning.tokens: found []"),
+        (TUNED, {"tuning": TUNING | {"decays": [0.1]}}, "tuning.decays"),
         (
             TUNED,
             {

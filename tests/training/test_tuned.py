@@ -59,6 +59,27 @@ def test_a_smaller_batch_takes_more_steps_to_the_same_tokens(law):
     assert tuned.drops == ((80, 0.5),)
 
 
+def test_a_law_of_d_gives_a_training_the_rate_of_its_own_tokens(law):
+    law.write_text(law.read_text().replace('"at_d": null', f'"at_d": {40 * 128 / 4}'))
+    law.write_text(law.read_text().replace('"d_exponent": null', '"d_exponent": 0.5'))
+    assert with_tuned(SETTINGS, law).learning_rate == pytest.approx(0.005 * 2)
+
+
+def test_a_tuned_decay_multiplies_the_plans(law):
+    law.write_text(law.read_text().replace('"weight_decay": null', '"weight_decay": 0.5'))
+    tuned = with_tuned(SETTINGS, law).groups
+    assert {role: group.decay for role, group in tuned.items()} == {
+        role: 0.5 * group.decay for role, group in GROUPS.items()
+    }
+
+
+def test_what_a_law_leaves_open_stays_the_studys(law):
+    text = law.read_text().replace('"batch_tokens": 128', '"batch_tokens": null')
+    law.write_text(text.replace('"beta2": 0.9', '"beta2": null'))
+    tuned = with_tuned(SETTINGS, law)
+    assert tuned == replace(SETTINGS, learning_rate=tuned.learning_rate)
+
+
 def test_a_batch_that_does_not_divide_the_plans_is_refused(law):
     law.write_text(law.read_text().replace('"batch_tokens": 128', '"batch_tokens": 96'))
     with pytest.raises(BadInput, match="a batch of 96 tokens"):

@@ -74,7 +74,9 @@ def test_training_follows_the_law_that_the_trials_gave(tuned):
     law = read_rate_law(tuned.folder / "results/tuned/tuning/decoder/law.json")
     assert 0.001 < law.value < 0.4
     for row in table(tuned, "observations.csv"):
-        assert float(row["learning_rate"]) == law.rate(float(row["n_non_embedding"]))
+        assert float(row["learning_rate"]) == law.rate(
+            float(row["n_non_embedding"]), float(row["n_tokens"])
+        )
         record = tuned.folder / f"provenance/jobs/tuned/anneal/run={row['run']}.json"
         inputs = {e["name"] for e in json.loads(record.read_text())["identity"]["inputs"]}
         assert "law" in inputs

@@ -1,12 +1,13 @@
-"""The law of the best learning rate: a parabola's minimum at each size, a power law through them.
+"""The law of the best learning rate: a parabola's minimum at each place, a power law through them.
 
-Near its minimum the loss is a parabola in the logarithm of the rate; the minima of several sizes
-lie on a straight line in log rate against log N (Bjorck et al. 2024, arXiv 2409.19913, have the
-same two steps for the number of tokens).
+A place is a size, or a size and a number of training tokens. Near its minimum the loss is a
+parabola in the logarithm of the rate; the minima of several places lie on a plane in log rate
+against log N and log D (Bjorck et al. 2024, arXiv 2409.19913, have the same two steps for D).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,23 @@ Array = NDArray[np.floating]
 # loss is near enough for a parabola (the loss rises far more steeply above the best rate).
 REACH = 2
 NEAR = 0.03  # of the lowest loss
+# Logarithms of N or D that differ by less tell no exponent: steps round D to whole batches.
+APART = 0.05
+
+Edge: TypeAlias = Literal["lowest", "highest"]
 
 
 class NoMinimumError(ValueError):
-    """The candidates do not enclose a minimum; the message says on which side more are needed."""
+    """The candidates do not enclose a minimum; the message says why.
+
+    edge: which of the candidates that trained the best is; rate: its rate; following: the rate to
+    try next, the last step's ratio further out, or half way to one that diverged.
+    """
+
+    def __init__(self, message: str, edge: Edge, rate: float, following: float) -> None:
+        super().__init__(message)
+        self.edge: Edge = edge
+        self.rate, self.following = rate, following
 
 
 @dataclass(frozen=True)
@@ -45,15 +59,15 @@ class Parabola:
 
 @dataclass(frozen=True)
 class BestRate:
-    """ln rate = centre + exponent (ln N - ln at_n), with the covariance of the two.
+    """ln rate = centre + sum of exponents (ln place - ln at), with the covariance of all.
 
-    covariance: (2, 2); None where neither repeats nor residuals tell the noise.
-    dof: degrees of freedom that it was estimated with.
+    at, exponents: (k,), of N, or of N and D; covariance: (1 + k, 1 + k), None where neither repeats
+    nor residuals tell the noise; dof: degrees of freedom that it was estimated with.
     """
 
-    at_n: float
+    at: Array
     centre: float
-    exponent: float
+    exponents: Array
     covariance: Array | None
     dof: int
 
@@ -68,24 +82,14 @@ def parabola(rates: Array, losses: Array) -> Parabola:
         losses: (n,); not finite where training diverged.
 
     Raises:
-        NoMinimumError: the lowest mean loss is at an end, or beside a candidate that diverged.
+        NoMinimumError: the lowest mean loss is at an end, or beside a candidate that diverged,
+            or all are equal.
     """
     candidates = np.unique(rates)
     means = np.array([losses[rates == rate].mean() for rate in candidates])
     means[~np.isfinite(means)] = np.inf
     best = int(means.argmin())
-    for end, step, words in ((0, -1, "lowest"), (len(candidates) - 1, 1, "highest")):
-        if not np.isfinite(means[best]) or best == end:
-            raise NoMinimumError(
-                f"the loss is lowest at the {words} candidate, {candidates[best]:g}"
-                if np.isfinite(means[best])
-                else "every candidate diverged"
-            )
-        if not np.isfinite(means[best + step]):
-            raise NoMinimumError(
-                f"the loss is lowest at {candidates[best]:g}, and the next candidate, "
-                f"{candidates[best + step]:g}, diverged"
-            )
+    _require_enclosed(candidates, means, best)
     log_candidates = np.log(candidates)
     for reach in range(REACH, 0, -1):
         near = means <= means[best] * (1 + NEAR)
@@ -96,7 +100,31 @@ def parabola(rates: Array, losses: Array) -> Parabola:
         inside = log_candidates[best - 1] < parabola.centre < log_candidates[best + 1]
         if parabola.curvature > 0 and inside:
             return parabola
-    raise NoMinimumError(f"the loss has no minimum in ln rate near {candidates[best]:g}")
+    message = f"the loss has no minimum in ln rate near {candidates[best]:g}"
+    raise NoMinimumError(message, "highest", *_outwards(candidates[::-1]))
+
+
+def _outwards(candidates: Array) -> tuple[float, float]:
+    """Return the first candidate, and the rate as far beyond it as it is beyond the second."""
+    first, second = candidates[:2].tolist()
+    return first, first**2 / second
+
+
+def _require_enclosed(candidates: Array, means: Array, best: int) -> None:
+    if not np.isfinite(means[best]):
+        raise NoMinimumError("every candidate diverged", "lowest", *_outwards(candidates))
+    edges: tuple[tuple[Edge, int, int], ...] = (("lowest", 0, -1), ("highest", len(means) - 1, 1))
+    for edge, end, step in edges:
+        rate = float(candidates[best])
+        if best == end:
+            message = f"the loss is lowest at the {edge} candidate, {rate:g}"
+            raise NoMinimumError(message, edge, *_outwards(candidates[::-step]))
+        beside = float(candidates[best + step])
+        if not np.isfinite(means[best + step]):
+            message = (
+                f"the loss is lowest at {rate:g}, and the next candidate, {beside:g}, diverged"
+            )
+            raise NoMinimumError(message, edge, rate, float(np.sqrt(rate * beside)))
 
 
 def _least_squares(log_rates: Array, losses: Array, used: NDArray[np.bool_]) -> Parabola:
@@ -127,36 +155,43 @@ def noise(parabolas: Sequence[Parabola]) -> float | None:
     return float(np.sqrt(sum(parabola.rss for parabola in parabolas) / dof)) if dof else None
 
 
-def law(n: Array, parabolas: Sequence[Parabola]) -> BestRate:
-    """Fit the power law of the best rate to the parabolas' centres at two sizes or more.
+def determined(places: Array) -> bool:
+    """Return whether minima at places (m, k) determine a power law of all k of their variables."""
+    if len(places) == 0:
+        return False
+    logs = np.log(places)
+    rank = np.linalg.matrix_rank(logs - logs.mean(axis=0), tol=APART)
+    return bool(rank == places.shape[1])
 
-    Weighted by 1 / (variance of the centre + scatter of the centres about the line), the scatter
+
+def law(places: Array, parabolas: Sequence[Parabola]) -> BestRate:
+    """Fit the power law of the best rate to the parabolas' centres at places that determine it.
+
+    Weighted by 1 / (variance of the centre + scatter of the centres about the law), the scatter
     by the method of moments (DerSimonian and Laird 1986).
 
     Args:
-        n: (sizes,), N of each.
-        parabolas: one per size.
+        places: (m, k), N of each, or N and D.
+        parabolas: m.
     """
-    at_n = float(np.exp(np.log(n).mean()))
-    design = np.stack([np.ones_like(n), np.log(n / at_n)], axis=1)
+    at = np.exp(np.log(places).mean(axis=0))
+    design = np.column_stack([np.ones(len(places)), np.log(places / at)])
     y = np.array([parabola.centre for parabola in parabolas])
-    sigma, spare = noise(parabolas), len(y) - 2
+    sigma, spare = noise(parabolas), len(y) - design.shape[1]
     dof = sum(parabola.dof for parabola in parabolas)
     variances = (sigma or 0.0) ** 2 * np.array([parabola.leverage for parabola in parabolas])
     scatter = 0.0
     if spare:
         weights = 1 / variances if (variances > 0).all() else np.ones_like(y)
-        (centre, exponent), inverse = _weighted(design, y, weights)
-        q = float((weights * (y - design @ (centre, exponent)) ** 2).sum())
+        found, inverse = _weighted(design, y, weights)
+        q = float((weights * (y - design @ found) ** 2).sum())
         expected = spare if (variances > 0).all() else 0
         trace = weights.sum() - np.trace(inverse @ (design.T * weights**2) @ design)
         scatter = max(0.0, (q - expected) / float(trace))
     total = variances + scatter
     known = bool((total > 0).all())
-    (centre, exponent), covariance = _weighted(design, y, 1 / total if known else np.ones_like(y))
-    return BestRate(
-        at_n, float(centre), float(exponent), covariance if known else None, dof + spare
-    )
+    found, covariance = _weighted(design, y, 1 / total if known else np.ones_like(y))
+    return BestRate(at, float(found[0]), found[1:], covariance if known else None, dof + spare)
 
 
 def _weighted(design: Array, y: Array, weights: Array) -> tuple[Array, Array]:

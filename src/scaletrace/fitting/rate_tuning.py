@@ -1,12 +1,16 @@
 """The law of the best learning rate from a family's trials.
 
-Every trial has a learning rate, a batch and a second moment (beta2). For each batch and beta2 the
-best rate of every size is the minimum of a parabola in log rate; the batch and beta2 whose minima
-have the lowest mean loss are chosen, and the law is fitted to their minima.
+Every trial has a place, its size and budget, a learning rate, and a batch, a second moment (beta2)
+and a weight decay. For each combination of the last three the best rate of every place is the
+minimum of a parabola in log rate; the combination whose minima have the lowest mean loss is chosen,
+and the law is fitted to its minima. A place whose best rate lies at an edge of those tried is left
+out, and is told with the trial that would enclose its minimum.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.stats import t as student
@@ -16,104 +20,183 @@ from scaletrace.fitting import best_rate
 from scaletrace.formats.rate_law import RateLaw
 
 LEVEL = 0.95
-Trials = Sequence[dict[str, Any]]
+CHOSEN = ("batch_tokens", "beta2", "weight_decay")
+Trial: TypeAlias = dict[str, Any]
+Trials: TypeAlias = Sequence[Trial]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One combination of what is chosen, with its trials by place.
+
+    values: of `CHOSEN`, None where places differ in it. losses: the lowest of each place, by its
+    parabola or as it was measured; None where all diverged.
+    """
+
+    values: dict[str, Any]
+    places: list[Trials]
+    parabolas: list[best_rate.Parabola | best_rate.NoMinimumError]
+    losses: list[float | None]
+
+    @property
+    def loss(self) -> float | None:
+        """Mean lowest loss over the places."""
+        lost, mean = self.rank
+        return None if lost else mean
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """The better the lower: places that were lost, then the mean loss of the others."""
+        known = [loss for loss in self.losses if loss is not None]
+        return len(self.losses) - len(known), float(np.mean(known)) if known else math.inf
 
 
 def tuned(family: str, trials: Trials) -> tuple[RateLaw, dict[str, Any], set[str]]:
     """Return a family's law, the evidence for it, and the trials that the parabolas go through.
+
+    The law is one of N, and of D as well where there are several budgets.
 
     Args:
         family: of models.
         trials: as planned, each with its measured loss.
 
     Raises:
-        BadInput: the candidates of a size do not enclose a minimum.
+        BadInput: too few places have candidates that enclose a minimum.
     """
-    batch, beta2 = _chosen(trials)
-    parabolas, used = {}, set()
-    for size, some in _by_size(_with(trials, batch, beta2)).items():
-        try:
-            parabolas[size] = _parabola(some)
-        except best_rate.NoMinimumError as error:
-            raise BadInput(
-                f"tuning.rates: size {size}: {error}; give candidates on both sides of the best"
-            ) from None
-        used |= {t["trial"] for t, inside in zip(some, parabolas[size].used, strict=True) if inside}
-    n = {trial["size"]: float(trial["n_non_embedding"]) for trial in trials}
-    ns = np.array([n[size] for size in parabolas])
-    fitted = best_rate.law(ns, list(parabolas.values()))
+    candidates = list(_candidates(trials))
+    chosen = min(candidates, key=lambda candidate: candidate.rank)
+    variables = ["n_non_embedding"]
+    variables += ["n_tokens"] * (len({trial["budget"] for trial in trials}) > 1)
+    minima: list[tuple[Trial, best_rate.Parabola]] = []
+    edges: list[tuple[dict[str, Any], best_rate.NoMinimumError]] = []
+    used = set()
+    for some, found in zip(chosen.places, chosen.parabolas, strict=True):
+        if isinstance(found, best_rate.NoMinimumError):
+            edges.append((_edge(some, found), found))
+            continue
+        minima.append((some[0], found))
+        used |= {t["trial"] for t, inside in zip(some, found.used, strict=True) if inside}
+    edges.sort(key=lambda pair: pair[0]["flops_exact"])
+    places = np.array([[float(first[name]) for name in variables] for first, _ in minima])
+    if not best_rate.determined(places):
+        raise BadInput(_too_few(len(chosen.places), len(variables), edges))
+    fitted = best_rate.law(places, [parabola for _, parabola in minima])
     law = RateLaw(
         family=family,
         value=float(np.exp(fitted.centre)),
-        at_n=fitted.at_n,
-        n_exponent=fitted.exponent,
-        batch_tokens=batch,
-        beta2=beta2,
+        at_n=float(fitted.at[0]),
+        n_exponent=float(fitted.exponents[0]),
+        at_d=float(fitted.at[1]) if len(variables) > 1 else None,
+        d_exponent=float(fitted.exponents[1]) if len(variables) > 1 else None,
+        **chosen.values,
     )
-    evidence = _evidence(fitted, parabolas, n) | {
-        "choices": _choices(trials),
+    evidence = _evidence(fitted, minima) | {
+        "choices": [candidate.values | {"loss": candidate.loss} for candidate in candidates],
         "n_tokens": max(trial["n_tokens"] for trial in trials),
+        "next": [edge for edge, _ in edges],
     }
     return law, evidence, used
 
 
-def _with(trials: Trials, batch: int, beta2: float) -> list[dict[str, Any]]:
-    return [t for t in trials if (t["batch_tokens"], t["beta2"]) == (batch, beta2)]
+def edge_text(edge: dict[str, Any]) -> str:
+    """Say of a place whose best rate lies at an edge which rate to try next, at what cost."""
+    return (
+        f"{_place(edge)}: the best rate is the {edge['edge']} tried, {edge['tried']:g}{_try(edge)}"
+    )
 
 
-def _by_size(trials: Trials) -> dict[str, list[dict[str, Any]]]:
-    sizes = dict.fromkeys(trial["size"] for trial in trials)
-    return {size: [trial for trial in trials if trial["size"] == size] for size in sizes}
+def _place(edge: dict[str, Any]) -> str:
+    return f"size {edge['size']} at {edge['n_tokens']} tokens"
 
 
-def _parabola(trials: Trials) -> best_rate.Parabola:
+def _try(edge: dict[str, Any]) -> str:
+    return f"; try {edge['rate']:.3g}, {edge['flops_exact']:.3g} FLOPs"
+
+
+def _too_few(
+    places: int, variables: int, edges: list[tuple[dict[str, Any], best_rate.NoMinimumError]]
+) -> str:
+    needed = "two sizes" if variables == 1 else "three sizes and budgets, two of each,"
+    lines = [
+        f"tuning.rates: {places - len(edges)} of {places} sizes and budgets have their best rate "
+        f"between others that were tried; a law needs {needed} that do; give candidates on both "
+        "sides of the best",
+        *(f"{_place(edge)}: {error}{_try(edge)}" for edge, error in edges),
+    ]
+    return "\n".join(lines)
+
+
+def _groups(trials: Trials, names: Iterable[str]) -> list[Trials]:
+    """Return trials in groups that have the same of what is named, in order."""
+    groups: dict[tuple[Any, ...], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(tuple(trial[name] for name in names), []).append(trial)
+    return list(groups.values())
+
+
+def _by_place(trials: Trials) -> list[Trials]:
+    return _groups(trials, ("size", "budget"))
+
+
+def _several(trials: Trials, name: str) -> bool:
+    return len({trial[name] for trial in trials}) > 1
+
+
+def _candidates(trials: Trials) -> Iterable[Candidate]:
+    """Yield every combination that was tried.
+
+    What differs only between places, as a batch by law does, is no choice.
+    """
+    tried = [name for name in CHOSEN if any(_several(some, name) for some in _by_place(trials))]
+    for own in _groups(trials, tried):
+        places = _by_place(own)
+        parabolas = [_parabola(some) for some in places]
+        losses = [_lowest(*pair) for pair in zip(places, parabolas, strict=True)]
+        values = {name: None if _several(own, name) else own[0][name] for name in CHOSEN}
+        yield Candidate(values, places, parabolas, losses)
+
+
+def _parabola(trials: Trials) -> best_rate.Parabola | best_rate.NoMinimumError:
     rates = np.array([trial["learning_rate"] for trial in trials])
     losses = [np.nan if trial["loss"] is None else trial["loss"] for trial in trials]
-    return best_rate.parabola(rates, np.array(losses))
+    try:
+        return best_rate.parabola(rates, np.array(losses))
+    except best_rate.NoMinimumError as error:
+        return error
 
 
-def _choices(trials: Trials) -> list[dict[str, Any]]:
-    """Return each batch and beta2 with its mean lowest loss over the sizes.
-
-    A size whose candidates enclose no minimum counts with the lowest loss that was measured.
-    """
-    choices = []
-    for batch, beta2 in dict.fromkeys((t["batch_tokens"], t["beta2"]) for t in trials):
-        lowest = []
-        for some in _by_size(_with(trials, batch, beta2)).values():
-            try:
-                lowest.append(_parabola(some).lowest)
-            except best_rate.NoMinimumError:
-                lowest.append(min((t["loss"] for t in some if t["loss"] is not None), default=None))
-        loss = None if None in lowest else float(np.mean(lowest))
-        choices.append({"batch_tokens": batch, "beta2": beta2, "loss": loss})
-    return choices
+def _lowest(trials: Trials, found: best_rate.Parabola | best_rate.NoMinimumError) -> float | None:
+    if isinstance(found, best_rate.Parabola):
+        return found.lowest
+    return min((trial["loss"] for trial in trials if trial["loss"] is not None), default=None)
 
 
-def _chosen(trials: Trials) -> tuple[int, float]:
-    choices = [choice for choice in _choices(trials) if choice["loss"] is not None]
-    if not choices:
-        raise BadInput("tuning.rates: every trial of a size diverged; give lower rates")
-    best = min(choices, key=lambda choice: choice["loss"])
-    return best["batch_tokens"], best["beta2"]
+def _edge(trials: Trials, error: best_rate.NoMinimumError) -> dict[str, Any]:
+    """Return the place of an edge, and the trials that would enclose its minimum: one a seed."""
+    own = [trial for trial in trials if trial["learning_rate"] == error.rate]
+    return {
+        **{name: trials[0][name] for name in ("size", "n_non_embedding", "n_tokens")},
+        "edge": error.edge,
+        "tried": error.rate,
+        "rate": error.following,
+        "flops_exact": sum(trial["flops_exact"] for trial in own),
+    }
 
 
 def _evidence(
-    law: best_rate.BestRate, parabolas: dict[str, best_rate.Parabola], n: dict[str, float]
+    law: best_rate.BestRate, minima: Sequence[tuple[Trial, best_rate.Parabola]]
 ) -> dict[str, Any]:
-    """Return the intervals and what they rest on: noise of a loss, each size's parabola."""
-    sigma, interval = best_rate.noise(list(parabolas.values())), None
+    """Return the intervals and what they rest on: noise of a loss, each place's parabola."""
+    sigma = best_rate.noise([parabola for _, parabola in minima])
     errors = float(student.ppf(0.5 + LEVEL / 2, law.dof)) if law.dof else None
-    if law.covariance is not None and errors is not None:
-        half = errors * float(np.sqrt(law.covariance[1, 1]))
-        interval = {"low": law.exponent - half, "high": law.exponent + half}
     sizes = []
-    for size, parabola in parabolas.items():
+    for first, parabola in minima:
         half = errors and sigma and errors * sigma * float(np.sqrt(parabola.leverage))
         sizes.append(
             {
-                "size": size,
-                "n_non_embedding": n[size],
+                "size": first["size"],
+                "n_non_embedding": float(first["n_non_embedding"]),
+                "n_tokens": first["n_tokens"],
                 "rate": float(np.exp(parabola.centre)),
                 "low": None if half is None else float(np.exp(parabola.centre - half)),
                 "high": None if half is None else float(np.exp(parabola.centre + half)),
@@ -122,13 +205,23 @@ def _evidence(
                 "trials_used": int(parabola.used.sum()),
             }
         )
+    intervals = _intervals(law, errors)
     return {
         "level": LEVEL,
         # Half an interval, in standard errors: Student's t.
         "standard_errors": errors,
-        "n_exponent_interval": interval,
-        # Of ln value and n_exponent.
+        "n_exponent_interval": intervals[0],
+        "d_exponent_interval": intervals[1] if len(intervals) > 1 else None,
+        # Of ln value, n_exponent and d_exponent.
         "covariance": None if law.covariance is None else law.covariance.tolist(),
         "loss_noise": sigma,
         "sizes": sizes,
     }
+
+
+def _intervals(law: best_rate.BestRate, errors: float | None) -> list[dict[str, float] | None]:
+    if law.covariance is None or errors is None:
+        return [None] * len(law.exponents)
+    halves = errors * np.sqrt(np.diag(law.covariance)[1:])
+    ends = np.stack([law.exponents - halves, law.exponents + halves], axis=1).tolist()
+    return [{"low": low, "high": high} for low, high in ends]

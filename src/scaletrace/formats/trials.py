@@ -12,8 +12,9 @@ from scaletrace.errors import BadInput
 from scaletrace.formats import untrusted
 
 COLUMNS = (
-    *("trial", "family", "size", "seed", "n_non_embedding", "n_tokens", "learning_rate"),
-    *("batch_tokens", "beta2", "loss", "loss_se", "status", "used"),
+    *("trial", "family", "size", "seed", "budget", "n_non_embedding", "n_tokens"),
+    *("learning_rate", "batch_tokens", "beta2", "weight_decay", "loss", "loss_se", "status"),
+    "used",
 )
 
 
@@ -21,14 +22,16 @@ COLUMNS = (
 class TrialRow:
     """One trial; loss in nats per token, NaN where it diverged.
 
-    used: whether the chosen parabolas go through it.
+    weight_decay: None where none was tried. used: whether the chosen parabolas go through it.
     """
 
     trial: str
     size: str
+    n_tokens: int
     learning_rate: float
     batch_tokens: int
     beta2: float
+    weight_decay: float | None
     loss: float
     used: bool
 
@@ -57,10 +60,21 @@ def read_trials(path: Path) -> list[TrialRow]:
 
 
 def _trial(row: Mapping[str, str]) -> TrialRow:
-    numbers = [float(row[name]) for name in ("learning_rate", "batch_tokens", "beta2")]
+    names = ("learning_rate", "batch_tokens", "beta2", "n_tokens")
+    numbers = [float(row[name]) for name in names]
     loss = float(row["loss"]) if row["loss"] else math.nan
     if not all(0.0 < number < math.inf for number in [*numbers, loss if row["loss"] else 1.0]):
         raise ValueError(f"found {reprlib.repr(row)}; positive finite numbers are needed")
-    rate, batch_tokens, beta2 = numbers
-    used = row["used"] == "yes"
-    return TrialRow(row["trial"], row["size"], rate, int(batch_tokens), beta2, loss, used)
+    rate, batch_tokens, beta2, n_tokens = numbers
+    return TrialRow(
+        trial=row["trial"],
+        size=row["size"],
+        n_tokens=int(n_tokens),
+        learning_rate=rate,
+        batch_tokens=int(batch_tokens),
+        beta2=beta2,
+        # Tables of earlier releases have no such column.
+        weight_decay=float(row["weight_decay"]) if row.get("weight_decay") else None,
+        loss=loss,
+        used=row["used"] == "yes",
+    )

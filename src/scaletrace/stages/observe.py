@@ -58,10 +58,11 @@ def _with_rate(run: dict[str, Any], laws: dict[str, RateLaw]) -> dict[str, Any]:
     law = laws.get(run["family"])
     if law is None:
         return run
-    n, rate = run["n_non_embedding"], run["learning_rate"]
+    n, d, rate = run["n_non_embedding"], run["n_tokens"], run["learning_rate"]
     if rate is None:
-        return {**run, "learning_rate": law.rate(n), "batch_tokens": law.batch_tokens}
-    return {**run, "learning_rate_flag": law.flag(n, rate)}
+        batch = law.batch_tokens or run["batch_tokens"]
+        return {**run, "learning_rate": law.rate(n, d), "batch_tokens": batch}
+    return {**run, "learning_rate_flag": law.flag(n, d, rate)}
 
 
 def _row(

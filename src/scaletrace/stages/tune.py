@@ -34,9 +34,9 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
     `used` is `yes` for the trials that the chosen parabolas go through.
 
     Raises:
-        BadInput: the candidates of a size do not enclose a minimum.
+        BadInput: the candidates enclose a minimum at too few sizes and budgets.
     """
-    from scaletrace.fitting.rate_tuning import tuned
+    from scaletrace.fitting.rate_tuning import edge_text, tuned
     from scaletrace.formats.rate_law import write_rate_law
     from scaletrace.formats.trial import read_trial
     from scaletrace.formats.trials import write_trials
@@ -57,4 +57,6 @@ def run(inputs: Inputs, outputs: Outputs, settings: Settings, work: Path) -> dic
             for trial in trials
         ),
     )
-    return {"trials": len(trials)}
+    for edge in evidence["next"]:
+        print(f"tune: {edge_text(edge)}", flush=True)
+    return {"trials": len(trials), "edges": len(evidence["next"])}

@@ -227,6 +227,13 @@ class Study(Section):
                         f"figures.{name}: no such figure without `tuning`; leave it out"
                     )
             return self
+        tuned = any(isinstance(self.training.law_of(family), TunedRate) for family in families)
+        if len(tuning.tokens) > 1 and tuned and self.training.shares_trunks:
+            raise ValueError(
+                "tuning.tokens: several budgets give a law of D, which needs runs that share no "
+                "trunk, as runs of every D begin as one; say share: false or schedule: cosine in "
+                "training, or give one number of tokens"
+            )
         batch, context = self.training.batch_tokens, self.model.context
         for name in tuning.sizes:
             if name not in self.all_sizes():

@@ -17,9 +17,17 @@ DECAYED = ("head", "matrices")
 
 
 def groups(
-    training: TrainingKeys, shape: Shape, batch: int, tokens: float | None
+    training: TrainingKeys,
+    shape: Shape,
+    batch: int,
+    tokens: float | None,
+    decay: float | None = None,
 ) -> dict[str, Group]:
-    """Return the groups of an architecture by role, at a batch and a number of training tokens."""
+    """Return the groups of an architecture by role, at a batch and a number of training tokens.
+
+    decay: in place of the study's own.
+    """
+    share = training.decay(batch, tokens) if decay is None else decay
     every = {}
     for role, name in ROLES.items():
         own = training.groups.get(name) or GroupKeys()
@@ -30,7 +38,7 @@ def groups(
         every[role] = Group(
             optimiser=optimiser,
             rate=own.rate * factors.rate,
-            decay=times * factors.decay * training.decay(batch, tokens),
+            decay=times * factors.decay * share,
             beta1=training.beta1 if optimiser == "adamw" else training.momentum,
             beta2=training.beta2_at(batch),
             epsilon=training.epsilon * factors.epsilon,

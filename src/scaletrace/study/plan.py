@@ -170,7 +170,7 @@ class Plan:
             # A trunk has its first segment with `wsd` and `stepped` alike.
             schedule="cosine" if training.schedule == "cosine" else "wsd",
             warmup_steps=training.warmup_steps(shape, batch, seen),
-            groups=groups(training, shape, batch, seen),
+            groups=groups(training, shape, batch, seen, self._decay(run)),
             clip=training.clip,
             z_loss=training.z_loss,
             spike=training.spike,
@@ -182,6 +182,16 @@ class Plan:
             drops=training.drops(batch, cooldown_from_step or to_step),
             compute=self._compute(run.size, batch),
         )
+
+    def _decay(self, run: Run | Trial) -> float | None:
+        """Return the decay of a training in place of the study's own, where one is tuned.
+
+        Settings of a run that is tuned hold multiples of the law's.
+        """
+        if isinstance(run, Trial):
+            return run.weight_decay
+        tuning = self.study.tuning
+        return 1.0 if tuning and tuning.decays and self.is_tuned(run.size) else None
 
     def pretrain(self, size: str, seed: int, tokens: int) -> TrainingSettings:
         """Return the settings of the trunk segment that ends after `tokens` tokens."""

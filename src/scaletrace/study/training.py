@@ -389,7 +389,12 @@ def _of_families(value: Any) -> Any:
     return dict.fromkeys(FAMILIES, value) if isinstance(value, list) else value
 
 
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
 Rates = Annotated[list[Positive], Field(min_length=3), AfterValidator(each_once)]
+Budgets = Annotated[list[Count], Field(min_length=1), AfterValidator(each_once)]
 
 
 class TuningKeys(Section):
@@ -402,12 +407,17 @@ class TuningKeys(Section):
         dict[Family, Rates],
         BeforeValidator(_of_families, json_schema_input_type=Rates | dict[Family, Rates]),
     ] = Field(description="peak learning rates to try, for all families or by family")
-    tokens: Count = Field(description="training tokens of each trial")
+    tokens: Annotated[Budgets, BeforeValidator(_listed, json_schema_input_type=Count | Budgets)] = (
+        Field(description="training tokens of each trial; several give a law of N and D")
+    )
     batches: Annotated[list[Count], AfterValidator(each_once)] = Field(
         default=[],
         description="tokens per step to try; training.batch_tokens is a multiple of each",
     )
     beta2s: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], AfterValidator(each_once)] = Field(
         default=[], description="AdamW's second moments to try"
+    )
+    decays: Annotated[list[Share], AfterValidator(each_once)] = Field(
+        default=[], description="weight decays to try, in place of training.weight_decay"
     )
     seeds: Seeds = Field(default=[0], description="seeds of each trial")

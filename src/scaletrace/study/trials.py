@@ -1,4 +1,4 @@
-"""The trials of a study's tuning: each named size at every rate, batch and beta2 to try."""
+"""The trials of a study's tuning: each size and budget at every rate, batch, beta2 and decay."""
 
 import dataclasses
 import itertools
@@ -6,22 +6,27 @@ from collections.abc import Iterator
 
 from scaletrace.models import counts
 from scaletrace.study.config import Study
-from scaletrace.study.runs import named, require_room, shapes
+from scaletrace.study.runs import budget_label, named, require_room, shapes
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One short training whose held-out loss says how good its rate, batch and beta2 are."""
+    """One short training whose held-out loss says how good its rate, batch and beta2 are.
+
+    weight_decay: None where the study's own is not tuned.
+    """
 
     trial: str
     family: str
     size: str
     seed: int
+    budget: str
     n_non_embedding: int
     n_tokens: int
     learning_rate: float
     batch_tokens: int
     beta2: float
+    weight_decay: float | None
     flops_exact: int
 
     @property
@@ -40,34 +45,39 @@ def trials(study: Study) -> Iterator[Trial]:
     if tuning is None:
         return
     sizes = shapes(study)
-    for family, name in itertools.product(study.model.family, tuning.sizes):
+    places = itertools.product(study.model.family, tuning.sizes, tuning.tokens)
+    for family, name, budget in places:
         size = named(name, family)
         shape = sizes[size]
-        planned = study.training.batch(shape, study.training.seen(tuning.tokens))
+        planned = study.training.batch(shape, study.training.seen(budget))
         batches = tuning.batches or [planned]
         for tried in batches:
-            steps = tuning.tokens // tried
-            require_room(study, f"tuning.tokens: {tuning.tokens}", shape, steps, tried)
+            require_room(study, f"tuning.tokens: {budget}", shape, budget // tried, tried)
         every = (
-            (seed, tokens_per_step, beta2, rate)
+            (seed, tokens_per_step, beta2, decay, rate)
             for seed, tokens_per_step in itertools.product(tuning.seeds, batches)
             for beta2 in tuning.beta2s or [study.training.beta2_at(tokens_per_step)]
+            for decay in tuning.decays or [None]
             for rate in tuning.rates[family]
         )
-        for seed, batch, beta2, rate in every:
-            tokens = tuning.tokens // batch * batch
-            words = [f"{size}-s{seed}-lr{rate!r}"]
+        for seed, batch, beta2, decay, rate in every:
+            tokens = budget // batch * batch
+            label = budget_label(budget)
+            words = [f"{size}-s{seed}-{label}-lr{rate!r}"]
             words += [f"b{batch}"] if tuning.batches else []
             words += [f"beta{beta2!r}"] if tuning.beta2s else []
+            words += [f"decay{decay!r}"] if tuning.decays else []
             yield Trial(
                 trial="-".join(words),
                 family=family,
                 size=size,
                 seed=seed,
+                budget=label,
                 n_non_embedding=counts.n_non_embedding(shape),
                 n_tokens=tokens,
                 learning_rate=rate,
                 batch_tokens=batch,
                 beta2=beta2,
+                weight_decay=decay,
                 flops_exact=counts.flops_exact(shape, tokens),
             )
