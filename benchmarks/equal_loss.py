@@ -25,11 +25,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import recipes
 import torch
 import torch.nn.functional as F  # noqa: N812
 from textbook import Textbook, TextbookTraining
 from train_cpu import ALLOCATOR
-from training_groups import GROUPS
 
 from scaletrace.formats.tokens import open_tokens
 from scaletrace.models.counts import Shape
@@ -37,14 +37,13 @@ from scaletrace.models.decoder import Decoder
 from scaletrace.training.batches import batch, windows
 from scaletrace.training.evaluation import window_losses
 from scaletrace.training.loop import Training
-from scaletrace.training.recipe import Recipe
 
 WIDTH, LAYERS, HEADS, CONTEXT, VOCABULARY = 32, 2, 1, 128, 1024
 BATCH_TOKENS, SEED = 1024, 0
-FIRST_RATE, OUR_RATE = 1.0, 0.024
+FIRST_RATE = 1.0
 HELD_OUT_WINDOWS = 256
-# The demo's warm-up of 100,000 tokens, and powers of two between which ours is tried.
-WARMUP_STEPS, QUICKEST, SLOWEST = 98, 7, 12
+# Powers of two between which ours is tried, in steps.
+QUICKEST, SLOWEST = 5, 12
 SHAPE = Shape(WIDTH, LAYERS, HEADS, CONTEXT, VOCABULARY)
 
 
@@ -97,18 +96,7 @@ def ours(train: np.ndarray, held_out: np.ndarray, target: float) -> tuple[int, f
     """
     for quarter in range(4 * QUICKEST, 4 * SLOWEST):
         steps = round(2 ** (quarter / 4))
-        recipe = Recipe(
-            seed=SEED,
-            batch_tokens=BATCH_TOKENS,
-            learning_rate=OUR_RATE,
-            schedule="wsd",
-            warmup_steps=WARMUP_STEPS,
-            from_step=0,
-            to_step=steps,
-            groups=GROUPS["adamw"],
-            clip=1.0,
-            cooldown_from_step=round(0.8 * steps),
-        )
+        recipe = recipes.ours(SHAPE, steps, 1.0)
         training = Training(Decoder(SHAPE, SEED), train, CONTEXT, recipe)
         began = time.process_time()
         while not training.finished:

@@ -109,7 +109,7 @@ def earlier(shape: Shape, steps: int, multiple: float) -> Recipe:
 
 
 def ours(shape: Shape, steps: int, multiple: float) -> Recipe:
-    """The example's recipe as its study file has it."""
+    """The recipe of the example and the demo, as the study file has it."""
     training = read(EXAMPLE, Study, keys="config/README.md").training
     law = training.law_of("decoder")
     rate = law.rate(shape, steps * BATCH_TOKENS) if law else None

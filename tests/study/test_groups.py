@@ -34,9 +34,9 @@ def test_by_default_matrices_and_head_alone_decay(groups):
     decays = {role: group.decay for role, group in groups().items()}
     assert decays == {
         "embedding": 0.0,
-        "head": 0.001,
-        "matrix_in": 0.001,
-        "matrix_out": 0.001,
+        "head": 0.0001,
+        "matrix_in": 0.0001,
+        "matrix_out": 0.0001,
         "gain": 0.0,
     }
     assert {group.optimiser for group in groups().values()} == {"adamw"}
@@ -56,7 +56,7 @@ def test_muon_has_the_matrices_and_its_own_momentum(groups):
 
 def test_a_group_has_multiples_of_its_own(groups):
     given = groups(groups={"embedding": {"rate": 4, "decay": 0.5}, "matrices": {"rate": 2}})
-    assert (given["embedding"].rate, given["embedding"].decay) == (4.0, 0.0005)
+    assert (given["embedding"].rate, given["embedding"].decay) == (4.0, 0.00005)
     assert given["matrix_in"].rate == given["matrix_out"].rate == 2.0
     assert given["head"].rate == 1.0
 

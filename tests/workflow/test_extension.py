@@ -187,6 +187,7 @@ def test_a_corpus_source_is_one_file(extended):
     assert extended.jobs_to_do() == {}
 
 
+@pytest.mark.long
 def test_an_optimiser_is_one_file(extended):
     documented = drop(extended, "optimisers/lion.py", OPTIMISER)
     assert "| `training.optimiser` | `lion` | Signs of a momentum" in documented

@@ -1,6 +1,6 @@
 """The GPU memory that training takes, and the largest passes that fit: a model, not a measurement.
 
-Per weight: 4 bytes each for the fp32 weight and its gradient, 8 for AdamW's moments, 2 for the
+Per weight: 4 bytes each for the fp32 weight and its gradient, 8 for two moments, 2 for the
 bf16 copy that a pass works with. Per token of a pass: what the family's file says, which is what
 backpropagation keeps of every layer, and the logits.
 """
@@ -31,7 +31,7 @@ def training_bytes(shape: Shape, tokens: int, keepers: int = 1, cuda_graphs: boo
     Args:
         shape: architecture.
         tokens: tokens of a pass.
-        keepers: processes that share AdamW's moments out among themselves.
+        keepers: processes that share the moments out among themselves.
         cuda_graphs: whether a pass is recorded, which keeps memory of its own.
     """
     weights = n_total(shape) * (4 + 4 + 2 + 8 / keepers)

@@ -18,7 +18,7 @@ MEMORY_STEP_MB = 100
 
 # Python with torch, the allocator's reserve and the touched part of the tokens.
 BASE_MB = {"cpu": 260, "cuda": 6_000}
-# fp32 weights, gradients and AdamW's two moments, and weights and moments once more while saved.
+# fp32 weights, gradients and at most two moments, and weights and moments once more while saved.
 STATE_BYTES = 4 * (4 + 3)
 # Values that backpropagation keeps per token, layer and channel, with those at work: as measured,
 # to 8 %, from 40 thousand to 30 million parameters.

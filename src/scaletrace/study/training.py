@@ -279,7 +279,7 @@ class TrainingKeys(Section):
         100_000, description="tokens over which the learning rate rises, or a law of them"
     )
     weight_decay: Share | Decay = Field(
-        0.001,
+        0.0001,
         description="share of a matrix that a step at the peak rate takes away, whatever the rate "
         "is; or a law of it",
     )
