@@ -48,11 +48,13 @@ wildcard_constraints:
     run="[A-Za-z0-9_.-]+",
     family="[a-z_]+",
     trial="[A-Za-z0-9_.-]+",
+    check="[a-z0-9_-]+",
 
 
 include: "rules/common.smk"
 include: "rules/text.smk"
 include: "rules/tuning.smk"
+include: "rules/coordinates.smk"
 include: "rules/training.smk"
 include: "rules/observations.smk"
 include: "rules/laws.smk"

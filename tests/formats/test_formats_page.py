@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scaletrace.formats import (
+    coordinates,
     curve,
     evaluation,
     figure_csv,
@@ -43,6 +44,7 @@ def keys(*kinds: type) -> list[str]:
         ("The best learning rate", keys(rate_law.TunedLaw, rate_law.BestOfSize)),
         ("The best learning rate", keys(rate_law.NextTrial)),
         ("The best learning rate", trials.COLUMNS),
+        ("Coordinates", coordinates.COLUMNS),
         ("timings.csv", timings.COLUMNS),
         ("Job records", ("identity", "id", "circumstances", "seal")),
         ("Job records", keys(record.Identity, record.Code, record.RecordedInput)),

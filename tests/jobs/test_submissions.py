@@ -27,5 +27,5 @@ def test_all_of_a_size_shares_where_a_site_wants_it():
 def test_what_uses_a_gpu_asks_for_a_part_of_one():
     assert submissions.shares(site()) == {}
     share = {"gpu": 0, "gres": "'shard:1'"}
-    rules = ("trial", "pretrain", "anneal", "evaluate")
+    rules = ("trial", "coordinates", "pretrain", "anneal", "evaluate")
     assert submissions.shares(site(gpu_share="shard:1")) == dict.fromkeys(rules, share)

@@ -38,7 +38,16 @@ def tuned(tmp_path):
     return Estimates(Plan(load(path)), ASSUMED["cpu"])
 
 
-@pytest.mark.parametrize("study", ["estimates", "tuned"])
+@pytest.fixture
+def checked(tmp_path):
+    text = (CONFIG / "tiny.yaml").read_text(encoding="utf-8").replace(RATE, "{law: tuned}")
+    path = tmp_path / "checked.yaml"
+    check = "coordinate_check: {widths: [16, 32], layers: [1, 2]}\n"
+    path.write_text(text + TUNING + check, encoding="utf-8")
+    return Estimates(Plan(load(path)), ASSUMED["cpu"])
+
+
+@pytest.mark.parametrize("study", ["estimates", "tuned", "checked"])
 def test_every_job_needs_only_jobs_before_it(study, request):
     seen = set()
     for job in Graph(request.getfixturevalue(study), {"networkx": "1"}).jobs():
@@ -47,7 +56,7 @@ def test_every_job_needs_only_jobs_before_it(study, request):
         seen.add(job.name)
 
 
-@pytest.mark.parametrize("study", ["estimates", "tuned"])
+@pytest.mark.parametrize("study", ["estimates", "tuned", "checked"])
 def test_the_flops_of_all_jobs_are_those_of_the_plan(study, request):
     estimates = request.getfixturevalue(study)
     plan = estimates.plan
@@ -75,6 +84,19 @@ def test_training_waits_for_the_law_that_tuning_finds(tuned):
     assert len([name for name in needs if name.startswith("trial ")]) == 6
     assert needs["pretrain d48-l2 0 24960"] == ("tokenize", "tune decoder")
     assert needs["tune decoder"][0] == "trial decoder d8-l1-s0-32k-lr0.01"
+
+
+def test_a_coordinate_check_trains_at_the_peak_by_the_law_of_the_runs(checked):
+    jobs = {job.name: job for job in Graph(checked, {}).jobs()}
+    names = [name for name in jobs if name.startswith("coordinates ")]
+    assert names == [f"coordinates {model}-s0" for model in ("d16-l1", "d32-l1", "d16-l2")]
+    assert all(jobs[name].needs == ("tokenize", "tune decoder") for name in names)
+    assert jobs["figures coordinate_check"].needs == tuple(names)
+    told = jobs["coordinates d32-l1-s0"].settings()
+    assert (told.model.width, told.model.layers, told.model.heads) == (32, 1, 2)
+    recipe = dataclasses.replace(told, learning_rate=0.1).recipe()
+    assert [recipe.rate(step) for step in range(told.steps)] == [0.1] * 10
+    assert 0 < jobs["coordinates d32-l1-s0"].takes.seconds < 10
 
 
 def test_wikitext_is_as_long_in_its_zip_as_without(tmp_path):
@@ -145,7 +167,7 @@ def test_a_misspelt_input_or_output_cannot_be_written(rule):
             kind(no_such_file=Path("x"))
 
 
-@pytest.mark.parametrize("study", ["estimates", "tuned"])
+@pytest.mark.parametrize("study", ["estimates", "tuned", "checked"])
 def test_jobs_fit_their_rules(study, request):
     for job in Graph(request.getfixturevalue(study), {"networkx": "1"}).jobs():
         wildcards = set(re.findall(r"\{(\w+)\}", job.rule.log))

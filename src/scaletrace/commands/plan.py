@@ -112,7 +112,7 @@ def _chain(jobs: Iterable["Job"], done: "Done") -> float:
 
 
 def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dict[str, Any]:
-    from scaletrace.study.rules import PRETRAIN, TRIAL
+    from scaletrace.study.rules import COORDINATES, PRETRAIN, TRIAL
 
     plan = estimates.plan
     trunks: dict[str, list[Job]] = {}
@@ -123,6 +123,7 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
         elif job.rule is PRETRAIN:
             trunks.setdefault(f"{job.size}-s{job.seed}", []).append(job)
     tuning = [job for job in planned if job.rule.title == TRIAL.title]
+    checks = [job for job in planned if job.rule is COORDINATES]
     text = [job for job in planned if job.rule.kind == "text"]
     analysis = [job for job in planned if job.rule.kind == "analysis" and job not in tuning]
     return {
@@ -133,6 +134,7 @@ def _findings(estimates: "Estimates", planned: list["Job"], done: "Done") -> dic
         "pace": dataclasses.asdict(estimates.pace),
         "text": _share("text", text, done),
         "tuning": _share("tuning", tuning, done) if tuning else None,
+        "coordinate_check": _share("coordinate check", checks, done) if checks else None,
         "trunks": [
             {
                 "size": of_trunk[0].size,
@@ -194,8 +196,9 @@ def _text(findings: dict[str, Any]) -> list[str]:
         [*HEADER, MEMORY[kind], "time", "state"],
         _cells(findings["text"], "text", kind, [""] * 5),
     ]
-    if findings["tuning"]:
-        rows.append(_cells(findings["tuning"], "tuning", kind, [""] * 5))
+    for part in (findings["tuning"], findings["coordinate_check"]):
+        if part:
+            rows.append(_cells(part, part["name"], kind, [""] * 5))
     of_size: dict[tuple[str, int], list[list[str]]] = {
         (run["size"], run["seed"]): [] for run in findings["runs"]
     }

@@ -9,7 +9,7 @@ class Inputs:
     """What figures draw; each needs some of it.
 
     trunk_curves: the segments of a trunk in order of training. law, trials: one of each per
-    family.
+    family. coordinates: one of each model.
     """
 
     observations: Path | None = None
@@ -18,6 +18,7 @@ class Inputs:
     trunk_curves: tuple[Path, ...] = ()
     law: tuple[Path, ...] = ()
     trials: tuple[Path, ...] = ()
+    coordinates: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 5.5, 3.5
 LEFT, TOP = 0.68, 0.32  # margins, inches
 KEY, KEY_LINE = 0.41, 0.16  # the key's distance under the axes, and its lines', inches
+COLUMN_LEFT = 0.4  # room for labels of y left of a further column, inches
 TITLE_COLUMNS = 70  # of 9 pt type in that width
 PANEL = 0.75  # height at least of each of several panels, inches
 PANEL_APART = 2.0  # the same with room for labels of x below each
@@ -115,13 +116,19 @@ def family_keys(families: Mapping[str, str]) -> list[tuple[Any, str]]:
 
 
 def new_figure(
-    title: str, right: float, panels: int = 1, key_lines: int = 2, *, apart: bool = False
+    title: str,
+    right: float,
+    panels: int = 1,
+    key_lines: int = 2,
+    *,
+    apart: bool = False,
+    columns: int = 1,
 ) -> "tuple[Figure, list[Axes]]":
     """Return a figure and its axes from top to bottom, with `right` inches for labels beside them.
 
-    The figure keeps its height until the panels would be too low to read; panels that stand
-    `apart` have axes of their own and more height. A long title is broken into lines; it is plain
-    text, so that no sign in it is taken for mathematics.
+    Of several columns the axes come row by row. The figure keeps its height until the panels would
+    be too low to read; panels that stand `apart` have axes of their own and more height. A long
+    title is broken into lines; it is plain text, so that no sign in it is taken for mathematics.
     """
     from matplotlib.figure import Figure
 
@@ -137,7 +144,10 @@ def new_figure(
         top=1 - (TOP + over) / height,
     )
     figure.subplots_adjust(hspace=0.45 if apart else 0.18)
-    axes = list(figure.subplots(panels, squeeze=False)[:, 0])
+    between = right + COLUMN_LEFT
+    width = (WIDTH - LEFT - right - (columns - 1) * between) / columns
+    figure.subplots_adjust(wspace=between / width)
+    axes = list(figure.subplots(panels, columns, squeeze=False).flat)
     axes[0].set_title("\n".join(lines), parse_math=False)
     for each in axes:
         each.grid(visible=True, color="0.92", linewidth=0.5)

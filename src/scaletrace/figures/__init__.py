@@ -5,7 +5,7 @@ A figure's module has
     CAPTION: what the report says below it, in reStructuredText,
     DRAWS: names of what it is drawn from: "observations", "fits", "curves" (of runs and trunks,
         whose names the settings give), "tuning" (laws of the learning rate with their trials, and
-        the N between which to draw them),
+        the N between which to draw them), "coordinate_check" (first steps of models),
     NEEDS: those of them without which it has nothing to draw: there is none where a study has
         no such thing,
     POINTS, where a point is a run: what it stands at, "n" or "d", and shows, "loss" or "residual":

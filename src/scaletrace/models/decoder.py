@@ -1,5 +1,7 @@
 """The decoder-only transformer: pre-norm, rotary positions, QK-norm, causal attention."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -39,6 +41,19 @@ class Block(nn.Module):
         """Map the stream (positions, width) of sequences as long as `rotation` to its successor."""
         x = linear(self.attend(rms_norm(x), rotation), self.attention_out, x)
         return mlp(rms_norm(x), self.mlp_up, self.mlp_down, x)
+
+    def products(self, x: Tensor, rotation: Tensor) -> dict[str, Tensor]:
+        """Return what each matrix makes of the stream; `out` is what is added to it."""
+        normed = rms_norm(x)
+        attention = linear(self.attend(normed, rotation), self.attention_out)
+        normed_after = rms_norm(x + attention)
+        nothing = torch.zeros_like(x)
+        return {
+            "attention in": linear(normed, self.qkv),
+            "attention out": attention,
+            "MLP in": linear(normed_after, self.mlp_up),
+            "MLP out": mlp(normed_after, self.mlp_up, self.mlp_down, nothing),
+        }
 
     def attend(self, x: Tensor, rotation: Tensor) -> Tensor:
         """Return the heads' outputs side by side, (positions, width)."""
@@ -84,6 +99,20 @@ class Decoder(LanguageModel):
         for block in self.blocks:
             x = block(x, rotation)
         return rms_norm(x)
+
+    @torch.no_grad()
+    def activations(self, tokens: Tensor) -> Iterator[tuple[str, int | None, Tensor]]:
+        """Yield the embedding, what every matrix of a block makes, the stream, the logits."""
+        x = F.embedding(tokens.flatten(), self.embedding)
+        rotation = self.rotation[: tokens.shape[1]]
+        yield "embedding", None, x
+        for number, block in enumerate(self.blocks, start=1):
+            assert isinstance(block, Block)
+            for layer, made in block.products(x, rotation).items():
+                yield layer, number, made
+            x = block(x, rotation)
+        yield "stream", None, x
+        yield "logits", None, linear(rms_norm(x), self.head)
 
     def loss(self, windows: Tensor, z_loss: float = 0.0) -> Tensor:
         """Return the mean loss in nats per token of windows (batch, time + 1)."""

@@ -8,6 +8,7 @@ little to regularise.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -75,11 +76,26 @@ class EncoderTextbook(LanguageModel):
     def hidden(self, tokens: Tensor) -> Tensor:
         """Map token ids (batch, time) to what the head reads, (batch * time, width)."""
         time = tokens.shape[1]
-        x = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim)
-        x = x + self.positions[:time]
+        x = self._embedded(tokens)
         for layer in self.layers:
             x = layer(x, src_mask=self.mask[:time, :time])
         return x.flatten(0, 1)
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
+        x = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim)
+        return x + self.positions[: tokens.shape[1]]
+
+    @torch.no_grad()
+    def activations(self, tokens: Tensor) -> Iterator[tuple[str, int | None, Tensor]]:
+        """Yield the embedding, what each layer adds to the stream, the stream, the logits."""
+        time = tokens.shape[1]
+        x = self._embedded(tokens)
+        yield "embedding", None, x.flatten(0, 1)
+        for number, layer in enumerate(self.layers, start=1):
+            before, x = x, layer(x, src_mask=self.mask[:time, :time])
+            yield "layer", number, (x - before).flatten(0, 1)
+        yield "stream", None, x.flatten(0, 1)
+        yield "logits", None, self.head(x.flatten(0, 1))
 
     def loss(self, windows: Tensor, z_loss: float = 0.0) -> Tensor:
         """Return the mean loss in nats per token of windows (batch, time + 1)."""

@@ -1,5 +1,7 @@
 """What training and evaluation ask of a model, whatever its family."""
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
 
@@ -33,4 +35,13 @@ class LanguageModel(nn.Module):
 
     def window_losses(self, windows: Tensor) -> Tensor:
         """Return the mean loss of each window (batch, time + 1) in nats per token, (batch,)."""
+        raise NotImplementedError
+
+    def activations(self, tokens: Tensor) -> Iterator[tuple[str, int | None, Tensor]]:
+        """Yield what layers make of token ids (batch, time), (batch * time, channels).
+
+        Each with the kind of its layer and the number of its block from 1, None outside of blocks:
+        `embedding`, kinds of the family's own, `stream` (what the head's norm reads, where there
+        is one), `logits`.
+        """
         raise NotImplementedError

@@ -11,6 +11,7 @@ from scaletrace.errors import BadInput
 from scaletrace.formats.fields import Count, Name, Positive, Section, Seeds, each_once
 from scaletrace.formats.yaml_files import read
 from scaletrace.kind_keys import OneOf
+from scaletrace.study.coordinate_check import CoordinateCheck
 from scaletrace.study.fits import Entry
 from scaletrace.study.keep import Keep
 from scaletrace.study.training import FAMILIES, Family, TrainingKeys, TunedRate, TuningKeys
@@ -134,6 +135,9 @@ class Study(Section):
     tuning: TuningKeys | None = Field(
         None, description="trials that find the law of the best learning rate"
     )
+    coordinate_check: CoordinateCheck | None = Field(
+        None, description="first steps of models that differ in width, and in depth"
+    )
     evaluation: Evaluation
     conventions: Conventions = Conventions()  # pyright: ignore[reportCallIssue]
     fits: list[Entry] = Field(
@@ -221,11 +225,6 @@ class Study(Section):
                     "rates to try"
                 )
         if tuning is None:
-            for name in self.figures:
-                if "tuning" in kinds.load("figures", name).DRAWS:
-                    raise ValueError(
-                        f"figures.{name}: no such figure without `tuning`; leave it out"
-                    )
             return self
         tuned = any(isinstance(self.training.law_of(family), TunedRate) for family in families)
         if len(tuning.tokens) > 1 and tuned and self.training.shares_trunks:
@@ -251,6 +250,17 @@ class Study(Section):
                     f"of which training.batch_tokens is a multiple ({batch}), so that every "
                     "state lies at a whole step of each"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _figures_have_what_they_draw(self) -> "Study":
+        sections = {"tuning": self.tuning, "coordinate_check": self.coordinate_check}
+        for name in self.figures:
+            for section in sections.keys() & kinds.load("figures", name).DRAWS:
+                if sections[section] is None:
+                    raise ValueError(
+                        f"figures.{name}: no such figure without `{section}`; leave it out"
+                    )
         return self
 
     def all_sizes(self) -> dict[str, Size]:

@@ -2,8 +2,10 @@
 
 from functools import cached_property
 
+from scaletrace.models.counts import flops_per_token_exact, n_total
 from scaletrace.models.memory import training_bytes
 from scaletrace.study import cost
+from scaletrace.study.checks import Check
 from scaletrace.study.compute import passes
 from scaletrace.study.plan import Plan, Run
 
@@ -63,3 +65,23 @@ class Estimates:
         tokens = self.plan.study.evaluation.tokens
         flops = FORWARD * self.plan.flops_per_token(run.size) * tokens
         return self.pace.seconds(flops, self.plan.sizes[run.size].layers, tokens)
+
+    def check_seconds(self, check: Check) -> float:
+        """Return the seconds of the first steps of a model, with a look at it after each."""
+        asked, shape = self.plan.study.coordinate_check, check.shape
+        steps = asked.steps if asked else 0
+        tokens = steps * check.batch_tokens
+        flops = (1 + FORWARD) * flops_per_token_exact(shape) * tokens
+        # They are taken on a core, whose pace a study on GPUs does not measure.
+        pace = self.pace if self.plan.study.training.device == "cpu" else cost.ASSUMED["cpu"]
+        return pace.seconds(flops, shape.layers, tokens, steps)
+
+    def check_mb(self, check: Check) -> int:
+        """Return the memory of the first steps of a model, in MiB."""
+        shape = check.shape
+        return cost.training_mb(
+            parameters=n_total(shape),
+            channels=shape.width * shape.layers,
+            vocabulary=shape.vocabulary_size,
+            rows=check.batch_tokens,
+        )

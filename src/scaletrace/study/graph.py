@@ -14,6 +14,7 @@ from typing import Any
 from scaletrace import contract, kinds
 from scaletrace.stages import (
     anneal,
+    coordinates,
     corpus,
     evaluate,
     figures,
@@ -29,6 +30,7 @@ from scaletrace.study.cost import Pace, text_mb, text_seconds
 from scaletrace.study.estimates import ANALYSIS_MB, ANALYSIS_SECONDS, Estimates
 from scaletrace.study.rules import (
     ANNEAL,
+    COORDINATES,
     CORPUS,
     EVALUATE,
     FIGURES,
@@ -176,6 +178,8 @@ class Graph:
             yield self._trial(each.family, each.trial)
         for family in self.plan.tuned_families():
             yield self._tune(family)
+        for name in self.plan.checks:
+            yield self._coordinates(name)
         for size, seed, tokens in self.plan.trunk_states():
             yield self._pretrain(size, str(seed), str(tokens))
         for run in self.plan.trained_runs():
@@ -234,14 +238,14 @@ class Graph:
             return None
         return self._outputs(PRETRAIN, size=size, seed=str(seed), tokens=str(tokens)).state
 
-    def _law(self, size: str) -> Path | None:
-        """Return the law that training of a size reads its rate from, where it is tuned.
+    def _law(self, family: str) -> Path | None:
+        """Return the law that training of a family reads its rate from, where it is tuned.
 
         Thus another law trains the ladder again, and it alone.
         """
-        if not self.plan.is_tuned(size):
+        if not self.plan.is_tuned(family):
             return None
-        return self._outputs(TUNE, family=self.plan.family(size)).law
+        return self._outputs(TUNE, family=family).law
 
     # Text.
 
@@ -312,6 +316,22 @@ class Graph:
             priority=MOST_URGENT,
         )
 
+    def _coordinates(self, name: str) -> Job:
+        check = self.plan.checks[name]
+        inputs = coordinates.Inputs(
+            tokens=self._tokens.train,
+            header=self._tokens.train_header,
+            law=self._law(check.family),
+        )
+        return self._made(
+            COORDINATES,
+            {"check": name},
+            inputs,
+            lambda: self.plan.coordinates(check),
+            Takes(self.estimates.check_seconds(check), self.estimates.check_mb(check)),
+            seed=check.seed,
+        )
+
     def _pretrain(self, size: str, seed: str, tokens: str) -> Job:
         longest, end = self.plan.longest[size], int(tokens)
         before = self.plan.state_before(size, end)
@@ -319,7 +339,7 @@ class Graph:
             tokens=self._tokens.train,
             header=self._tokens.train_header,
             state=self._state(size, seed, before),
-            law=self._law(size),
+            law=self._law(self.plan.family(size)),
         )
         return self._made(
             PRETRAIN,
@@ -340,7 +360,7 @@ class Graph:
             tokens=self._tokens.train,
             header=self._tokens.train_header,
             state=self._state(run.size, run.seed, start),
-            law=self._law(run.size),
+            law=self._law(run.family),
         )
         return self._made(
             ANNEAL,
@@ -426,4 +446,8 @@ class Graph:
             ),
             law=tuple(each.law for each in tuned),
             trials=tuple(each.trials for each in tuned),
+            coordinates=tuple(
+                self._outputs(COORDINATES, check=name).coordinates
+                for name in (plan.checks if "coordinate_check" in draws else ())
+            ),
         )

@@ -7,9 +7,10 @@ from typing import Any
 
 from scaletrace import kinds
 from scaletrace.errors import BadInput
-from scaletrace.stages import evaluate, figures, fit, observe, tokenize, tune
+from scaletrace.stages import coordinates, evaluate, figures, fit, observe, tokenize, tune
 from scaletrace.stages import trial as trial_stage
 from scaletrace.study import compute
+from scaletrace.study.checks import Check, checks
 from scaletrace.study.config import Study
 from scaletrace.study.groups import groups
 from scaletrace.study.planned_fits import drawn_columns, fits
@@ -29,6 +30,9 @@ class Plan:
         self.processes = compute.processes(study)
         self.runs: dict[str, Run] = {run.name: run for run in runs(study)}
         self.trials: dict[str, Trial] = {trial.trial: trial for trial in trials(study)}
+        self._shortest = min(self.runs.values(), key=lambda run: run.n_tokens)
+        seen = study.training.seen(self._shortest.n_tokens)
+        self.checks: dict[str, Check] = {check.name: check for check in checks(study, seen)}
         # Nothing that is reported may be chosen by its own loss.
         self.tuning_split = {"valid": "test", "test": "valid"}[study.evaluation.split]
         for key, names in (("exclude", study.exclude), ("failed", study.failed)):
@@ -57,9 +61,9 @@ class Plan:
         shape, count = self.sizes[size], self.processes[size]
         return compute.chosen(self.study.training, size, shape, batch_tokens, count)
 
-    def is_tuned(self, size: str) -> bool:
-        """Return whether a size's training reads its rate from the law that tuning finds."""
-        return isinstance(self.study.training.law_of(self.family(size)), TunedRate)
+    def is_tuned(self, family: str) -> bool:
+        """Return whether a family's training reads its rate from the law that tuning finds."""
+        return isinstance(self.study.training.law_of(family), TunedRate)
 
     def tuned_families(self) -> list[str]:
         """Return the families that have a law of their own from trials."""
@@ -183,7 +187,7 @@ class Plan:
             compute=self._compute(run.size, batch),
         )
 
-    def _decay(self, run: Run | Trial) -> float | None:
+    def _decay(self, run: Run | Trial | Check) -> float | None:
         """Return the decay of a training in place of the study's own, where one is tuned.
 
         Settings of a run that is tuned hold multiples of the law's.
@@ -191,7 +195,7 @@ class Plan:
         if isinstance(run, Trial):
             return run.weight_decay
         tuning = self.study.tuning
-        return 1.0 if tuning and tuning.decays and self.is_tuned(run.size) else None
+        return 1.0 if tuning and tuning.decays and self.is_tuned(run.family) else None
 
     def pretrain(self, size: str, seed: int, tokens: int) -> TrainingSettings:
         """Return the settings of the trunk segment that ends after `tokens` tokens."""
@@ -211,6 +215,32 @@ class Plan:
         measured = trial_stage.MeasuredOn(self.tuning_split, self.study.evaluation.tokens)
         own = {"groups": with_beta2(training.groups, trial.beta2), "evaluation": measured}
         return trial_stage.Settings(**vars(training) | own)
+
+    def coordinates(self, check: Check) -> coordinates.Settings:
+        """Return the settings of the first steps of a model: as runs are trained, at their peak.
+
+        They are taken on one core whatever the runs are trained on. Laws of D are asked at the
+        shortest run's.
+        """
+        training, asked, run = self.study.training, self.study.coordinate_check, self._shortest
+        assert asked is not None
+        batch, seen = check.batch_tokens, training.seen(run.n_tokens)
+        own = {
+            "model": check.shape,
+            "seed": check.seed,
+            "batch_tokens": batch,
+            "learning_rate": check.learning_rate,
+            "schedule": "wsd",
+            "warmup_steps": 0,
+            "groups": groups(training, check.shape, batch, seen, self._decay(check)),
+            "from_step": 0,
+            "to_step": run.n_tokens // batch,
+            "cooldown_from_step": None,
+            "drops": (),
+            "compute": Compute(),
+            "steps": asked.steps,
+        }
+        return coordinates.Settings(**vars(self.anneal(run)) | own)
 
     def tune(self, family: str) -> tune.Settings:
         """Return the settings of the fit of a family's rate law: its trials, in order."""
@@ -251,7 +281,11 @@ class Plan:
         for name in kinds.names(figures.FOLDER):
             figure = kinds.load(figures.FOLDER, name)
             tuning, curves = "tuning" in figure.DRAWS, "curves" in figure.DRAWS
-            have = {"tuning": self.trials, "fits": self.drawn_fits()}
+            have = {
+                "tuning": self.trials,
+                "coordinate_check": self.checks,
+                "fits": self.drawn_fits(),
+            }
             if not all(have[needed] for needed in figure.NEEDS):
                 continue
             titled = self.study.figures.get(name)

@@ -13,6 +13,7 @@ from scaletrace import contract
 from scaletrace.formats import record
 from scaletrace.stages import (
     anneal,
+    coordinates,
     corpus,
     evaluate,
     figures,
@@ -116,6 +117,14 @@ TUNE = Rule(
     main="law",
     log="logs/tune/{family}.log",
 )
+COORDINATES = Rule(
+    coordinates,
+    "measurement",
+    "coordinate check",
+    coordinates.Outputs(coordinates=Path("coordinates/{check}.csv")),
+    main="coordinates",
+    log="logs/coordinates/{check}.log",
+)
 PRETRAIN = Rule(
     pretrain,
     "training",
@@ -182,8 +191,8 @@ FIGURES = Rule(
 RULES = {
     rule.name: rule
     for rule in (
-        *(CORPUS, VOCAB, TOKENIZE, TRIAL, TUNE, PRETRAIN, ANNEAL, EVALUATE),
-        *(OBSERVE, FIT, FIGURES),
+        *(CORPUS, VOCAB, TOKENIZE, TRIAL, TUNE, COORDINATES, PRETRAIN, ANNEAL),
+        *(EVALUATE, OBSERVE, FIT, FIGURES),
     )
 }
 # What is too large for git, and what a light copy of a study leaves out.
