@@ -19,8 +19,12 @@ FORMS = ("pdf", "svg", "png", "csv")
 
 
 # Those that a study without tuning has.
+# What a study has only if it asks for it.
+ASKED_FOR = {"tuning", "coordinate_check"}
 FIGURES = tuple(
-    name for name in kinds.names("figures") if "tuning" not in kinds.load("figures", name).DRAWS
+    name
+    for name in kinds.names("figures")
+    if ASKED_FOR.isdisjoint(kinds.load("figures", name).DRAWS)
 )
 
 

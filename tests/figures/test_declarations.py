@@ -10,11 +10,10 @@ from scaletrace.jobs import fingerprint
 from scaletrace.stages import figures
 from scaletrace.study.config import FigureName, load
 from scaletrace.study.plan import Plan
+from tests.figures.made_study import ASKED_FOR
 from tests.workflow.conftest import ROOT
 
-DRAWN_FROM = {"observations", "fits", "curves", "tuning", "coordinate_check"}
-# What a study has only if it asks for it.
-ASKED_FOR = {"tuning", "coordinate_check"}
+DRAWN_FROM = {"observations", "fits", "curves", *ASKED_FOR}
 
 
 @pytest.mark.parametrize("name", kinds.names("figures"))

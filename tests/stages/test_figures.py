@@ -110,7 +110,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence(
 
 
 def test_settings_out_of_range_and_inputs_elsewhere_are_refused(made: MadeStudy):
-    with pytest.raises(BadInput, match="one of loss_vs_params, loss_vs_tokens"):
+    with pytest.raises(BadInput, match="one of coordinate_check, loss_vs_params, loss_vs_tokens"):
         made.draw("loss_vs_params", figure="pie")
     with pytest.raises(BadInput, match=r"conventions\.n: 'all'; one of non_embedding"):
         made.draw("loss_vs_params", conventions={"n": "all", "flops": "exact"})

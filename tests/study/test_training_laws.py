@@ -248,6 +248,22 @@ def test_every_budget_is_tried_and_one_that_is_added_disturbs_no_trial(study):
         ({}, {"model": {"context": 32, "family": "rnn"}}, "model.family[0]: found 'rnn'"),
         ({}, {"model": {"context": 32, "family": []}}, "model.family: found []"),
         ({}, {"figures": {"tuning": {"title": "Rates"}}}, "figures.tuning: no such figure"),
+        (
+            {},
+            {"figures": {"coordinate_check": {"title": "Flat"}}},
+            "figures.coordinate_check: no such figure without `coordinate_check`",
+        ),
+        ({}, {"coordinate_check": {"widths": [32]}}, "coordinate_check.widths: found [32]"),
+        (
+            {},
+            {"coordinate_check": {"widths": [32, 40]}},
+            "coordinate_check: width 40 with head_width 16",
+        ),
+        (
+            {},
+            {"coordinate_check": {"widths": [32, 64], "steps": 2}},
+            "coordinate_check.steps: found 2",
+        ),
         (TUNED, {}, "tuning: missing; training.learning_rate is tuned"),
         (TUNED, {"tuning": TUNING | {"sizes": ["d8-l1", "d9"]}}, "tuning.sizes: d9 is no size"),
         (TUNED, {"tuning": TUNING | {"sizes": ["d8-l1"]}}, "tuning.sizes: found ['d8-l1']"),

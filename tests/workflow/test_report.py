@@ -1,6 +1,7 @@
 """`snakemake --report` of a finished study, and its captions."""
 
 from scaletrace import kinds
+from tests.figures.made_study import ASKED_FOR
 
 
 def test_the_report_holds_each_figure_with_its_caption(finished, tmp_path):
@@ -9,7 +10,7 @@ def test_the_report_holds_each_figure_with_its_caption(finished, tmp_path):
     said = page.read_text(encoding="utf-8")
     for name in kinds.names("figures"):
         figure = kinds.load("figures", name)
-        drawn = {"tuning", "coordinate_check"}.isdisjoint(figure.DRAWS)
+        drawn = ASKED_FOR.isdisjoint(figure.DRAWS)
         assert (f"{name}.png" in said) == drawn
         assert said.count(figure.CAPTION.partition(".")[0]) == drawn
     assert "One row per run" in said
