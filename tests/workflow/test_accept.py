@@ -32,6 +32,7 @@ def notes(clone):
     return sorted((clone.folder / "provenance/accepted").rglob("*.json"))
 
 
+@pytest.mark.long
 def test_the_rest_is_not_computed_again_and_lineage_tells_of_it(edited, tmp_path):
     # Trials of no study here: the runs' evaluations alone execute what was edited.
     assert edited.jobs_to_do()["evaluate"] == 10

@@ -24,6 +24,7 @@ def demo(copy):
     return run
 
 
+@pytest.mark.long
 def test_a_training_is_shown_before_its_loss_is_evaluated_and_nothing_once_all_is_done(demo):
     lines = demo()
     assert lines[0].startswith("study tiny: 5 sizes, 10 runs, on 2 cores")

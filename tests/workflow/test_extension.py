@@ -165,6 +165,7 @@ def test_a_law_is_one_file(extended):
     assert extended.jobs_to_do() == {}
 
 
+@pytest.mark.long
 def test_a_corpus_source_is_one_file(extended):
     documented = drop(extended, "corpora/numerals.py", SOURCE)
     assert "| `corpus.source` | `numerals` | Numbers in words" in documented
@@ -204,6 +205,7 @@ def test_an_optimiser_is_one_file(extended):
     assert extended.jobs_to_do() == {}
 
 
+@pytest.mark.long
 def test_a_figure_is_one_file(extended):
     drop(extended, "figures/losses_alone.py", FIGURE)
     jobs = extended.jobs_to_do()

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import pytest
 import yaml
 
 from scaletrace.jobs import ledger
@@ -66,6 +67,7 @@ def tampered_lock(text, chance):
     return chosen
 
 
+@pytest.mark.long
 def test_every_byte_and_every_value_counts(damaged, recorded_jobs):
     """Each of many tamperings is named, and nothing is when all are undone."""
     chance, lock = random.Random(0), Path(LOCK)
