@@ -30,6 +30,7 @@ CAPTION = (
     "From one depth to another only the stream and the logits must stay, for each of more blocks "
     "adds less."
 )
+MOST_TICKS = 5
 LABEL_ROOM = 0.95  # right of a panel, inches
 LABELS = {"width": "Width (channels)", "depth": "Blocks (count)"}
 Against = Literal["width", "depth"]
@@ -190,6 +191,7 @@ def _draw_panel(axes: "Axes", plotted: list[Row], lines: dict[Line, style.Look])
         axes.set_axis_off()
         return
     style.count_axis(axes, [row.x for row in own], "")
+    _own_ticks(axes, sorted({row.x for row in own if row.kind == "point"}))
     _height_axis(axes, [row.y for row in own])
     labels = []
     for line, look in lines.items():
@@ -199,6 +201,16 @@ def _draw_panel(axes: "Axes", plotted: list[Row], lines: dict[Line, style.Look])
         text = f"{line.block} {exponent(curve):+.2f}".strip()
         labels.append(EndLabel(curve[-1].x, curve[-1].y, text, look))
     label_ends(axes, labels)
+
+
+def _own_ticks(axes: "Axes", places: list[float]) -> None:
+    """Tick the models' own widths or depths, of many about every second or third."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    ticks = places[:: -(-len(places) // MOST_TICKS)]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FixedFormatter([style.count(tick) for tick in ticks]))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _height_axis(axes: "Axes", values: Iterable[float]) -> None:
