@@ -19,14 +19,14 @@ def content() -> dict[str, Any]:
 
 def test_a_recorded_fit_is_read(content: dict[str, Any]):
     found = fit_file.read_fit(FITS / "kaplan.json")
-    assert (found.law, found.n_observations, found.n_clusters) == ("kaplan", 51, 7)
+    assert (found.law, found.n_observations, found.n_clusters) == ("kaplan", 68, 7)
     assert found.params == content["params"]
     assert found.intervals["a"].low == content["intervals"]["a"]["low"]
     assert not found.intervals["a"].weak
     assert found.diagnostics.design.n == fit.MeasuredRange(6146.0, 786448.0)
     assert len(found.draws.values) == 400
     assert [(curve.x_column, curve.held) for curve in found.curves][-1][0] == "n_non_embedding"
-    assert len(found.curves) == 7 + 3
+    assert len(found.curves) == 7 + 4
 
 
 def test_each_part_says_what_the_whole_says(content: dict[str, Any]):

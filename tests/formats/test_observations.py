@@ -34,7 +34,7 @@ def test_what_was_written_is_read_digit_by_digit(tmp_path: Path):
 def test_the_recorded_table_is_read():
     path = Path(__file__).parents[2] / "results/example/observations.csv"
     observed = read_observations(path, "non_embedding")
-    assert len(observed) == 51
+    assert len(observed) == 68
     assert observed[0].n == 6146.0
     assert read_cells(path)[0]["n_non_embedding"] == "6146"
 

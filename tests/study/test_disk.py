@@ -30,7 +30,7 @@ def files(study, **keep):
 @pytest.mark.parametrize(
     ("study", "states", "models", "small"),
     # Bytes that lay on disk when these had run.
-    [("tiny", 2_168_612, 1_447_864, 1_501_000), ("example", 138_029_360, 46_018_152, 4_637_000)],
+    [("tiny", 2_168_612, 1_447_864, 1_501_000), ("example", 111_121_064, 61_357_536, 7_483_948)],
 )
 def test_estimates_are_what_was_measured(study, states, models, small, folder):
     by_kind = files(study)
