@@ -65,6 +65,7 @@ def clone(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_commands_that_read_need_nothing_of_the_extra_and_others_name_it(clone):
     commands = [*READS, *map(list, COMPUTES)]
     done = subprocess.run(

@@ -317,6 +317,7 @@ def test_jobs_of_uncommitted_code_are_said_to_be_unknown(clone, jobs):
     assert any("uncommitted changes" in note for note in report.notes)
 
 
+@pytest.mark.long
 def test_an_identical_rerun_from_training_to_figure_is_no_mismatch(clone, jobs):
     made = [
         *("trunks/d8-l1-s0/24960/state.safetensors", "runs/d8-l1-s0-32k/model.safetensors"),

@@ -44,7 +44,7 @@ def test_it_is_verified_without_checkpoints_and_a_changed_digit_is_not(fresh):
     at = content.rindex(b"1")
     path.write_bytes(content[:at] + b"2" + content[at + 1 :])
     try:
-        done = fresh.run(*audit, check=False)
+        done = fresh.run(*audit, "--hashes-only", check=False)
     finally:
         path.write_bytes(content)
     assert done.returncode == 1

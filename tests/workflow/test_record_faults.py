@@ -46,7 +46,7 @@ def test_killed_at_a_random_moment(prepared, tmp_path, before, after, number):
     assert faults.problems(tmp_path / "clone", before, after) == []
 
 
-@pytest.mark.parametrize("number", rare(range(1, REPLACEMENTS + 1), every=4))
+@pytest.mark.parametrize("number", rare(range(1, REPLACEMENTS + 1), every=REPLACEMENTS))
 def test_killed_between_two_replacements(prepared, tmp_path, after, number):
     faults.killed_at(prepared, tmp_path / "clone", number)
     assert faults.record(tmp_path / "clone")[0] == 0

@@ -23,9 +23,9 @@ def light(recorded_once, tmp_path_factory):
 
 
 def marked(cases):
-    """A case of each third name for every day, the rest for long ones."""
+    """A case of each sixth name for every day, the rest for long ones."""
     names = list(dict.fromkeys(case.name for case in cases))
-    daily, found = set(names[::3]), []
+    daily, found = set(names[::6]), []
     for case in cases:
         marks = [] if case.name in daily else [pytest.mark.long]
         daily.discard(case.name)
