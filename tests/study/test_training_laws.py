@@ -15,7 +15,7 @@ from scaletrace.models.counts import Shape, n_non_embedding
 from scaletrace.stages.trial import MeasuredOn
 from scaletrace.study.config import load
 from scaletrace.study.plan import Plan
-from scaletrace.study.training import FAMILIES, Family, PowerBatch
+from scaletrace.study.training_laws import FAMILIES, Family, PowerBatch
 
 TINY = yaml.safe_load((Path(__file__).parents[2] / "config/tiny.yaml").read_text(encoding="utf-8"))
 POWER = {"law": "power", "value": 0.01, "at_n": 1000, "n_exponent": -0.5}

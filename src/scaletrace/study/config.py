@@ -14,7 +14,8 @@ from scaletrace.kind_keys import OneOf
 from scaletrace.study.coordinate_check import CoordinateCheck
 from scaletrace.study.fits import Entry
 from scaletrace.study.keep import Keep
-from scaletrace.study.training import FAMILIES, Family, TrainingKeys, TunedRate, TuningKeys
+from scaletrace.study.training import TrainingKeys, TuningKeys
+from scaletrace.study.training_laws import FAMILIES, Family, TunedRate
 from scaletrace.tokenizers import Vocabulary
 
 # Snakemake plans three jobs for each, in memory.

@@ -15,7 +15,7 @@ from scaletrace.study.config import Study
 from scaletrace.study.groups import groups
 from scaletrace.study.planned_fits import drawn_columns, fits
 from scaletrace.study.runs import Run, runs, shapes
-from scaletrace.study.training import TunedRate
+from scaletrace.study.training_laws import TunedRate
 from scaletrace.study.trials import Trial, trials
 from scaletrace.study.trunk import Trunk
 from scaletrace.training.recipe import Compute, TrainingSettings, with_beta2
